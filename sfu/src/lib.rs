@@ -1,0 +1,21 @@
+//! Spillway's media core: WebRTC sessions and the fan-out between them, sans-IO.
+//!
+//! Nothing in this crate opens a socket, starts a thread, takes a lock or reads a clock: time comes in as
+//! [`std::time::Instant`], datagrams come in as byte slices and leave through [`Output`].
+//!
+//! **Driving contract of every stateful type:** call a method that takes `now` (never going backwards), then drain
+//! what it offers (`poll_*`, or the [`Output`] it was given), then ask for `next_timeout` and call `handle_timeout`
+//! when that moment has come. Nothing happens between calls.
+
+mod api;
+pub mod codec;
+mod dtls;
+pub mod ice;
+pub mod rtcp;
+pub mod rtp;
+mod sctp;
+pub mod sdp;
+pub mod srtp;
+pub mod transport;
+
+pub use api::*;
