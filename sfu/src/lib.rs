@@ -9,7 +9,7 @@
 
 mod api;
 pub mod codec;
-mod dtls;
+pub mod dtls;
 pub mod ice;
 pub mod rtcp;
 pub mod rtp;
