@@ -13,7 +13,7 @@ pub enum Codec {
     Vp8,
     /// VP9, RFC 9628.
     Vp9,
-    /// AV1, the AOMedia RTP payload format.
+    /// AV1, the RTP payload format of its alliance (`av1-rtp-spec`).
     Av1,
     /// Opus, RFC 7587.
     Opus,

@@ -4,6 +4,12 @@
 
 mod extension;
 mod packet;
+pub mod rtx;
+mod sequence;
+pub mod time;
+pub(crate) mod wire;
 
 pub use extension::{Extension, ExtensionMap};
 pub use packet::{Extensions, Packet, ParseError, header_len};
+pub use sequence::{SequenceUnwrapper, TimestampUnwrapper};
+pub use time::{AbsCaptureTime, NtpTime, PlayoutDelay};

@@ -171,7 +171,7 @@ enum Form {
 }
 
 /// Iterates over a packet's header extensions as (id, value). Ends at the first element that doesn't fit its block.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Extensions<'a> {
     form: Form,
     rest: &'a [u8],
