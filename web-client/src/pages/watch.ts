@@ -1,0 +1,201 @@
+import { readAddress, type PageAddress } from '../shared/address.ts';
+import { believed } from '../shared/capture-time.ts';
+import { byId, make, setText } from '../shared/dom.ts';
+import { formatDuration, formatMs, formatViewers } from '../shared/format.ts';
+import { fetchLive, type LiveChannel } from '../shared/live.ts';
+import { noticeOf } from '../whep/notices.ts';
+import { Player } from '../whep/player.ts';
+import type { PlayerState } from '../whep/player-state.ts';
+import { openViewerSession, whepEndpoint } from '../whep/session.ts';
+import type { ViewerStats } from '../whep/viewer-stats.ts';
+import { Controls } from './watch-controls.ts';
+import { showStats } from './watch-stats.ts';
+
+const FACTS_MS = 10_000;
+
+const page = {
+  root: document.documentElement,
+  video: byId('video', HTMLVideoElement),
+  notice: byId('notice', HTMLElement),
+  spinner: byId('notice-spinner', HTMLElement),
+  noticeTitle: byId('notice-title', HTMLElement),
+  noticeText: byId('notice-text', HTMLElement),
+  retry: byId('retry', HTMLButtonElement),
+  badge: byId('badge', HTMLElement),
+  latency: byId('latency', HTMLElement),
+  title: byId('title', HTMLElement),
+  facts: byId('facts', HTMLElement),
+  tags: byId('tags', HTMLElement),
+};
+
+/** Moments of the newest session in `performance.now()` milliseconds, for those who measure joins. */
+interface Timings {
+  openedAt: number;
+  firstFrameAt: number | null;
+}
+
+function watch(address: PageAddress): void {
+  const controls = new Controls();
+  const endpoint = whepEndpoint(location.origin, address.channel, address.layer);
+  let stats: ViewerStats | null = null;
+  let captureAge: number | null = null;
+  let timings: Timings = { openedAt: performance.now(), firstFrameAt: null };
+
+  const player = new Player({
+    openSession: (signal, onPath) => {
+      timings = { openedAt: performance.now(), firstFrameAt: null };
+      return openViewerSession({
+        endpoint,
+        token: address.token,
+        signal,
+        onPath,
+        onMedia: (media) => {
+          page.video.srcObject = media;
+          void controls.startPlayback();
+        },
+      });
+    },
+    isLive: async () => {
+      const live = await fetchLive(address.token);
+      return live.some(({ channel }) => channel === address.channel);
+    },
+    isHidden: () => document.hidden,
+    onState: (state) => {
+      showState(state, address.channel);
+    },
+    onStats: (fresh) => {
+      stats = { ...fresh, endToEndMs: fresh.endToEndMs ?? captureAge };
+      setText(page.latency, latencyText(stats));
+      if (controls.statsShown) showStats(stats);
+    },
+  });
+
+  onEachFrame(page.video, (metadata) => {
+    timings.firstFrameAt ??= performance.now();
+    const { captureTime, expectedDisplayTime } = metadata;
+    captureAge = captureTime === undefined ? null : believed(expectedDisplayTime - captureTime);
+    player.frameShown();
+  });
+  expose({
+    state: () => player.state,
+    stats: () => stats,
+    timings: () => timings,
+  });
+  listen(player);
+  void showFacts(address);
+  player.open();
+}
+
+/** Lets the page's surroundings steer the player: button, network, leaving. */
+function listen(player: Player): void {
+  page.retry.addEventListener('click', () => {
+    if (player.state.name === 'ended') player.reopen();
+    else player.open();
+  });
+  window.addEventListener('online', () => {
+    player.open();
+  });
+  window.addEventListener('pagehide', () => {
+    player.close();
+  });
+  window.addEventListener('pageshow', (event) => {
+    if (event.persisted) player.open();
+  });
+}
+
+function showState(state: PlayerState, channel: string): void {
+  page.root.dataset.state = state.name;
+  const notice = noticeOf(state, channel);
+  setText(page.noticeTitle, notice.title);
+  setText(page.noticeText, notice.text);
+  page.spinner.hidden = !notice.busy;
+  page.retry.hidden = notice.action === '';
+  setText(page.retry, notice.action);
+  page.badge.hidden = state.name !== 'playing';
+  page.badge.classList.toggle('on-air', state.name === 'playing');
+  if (state.name !== 'playing') setText(page.latency, '');
+}
+
+/** The latency that is known best: from the capture on, or else what the network and buffers add. */
+function latencyText({ endToEndMs, latencyMs }: ViewerStats): string {
+  const known = endToEndMs ?? latencyMs;
+  return known === null ? '' : `${formatMs(known)} behind`;
+}
+
+function onEachFrame(
+  video: HTMLVideoElement,
+  shown: (metadata: VideoFrameCallbackMetadata) => void,
+): void {
+  // Without this API the player still sees decoded frames in its statistics.
+  if (!('requestVideoFrameCallback' in video)) return;
+  const next: VideoFrameRequestCallback = (_now, metadata) => {
+    shown(metadata);
+    video.requestVideoFrameCallback(next);
+  };
+  video.requestVideoFrameCallback(next);
+}
+
+async function showFacts(address: PageAddress): Promise<void> {
+  if (!document.hidden) {
+    const live = await fetchLive(address.token).catch(() => null);
+    const facts = live?.find(({ channel }) => channel === address.channel);
+    if (live !== null) fillFacts(address.channel, facts);
+  }
+  setTimeout(() => void showFacts(address), FACTS_MS);
+}
+
+function fillFacts(channel: string, facts: LiveChannel | undefined): void {
+  setText(page.title, facts?.title === undefined || facts.title === '' ? channel : facts.title);
+  document.title = `${page.title.textContent} · Spillway`;
+  if (facts === undefined) {
+    setText(page.facts, 'Not live');
+    page.tags.replaceChildren();
+    return;
+  }
+  const onAir =
+    facts.since === null ? '' : `on air for ${formatDuration(Date.now() - facts.since)}`;
+  const name = facts.title === '' ? '' : channel;
+  setText(page.facts, [name, formatViewers(facts.viewers), onAir].filter(Boolean).join(' · '));
+  page.tags.replaceChildren(...facts.tags.map((tag) => make('li', '', tag)));
+}
+
+/** A read-only view for tests and for the curious: see README.md. */
+function expose(read: {
+  state: () => PlayerState;
+  stats: () => ViewerStats | null;
+  timings: () => Timings;
+}): void {
+  const view = {
+    get state() {
+      return structuredClone(read.state());
+    },
+    get stats() {
+      return structuredClone(read.stats());
+    },
+    get timings() {
+      return structuredClone(read.timings());
+    },
+  };
+  Object.defineProperty(window, 'spillway', { value: Object.freeze(view) });
+}
+
+const address = readAddress(new URL(location.href));
+if (address === null) {
+  showState(
+    {
+      name: 'error',
+      problem: {
+        status: 404,
+        title: 'There is no such channel',
+        detail: 'A channel name has 1 to 64 letters, digits, “-” and “_”.',
+        retryAfterMs: null,
+      },
+    },
+    '',
+  );
+  page.retry.hidden = true;
+} else {
+  setText(page.title, address.channel);
+  document.title = `${address.channel} · Spillway`;
+  watch(address);
+}

@@ -1,0 +1,25 @@
+/** What a page's own address says. */
+export interface PageAddress {
+  channel: string;
+  token: string;
+  layer: string;
+}
+
+/**
+ * Reads `/watch/{channel}?token=…&layer=…`. A token may also stand in the fragment (`#token=…`), which browsers never
+ * send to a server. Null if there is no valid channel name.
+ */
+export function readAddress(url: URL): PageAddress | null {
+  const name = url.pathname.replace(/\/+$/, '').split('/').at(2) ?? '';
+  if (!isChannelName(name)) return null;
+  const fragment = new URLSearchParams(url.hash.slice(1));
+  return {
+    channel: name,
+    token: fragment.get('token') ?? url.searchParams.get('token') ?? '',
+    layer: url.searchParams.get('layer') ?? '',
+  };
+}
+
+export function isChannelName(name: string): boolean {
+  return /^[A-Za-z0-9_-]{1,64}$/.test(name);
+}

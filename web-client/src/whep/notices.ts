@@ -1,0 +1,82 @@
+import type { Problem } from '../shared/problem.ts';
+import type { PlayerState } from './player-state.ts';
+
+/** What the player says over the picture in each state. */
+export interface Notice {
+  title: string;
+  text: string;
+  /** Whether something is going on that the viewer waits for. */
+  busy: boolean;
+  /** What the button offers, or empty for no button. */
+  action: string;
+}
+
+export function noticeOf(state: PlayerState, channel: string): Notice {
+  switch (state.name) {
+    case 'connecting':
+      return { title: 'Connecting…', text: '', busy: true, action: '' };
+    case 'waiting':
+      return {
+        title: 'Waiting for the streamer',
+        text: 'The picture appears here by itself.',
+        busy: true,
+        action: '',
+      };
+    case 'playing':
+      return { title: '', text: '', busy: false, action: '' };
+    case 'reconnecting':
+      return {
+        title: 'Reconnecting…',
+        text: reconnectingText(state.problem, state.inMs),
+        busy: true,
+        action: state.inMs > 2_000 ? 'Try now' : '',
+      };
+    case 'ended':
+      return {
+        title: 'The broadcast has ended',
+        text: `When ${channel} is live again, it plays here.`,
+        busy: false,
+        action: 'Check again',
+      };
+    case 'error':
+      return errorNotice(state.problem, channel);
+  }
+}
+
+function reconnectingText(problem: Problem | null, inMs: number): string {
+  const reason = problem === null ? 'The connection was lost.' : sentence(problem);
+  const seconds = Math.round(inMs / 1000);
+  return seconds < 2 ? reason : `${reason} Next attempt in about ${seconds} s.`;
+}
+
+function errorNotice(problem: Problem, channel: string): Notice {
+  const own: Readonly<Record<number, { title: string; text: string }>> = {
+    401: {
+      title: 'This channel needs a token',
+      text: 'Ask the streamer for a link that contains one.',
+    },
+    403: { title: 'You may not watch this channel', text: 'Your token is wrong or has expired.' },
+    404: {
+      title: 'There is no such channel',
+      text: `Nobody has ever published to “${channel}”. Check the address.`,
+    },
+    409: { title: 'The channel is not live', text: '' },
+    422: {
+      title: 'This browser can’t play the broadcast',
+      text: 'It shares no codec with it. Another browser may.',
+    },
+  };
+  const known = own[problem.status];
+  return {
+    title: known?.title ?? problem.title,
+    text: problem.detail || (known?.text ?? ''),
+    busy: false,
+    action: 'Try again',
+  };
+}
+
+/** The server's detail if it gave one, else its title, as a sentence. */
+function sentence({ title, detail }: Problem): string {
+  const text = detail || title;
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}

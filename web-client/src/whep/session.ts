@@ -1,0 +1,43 @@
+import { offerCaptureTime } from '../shared/capture-time.ts';
+import { PeerSession, type PathEvent } from '../shared/peer-session.ts';
+
+export interface ViewerOptions {
+  endpoint: string;
+  token: string;
+  signal: AbortSignal;
+  onPath: (event: PathEvent) => void;
+  /** Gets the stream of the session's tracks; frames come once the path is up. */
+  onMedia: (media: MediaStream) => void;
+}
+
+/** Opens a WHEP session: one audio and one video track to receive, as fresh as they come. */
+export function openViewerSession(options: ViewerOptions): Promise<PeerSession> {
+  return PeerSession.open({
+    ...options,
+    prepare: (peer) => {
+      const media = new MediaStream();
+      for (const kind of ['video', 'audio'] as const) {
+        const transceiver = peer.addTransceiver(kind, { direction: 'recvonly' });
+        offerCaptureTime(transceiver);
+        keepFresh(transceiver.receiver);
+        media.addTrack(transceiver.receiver.track);
+      }
+      options.onMedia(media);
+    },
+  });
+}
+
+/** `layer` is the rid of the simulcast layer to ask for, or empty for the node's choice. */
+export function whepEndpoint(origin: string, channel: string, layer: string): string {
+  const url = new URL(`/whep/${encodeURIComponent(channel)}`, origin);
+  if (layer !== '') url.searchParams.set('layer', layer);
+  return url.href;
+}
+
+/** Asks for the smallest jitter buffer that the network allows; older Chromium knows it by another name. */
+function keepFresh(
+  receiver: Partial<Pick<RTCRtpReceiver, 'jitterBufferTarget'>> & { playoutDelayHint?: number },
+): void {
+  if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
+  else if ('playoutDelayHint' in receiver) receiver.playoutDelayHint = 0;
+}

@@ -1,0 +1,104 @@
+import {
+  byId,
+  codecOf,
+  Delta,
+  entries,
+  number,
+  readPath,
+  string,
+  type PathStats,
+  type StatsReport,
+} from '../shared/stats.ts';
+
+/** What a publisher's connection is doing. Rates and shares are of the time since the report before. */
+export interface PublisherStats {
+  video: PublisherVideoStats | null;
+  audio: { codec: string; bitrate: number } | null;
+  path: PathStats | null;
+  /** Share of video packets that the node says it lost, 0 to 1. */
+  loss: number;
+}
+
+export interface PublisherVideoStats {
+  codec: string;
+  /** Bit/s of all layers together. */
+  bitrate: number;
+  /** Smallest first. */
+  layers: LayerStats[];
+  /** What holds the encoder back: `none`, `cpu`, `bandwidth` or `other`. */
+  limitation: string;
+  nacks: number;
+  plis: number;
+}
+
+export interface LayerStats {
+  rid: string;
+  width: number;
+  height: number;
+  fps: number;
+  bitrate: number;
+  framesEncoded: number;
+  limitation: string;
+  encoder: string;
+  /** Milliseconds to encode a frame. */
+  encodeMs: number;
+}
+
+export function readPublisherStats(
+  report: StatsReport,
+  previous: StatsReport | null,
+): PublisherStats {
+  const delta = new Delta(report, previous);
+  const audio = entries(report, 'outbound-rtp', 'audio')[0];
+  return {
+    video: readVideo(delta),
+    audio:
+      audio === undefined
+        ? null
+        : { codec: codecOf(report, audio), bitrate: delta.rate(audio, 'bytesSent') * 8 },
+    path: readPath(report),
+    loss: worstLoss(report),
+  };
+}
+
+function readVideo(delta: Delta): PublisherVideoStats | null {
+  const outbound = entries(delta.report, 'outbound-rtp', 'video');
+  const [first] = outbound;
+  if (first === undefined) return null;
+  const layers = outbound
+    .map((entry) => readLayer(delta, entry))
+    .sort((one, other) => one.height - other.height);
+  const limited = layers.find(({ limitation }) => limitation !== 'none' && limitation !== '');
+  const sum = (name: string): number =>
+    outbound.reduce((total, entry) => total + number(entry, name), 0);
+  return {
+    codec: codecOf(delta.report, first),
+    bitrate: layers.reduce((total, layer) => total + layer.bitrate, 0),
+    layers,
+    limitation: limited?.limitation ?? 'none',
+    nacks: sum('nackCount'),
+    plis: sum('pliCount'),
+  };
+}
+
+function readLayer(delta: Delta, entry: ReturnType<typeof entries>[number]): LayerStats {
+  return {
+    rid: string(entry, 'rid'),
+    width: number(entry, 'frameWidth'),
+    height: number(entry, 'frameHeight'),
+    fps: delta.rate(entry, 'framesEncoded'),
+    bitrate: delta.rate(entry, 'bytesSent') * 8,
+    framesEncoded: number(entry, 'framesEncoded'),
+    limitation: string(entry, 'qualityLimitationReason'),
+    encoder: string(entry, 'encoderImplementation'),
+    encodeMs: delta.average(entry, 'totalEncodeTime', 'framesEncoded') * 1000,
+  };
+}
+
+/** The worst layer counts: each has its own receiver report. */
+function worstLoss(report: StatsReport): number {
+  const shares = entries(report, 'outbound-rtp', 'video').map((entry) =>
+    number(byId(report, string(entry, 'remoteId')), 'fractionLost'),
+  );
+  return Math.max(0, ...shares);
+}
