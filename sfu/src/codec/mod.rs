@@ -1,5 +1,15 @@
 //! Codecs that Spillway forwards untouched, and what their RTP payloads say without being decoded.
 
+mod av1;
+mod bits;
+mod h264;
+mod h265;
+#[cfg(test)]
+mod inspect_tests;
+mod picture_id;
+pub mod vp8;
+pub mod vp9;
+
 use crate::MediaKind;
 
 /// A codec that Spillway forwards.
@@ -63,6 +73,42 @@ impl Codec {
             Self::Opus => MediaKind::Audio,
             Self::H264 | Self::H265 | Self::Vp8 | Self::Vp9 | Self::Av1 => MediaKind::Video,
         }
+    }
+}
+
+/// What one RTP payload says of the frame it belongs to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PayloadInfo {
+    /// The packet begins a keyframe: it carries its parameter sets (SPS, VPS, sequence header) or the head of its first
+    /// slice. More than one packet of a keyframe may say so.
+    pub keyframe: bool,
+    /// Width and height of the picture in pixels; of the largest layer with spatial layers in one source. Keyframes
+    /// name it.
+    pub size: Option<(u16, u16)>,
+    /// The spatial layer, 0 being the smallest. 0 where the payload doesn't say.
+    pub spatial_layer: u8,
+    /// The temporal layer, 0 being the slowest. 0 where the payload doesn't say.
+    pub temporal_layer: u8,
+    /// From this frame on a receiver may switch up to its temporal layer.
+    pub switch_point: bool,
+}
+
+impl PayloadInfo {
+    const fn begin_keyframe(&mut self) {
+        self.keyframe = true;
+        self.switch_point = true;
+    }
+}
+
+/// Reads what a payload says, without allocating. A payload that can't be read says nothing; so does audio.
+pub fn inspect(codec: Codec, payload: &[u8]) -> PayloadInfo {
+    match codec {
+        Codec::H264 => h264::inspect(payload),
+        Codec::H265 => h265::inspect(payload),
+        Codec::Vp8 => vp8::inspect(payload),
+        Codec::Vp9 => vp9::inspect(payload),
+        Codec::Av1 => av1::inspect(payload),
+        Codec::Opus => PayloadInfo::default(),
     }
 }
 

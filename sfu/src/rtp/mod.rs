@@ -2,6 +2,7 @@
 //!
 //! Nothing here allocates.
 
+mod dependency_descriptor;
 mod extension;
 mod packet;
 pub mod rtx;
@@ -9,6 +10,7 @@ mod sequence;
 pub mod time;
 pub(crate) mod wire;
 
+pub use dependency_descriptor::DependencyDescriptor;
 pub use extension::{Extension, ExtensionMap};
 pub use packet::{Extensions, Packet, ParseError, header_len};
 pub use sequence::{SequenceUnwrapper, TimestampUnwrapper};
