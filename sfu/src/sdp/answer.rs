@@ -225,7 +225,7 @@ impl Answer {
             let uri = extension.uri();
             match direction {
                 Some(direction) => {
-                    text.line(format_args!("a=extmap:{id}/{} {uri}", direction.name()))
+                    text.line(format_args!("a=extmap:{id}/{} {uri}", direction.name()));
                 }
                 None => text.line(format_args!("a=extmap:{id} {uri}")),
             }

@@ -46,6 +46,7 @@ pub enum OfferedContent {
 
 /// An audio or video section.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one line of the SDP")]
 pub struct OfferedRtp {
     /// Audio or video.
     pub kind: MediaKind,
@@ -235,8 +236,9 @@ fn parse_extmap(line: &Line<'_>, value: &str) -> Result<Option<OfferedExtension>
         None => None,
         Some(Some(direction)) => Some(direction),
         Some(None) => {
-            return Err(line
-                .malformed("an extension's direction is sendonly, recvonly, sendrecv or inactive"));
+            return Err(line.malformed(
+                "an extension's direction is sendonly, recvonly, sendrecv or inactive",
+            ));
         }
     };
     let uri = words

@@ -182,12 +182,11 @@ impl<'a> Formats<'a> {
 
     /// `<payload type>|* <feedback>` (RFC 4585 §4.2)
     pub(super) fn add_feedback(&mut self, line: &Line<'a>, value: &'a str) -> Result<(), SdpError> {
-        let (target, feedback) = match value.strip_prefix("* ") {
-            Some(feedback) => (None, feedback),
-            None => {
-                let (payload_type, feedback) = split_payload_type(line, value)?;
-                (Some(payload_type), feedback)
-            }
+        let (target, feedback) = if let Some(feedback) = value.strip_prefix("* ") {
+            (None, feedback)
+        } else {
+            let (payload_type, feedback) = split_payload_type(line, value)?;
+            (Some(payload_type), feedback)
         };
         let meant = self
             .formats

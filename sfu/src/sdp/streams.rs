@@ -26,7 +26,7 @@ pub(super) struct Streams {
     ssrcs: Vec<u32>,
     /// FID pairs.
     retransmissions: Vec<(u32, u32)>,
-    /// SSRCs of repair streams that we don't use: FlexFEC.
+    /// SSRCs of repair streams that we don't use (`FlexFEC`).
     repairs: Vec<u32>,
 }
 
@@ -46,7 +46,7 @@ impl Streams {
         }
     }
 
-    /// `send <layers> [recv <layers>]`, layers separated by ';', alternatives by ',', paused ones marked '~'
+    /// `send <layers> [recv <layers>]`: layers separated by `;`, alternatives by `,`, paused ones marked `~`
     /// (RFC 8853 §5.1). Of alternatives the first is taken: the sender prefers it.
     pub(super) fn add_simulcast(&mut self, line: &Line<'_>, value: &str) -> Result<(), SdpError> {
         if self.simulcast.is_some() {
@@ -95,7 +95,7 @@ impl Streams {
         match semantics {
             Some("FID") => self.retransmissions.push((ssrc, repair)),
             Some("FEC-FR" | "FEC") if self.repairs.len() < MAX_ANNOUNCED_SSRCS => {
-                self.repairs.push(repair)
+                self.repairs.push(repair);
             }
             _ => {}
         }

@@ -53,6 +53,31 @@ pub(super) fn derive(
     Ok(())
 }
 
+/// The session keys of one direction.
+pub(super) struct Ciphers {
+    pub(super) rtp: Cipher,
+    pub(super) rtcp: Cipher,
+}
+
+impl Ciphers {
+    /// Derives all keys from the master key and salt of that direction.
+    pub(super) fn derived(
+        profile: Profile,
+        master_key: &[u8],
+        master_salt: &[u8],
+    ) -> Result<Self, SrtpError> {
+        let derived = |labels| Cipher::derived(profile, master_key, master_salt, labels);
+        Ok(Self {
+            rtp: derived([Label::RtpCipher, Label::RtpSalt, Label::RtpAuthentication])?,
+            rtcp: derived([
+                Label::RtcpCipher,
+                Label::RtcpSalt,
+                Label::RtcpAuthentication,
+            ])?,
+        })
+    }
+}
+
 /// The session keys of one direction for RTP or for RTCP.
 pub(super) enum Cipher {
     Gcm { key: LessSafeKey, salt: [u8; 12] },
@@ -68,28 +93,6 @@ pub(super) struct CounterMode {
 }
 
 impl Cipher {
-    pub(super) fn for_rtp(
-        profile: Profile,
-        master_key: &[u8],
-        master_salt: &[u8],
-    ) -> Result<Self, SrtpError> {
-        let labels = [Label::RtpCipher, Label::RtpSalt, Label::RtpAuthentication];
-        Self::derived(profile, master_key, master_salt, labels)
-    }
-
-    pub(super) fn for_rtcp(
-        profile: Profile,
-        master_key: &[u8],
-        master_salt: &[u8],
-    ) -> Result<Self, SrtpError> {
-        let labels = [
-            Label::RtcpCipher,
-            Label::RtcpSalt,
-            Label::RtcpAuthentication,
-        ];
-        Self::derived(profile, master_key, master_salt, labels)
-    }
-
     fn derived(
         profile: Profile,
         master_key: &[u8],

@@ -4,7 +4,7 @@ use aws_lc_rs::aead::Aad;
 
 use super::{
     Profile, RTCP_ENCRYPTED, RTCP_HEADER_LEN, RTCP_INDEX_LEN, RTP_HEADER_LEN, SrtpError,
-    cipher::{Cipher, rtcp_associated_data, rtcp_nonce, rtp_nonce},
+    cipher::{Cipher, Ciphers, rtcp_associated_data, rtcp_nonce, rtp_nonce},
     read_u32,
     replay::ReplayWindow,
 };
@@ -18,8 +18,7 @@ pub const MAX_SSRCS: usize = 64;
 /// Keeps roll-over counter and replay window per SSRC. Only authentic packets change them.
 pub struct Opener {
     profile: Profile,
-    rtp: Cipher,
-    rtcp: Cipher,
+    ciphers: Ciphers,
     rtp_windows: Windows,
     rtcp_windows: Windows,
 }
@@ -27,18 +26,14 @@ pub struct Opener {
 impl Opener {
     /// From the peer's side's master key and salt.
     pub fn new(profile: Profile, master_key: &[u8], master_salt: &[u8]) -> Result<Self, SrtpError> {
-        Ok(Self::with_ciphers(
-            profile,
-            Cipher::for_rtp(profile, master_key, master_salt)?,
-            Cipher::for_rtcp(profile, master_key, master_salt)?,
-        ))
+        let ciphers = Ciphers::derived(profile, master_key, master_salt)?;
+        Ok(Self::with_ciphers(profile, ciphers))
     }
 
-    pub(super) fn with_ciphers(profile: Profile, rtp: Cipher, rtcp: Cipher) -> Self {
+    pub(super) fn with_ciphers(profile: Profile, ciphers: Ciphers) -> Self {
         Self {
             profile,
-            rtp,
-            rtcp,
+            ciphers,
             rtp_windows: Windows::default(),
             rtcp_windows: Windows::default(),
         }
@@ -56,7 +51,7 @@ impl Opener {
         let ssrc = read_u32(packet, 8).ok_or(SrtpError::Malformed)?;
         let sequence = u16::from_be_bytes([packet[2], packet[3]]);
         let index = self.rtp_windows.new_rtp_index(ssrc, sequence)?;
-        match &self.rtp {
+        match &self.ciphers.rtp {
             Cipher::Gcm { key, salt } => {
                 let (header, sealed) = packet.split_at_mut(header_len);
                 key.open_in_place(rtp_nonce(salt, ssrc, index), Aad::from(&*header), sealed)
@@ -86,7 +81,7 @@ impl Opener {
             .ok_or(SrtpError::Malformed)?;
         let ssrc = read_u32(packet, 4).ok_or(SrtpError::Malformed)?;
         // GCM puts the index last (RFC 7714 §9.3), AES-CM the tag (RFC 3711 §3.4).
-        let index_at = match &self.rtcp {
+        let index_at = match &self.ciphers.rtcp {
             Cipher::Gcm { .. } => body_end + tag_len,
             Cipher::Cm(_) => body_end,
         };
@@ -96,7 +91,7 @@ impl Opener {
         }
         let index = flagged_index & !RTCP_ENCRYPTED;
         self.rtcp_windows.check(ssrc, u64::from(index))?;
-        match &self.rtcp {
+        match &self.ciphers.rtcp {
             Cipher::Gcm { key, salt } => {
                 let sealed = &mut packet[RTCP_HEADER_LEN..index_at];
                 key.open_in_place(

@@ -2,7 +2,7 @@ use aws_lc_rs::aead::Aad;
 
 use super::{
     Profile, RTCP_ENCRYPTED, RTCP_HEADER_LEN, SrtpError,
-    cipher::{Cipher, rtcp_associated_data, rtcp_nonce, rtp_nonce},
+    cipher::{Cipher, Ciphers, rtcp_associated_data, rtcp_nonce, rtp_nonce},
     read_u32,
 };
 
@@ -13,26 +13,21 @@ use super::{
 /// already used**: with GCM that gives the key away.
 pub struct Sealer {
     profile: Profile,
-    rtp: Cipher,
-    rtcp: Cipher,
+    ciphers: Ciphers,
     next_rtcp_index: u32,
 }
 
 impl Sealer {
     /// From our side's master key and salt.
     pub fn new(profile: Profile, master_key: &[u8], master_salt: &[u8]) -> Result<Self, SrtpError> {
-        Ok(Self::with_ciphers(
-            profile,
-            Cipher::for_rtp(profile, master_key, master_salt)?,
-            Cipher::for_rtcp(profile, master_key, master_salt)?,
-        ))
+        let ciphers = Ciphers::derived(profile, master_key, master_salt)?;
+        Ok(Self::with_ciphers(profile, ciphers))
     }
 
-    pub(super) fn with_ciphers(profile: Profile, rtp: Cipher, rtcp: Cipher) -> Self {
+    pub(super) fn with_ciphers(profile: Profile, ciphers: Ciphers) -> Self {
         Self {
             profile,
-            rtp,
-            rtcp,
+            ciphers,
             next_rtcp_index: 1,
         }
     }
@@ -59,7 +54,7 @@ impl Sealer {
         let (header, rest) = packet.split_at_mut(header_len);
         let (payload, tag) = rest.split_at_mut(body_end - header_len);
         let ssrc = rtp_ssrc(header);
-        match &self.rtp {
+        match &self.ciphers.rtp {
             Cipher::Gcm { key, salt } => {
                 let sealed = key.seal_in_place_scatter(
                     rtp_nonce(salt, ssrc, index),
@@ -87,7 +82,7 @@ impl Sealer {
     pub fn seal_rtp_from(&self, packet: &mut [u8], header_len: usize, payload: &[u8], index: u64) {
         let (header, rest) = packet.split_at_mut(header_len);
         let (room, tag) = rest.split_at_mut(payload.len());
-        match &self.rtp {
+        match &self.ciphers.rtp {
             Cipher::Gcm { key, salt } => {
                 let nonce = rtp_nonce(salt, rtp_ssrc(header), index);
                 let sealed = key.seal_out_of_place_scatter(
@@ -123,7 +118,7 @@ impl Sealer {
         };
         self.next_rtcp_index += 1;
         let flagged_index = index | RTCP_ENCRYPTED;
-        match &self.rtcp {
+        match &self.ciphers.rtcp {
             Cipher::Gcm { key, salt } => {
                 let nonce = rtcp_nonce(salt, ssrc, index);
                 let associated_data = rtcp_associated_data(header, flagged_index);

@@ -10,26 +10,30 @@ const RTCP: &str =
     "81c8000d 4d617273 4e545031 4e545032 52545020 0000042a 0000e930 4c756e61 deadbeef deadbeef
     deadbeef deadbeef deadbeef";
 
-fn gcm_keys(profile: Profile) -> Cipher {
+fn gcm_keys(profile: Profile) -> Ciphers {
     let key: Vec<u8> = (0..profile.key_len() as u8).collect();
-    Cipher::with_session_keys(profile, &key, &bytes(SALT), &[]).unwrap()
+    let cipher = || Cipher::with_session_keys(profile, &key, &bytes(SALT), &[]).unwrap();
+    Ciphers {
+        rtp: cipher(),
+        rtcp: cipher(),
+    }
 }
 
-fn check_gcm(profile: Profile, sealed_rtp: &str, sealed_rtcp: &str) {
-    let mut sealer = Sealer::with_ciphers(profile, gcm_keys(profile), gcm_keys(profile));
-    let mut opener = Opener::with_ciphers(profile, gcm_keys(profile), gcm_keys(profile));
+fn check_gcm(profile: Profile, sealed_media: &str, sealed_report: &str) {
+    let mut sealer = Sealer::with_ciphers(profile, gcm_keys(profile));
+    let mut opener = Opener::with_ciphers(profile, gcm_keys(profile));
 
     let mut packet = bytes(RTP);
     packet.resize(packet.len() + 16, 0);
     sealer.seal_rtp(&mut packet, 12, 0xf17b);
-    assert_eq!(packet, bytes(sealed_rtp));
+    assert_eq!(packet, bytes(sealed_media));
     let len = opener.open_rtp(&mut packet).unwrap();
     assert_eq!(packet[..len], bytes(RTP));
 
     let mut packet = bytes(RTCP);
     sealer.set_next_rtcp_index(0x5d4);
     sealer.seal_rtcp(&mut packet);
-    assert_eq!(packet, bytes(sealed_rtcp));
+    assert_eq!(packet, bytes(sealed_report));
     let len = opener.open_rtcp(&mut packet).unwrap();
     assert_eq!(packet[..len], bytes(RTCP));
 }
