@@ -1,0 +1,101 @@
+//! `[http]`: the address, TLS, proxies and cross-origin rules of the HTTP face.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::Problem;
+
+/// `[http]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Address and port of pages, API, WHIP and WHEP.
+    pub listen: SocketAddr,
+    /// The URL by which the world reaches this node, for what is printed at the start. Empty: made from `listen`.
+    pub public_url: String,
+    /// PEM file with the certificate chain. Empty: no TLS.
+    pub tls_cert: PathBuf,
+    /// PEM file with the certificate's private key.
+    pub tls_key: PathBuf,
+    /// Proxies whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Web origins whose pages may publish and watch. `*`: all.
+    pub cors_origins: Vec<String>,
+    /// How long a shutdown may take before what is left is cut off.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_deadline: Duration,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([0, 0, 0, 0], 8080)),
+            public_url: String::new(),
+            tls_cert: PathBuf::new(),
+            tls_key: PathBuf::new(),
+            trusted_proxies: Vec::new(),
+            cors_origins: vec!["*".into()],
+            shutdown_deadline: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Http {
+    /// Certificate and key, if this node serves HTTPS.
+    pub fn tls(&self) -> Option<(&PathBuf, &PathBuf)> {
+        let given = |path: &PathBuf| !path.as_os_str().is_empty();
+        (given(&self.tls_cert) && given(&self.tls_key)).then_some((&self.tls_cert, &self.tls_key))
+    }
+
+    /// The base URL for a newcomer to open: `public_url`, or `localhost` when all interfaces are listened on.
+    pub fn base_url(&self) -> String {
+        if !self.public_url.is_empty() {
+            return self.public_url.trim_end_matches('/').to_owned();
+        }
+        let scheme = if self.tls().is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        if self.listen.ip().is_unspecified() {
+            format!("{scheme}://localhost:{}", self.listen.port())
+        } else {
+            format!("{scheme}://{}", self.listen)
+        }
+    }
+
+    pub(super) fn check(&self, problems: &mut Vec<Problem>) {
+        let (cert, key) = (&self.tls_cert, &self.tls_key);
+        if cert.as_os_str().is_empty() && !key.as_os_str().is_empty() {
+            problems.push(Problem::new(
+                "http.tls_cert",
+                "is missing; HTTPS needs both tls_cert and tls_key",
+            ));
+        }
+        if key.as_os_str().is_empty() && !cert.as_os_str().is_empty() {
+            problems.push(Problem::new(
+                "http.tls_key",
+                "is missing; HTTPS needs both tls_cert and tls_key",
+            ));
+        }
+        let url = &self.public_url;
+        if !(url.is_empty() || url.starts_with("http://") || url.starts_with("https://")) {
+            problems.push(Problem::new(
+                "http.public_url",
+                format!("is \"{url}\"; it begins with http:// or https://"),
+            ));
+        }
+        if self
+            .cors_origins
+            .iter()
+            .any(|origin| origin != "*" && origin.parse::<axum::http::HeaderValue>().is_err())
+        {
+            problems.push(Problem::new(
+                "http.cors_origins",
+                "has an entry that isn't an origin; write \"https://example.org\", or \"*\" for all",
+            ));
+        }
+    }
+}
