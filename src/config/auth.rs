@@ -29,7 +29,7 @@ pub struct Issuer {
 impl Auth {
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
         for (index, issuer) in self.issuers.iter().enumerate() {
-            if issuer.name.is_empty() || issuer.name == "spillway" {
+            if issuer.name.is_empty() || issuer.name == crate::auth::OWN_ISSUER {
                 problems.push(Problem::new(
                     format!("auth.issuers[{index}].name"),
                     format!(

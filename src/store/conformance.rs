@@ -1,0 +1,263 @@
+//! What every [`Store`] must do. A new form of the store calls [`all`] from its own tests.
+#![allow(clippy::unwrap_used)]
+
+use spillway_signaling::api::model::{
+    Broadcast, ChannelProfile, ChannelSettings, Timestamp, Token, TokenKind,
+};
+
+use super::{Creation, Page, Store, StoredChannel};
+
+/// Runs the whole suite, each behaviour on a fresh store. What is given beside the store is kept while it's used.
+pub(crate) async fn all<S: Store, Guard>(fresh: impl Fn() -> (S, Guard)) {
+    macro_rules! each {
+        ($($behaviour:ident),* $(,)?) => {
+            $(let (store, guard) = fresh(); $behaviour(&store).await; drop((store, guard));)*
+        };
+    }
+    each!(
+        a_channel_is_created_once,
+        channels_are_bounded,
+        a_channel_changes_and_goes,
+        channels_are_listed_by_name_in_pages,
+        a_token_is_revoked_for_good,
+        tokens_are_listed_latest_first_until_they_expire,
+        expired_tokens_are_forgotten,
+        a_broadcast_is_updated_in_place,
+        broadcasts_are_listed_latest_first_by_channel,
+        broadcasts_left_open_end_at_their_last_sign_of_life,
+        it_can_be_checked,
+    );
+}
+
+pub(crate) fn channel(name: &str) -> StoredChannel {
+    StoredChannel {
+        name: name.parse().unwrap(),
+        profile: ChannelProfile {
+            title: "Ein Titel — with ünïcode ' and \"".into(),
+            tags: vec!["music".into(), "a b".into()],
+            settings: ChannelSettings {
+                restricted_viewing: true,
+                takeover: false,
+            },
+        },
+        created_at: Timestamp(1_767_225_600_123),
+    }
+}
+
+fn token(id: &str, expires_at: Option<u64>) -> Token {
+    Token {
+        id: id.into(),
+        kind: TokenKind::Publish,
+        channel: Some("demo".parse().unwrap()),
+        note: "for OBS".into(),
+        created_at: Timestamp(1000),
+        expires_at: expires_at.map(Timestamp),
+        revoked_at: None,
+    }
+}
+
+fn broadcast(id: &str, channel: &str) -> Broadcast {
+    Broadcast {
+        id: id.into(),
+        channel: channel.parse().unwrap(),
+        title: "first".into(),
+        started_at: Timestamp(1000),
+        ended_at: None,
+        peak_viewers: 0,
+    }
+}
+
+fn page(after: Option<&str>, limit: usize) -> Page {
+    Page {
+        after: after.map(Into::into),
+        limit,
+    }
+}
+
+async fn a_channel_is_created_once(store: &impl Store) {
+    let first = channel("demo");
+    let second = StoredChannel {
+        profile: ChannelProfile::default(),
+        ..first.clone()
+    };
+    assert_eq!(store.channel(&first.name).await.unwrap(), None);
+    assert_eq!(
+        store.create_channel(&first, 10).await.unwrap(),
+        Creation::Created
+    );
+    assert_eq!(
+        store.create_channel(&second, 10).await.unwrap(),
+        Creation::Exists
+    );
+    assert_eq!(store.channel(&first.name).await.unwrap(), Some(first));
+}
+
+async fn channels_are_bounded(store: &impl Store) {
+    assert_eq!(
+        store.create_channel(&channel("a"), 1).await.unwrap(),
+        Creation::Created
+    );
+    assert_eq!(
+        store.create_channel(&channel("b"), 1).await.unwrap(),
+        Creation::Full
+    );
+    assert_eq!(
+        store.create_channel(&channel("a"), 1).await.unwrap(),
+        Creation::Exists
+    );
+}
+
+async fn a_channel_changes_and_goes(store: &impl Store) {
+    let before = channel("demo");
+    let profile = ChannelProfile {
+        title: "other".into(),
+        ..ChannelProfile::default()
+    };
+    assert!(!store.update_channel(&before.name, &profile).await.unwrap());
+    store.create_channel(&before, 10).await.unwrap();
+    assert!(store.update_channel(&before.name, &profile).await.unwrap());
+    let after = store.channel(&before.name).await.unwrap().unwrap();
+    assert_eq!(after, StoredChannel { profile, ..before });
+    assert!(store.delete_channel(&after.name).await.unwrap());
+    assert!(!store.delete_channel(&after.name).await.unwrap());
+    assert_eq!(store.channel(&after.name).await.unwrap(), None);
+}
+
+async fn channels_are_listed_by_name_in_pages(store: &impl Store) {
+    for name in ["c", "a", "b", "B"] {
+        store.create_channel(&channel(name), 10).await.unwrap();
+    }
+    let names = async |page: Page| -> Vec<String> {
+        store
+            .channels(&page)
+            .await
+            .unwrap()
+            .iter()
+            .map(|channel| channel.name.to_string())
+            .collect()
+    };
+    assert_eq!(names(page(None, 2)).await, ["B", "a"]);
+    assert_eq!(names(page(Some("a"), 10)).await, ["b", "c"]);
+    assert!(names(page(Some("c"), 10)).await.is_empty());
+}
+
+async fn a_token_is_revoked_for_good(store: &impl Store) {
+    let issued = token("01", None);
+    store.add_token(&issued).await.unwrap();
+    assert_eq!(store.token("01").await.unwrap(), Some(issued.clone()));
+    assert!(store.revoke_token("01", Timestamp(5)).await.unwrap());
+    assert!(store.revoke_token("01", Timestamp(9)).await.unwrap());
+    assert_eq!(
+        store.token("01").await.unwrap(),
+        Some(Token {
+            revoked_at: Some(Timestamp(5)),
+            ..issued
+        })
+    );
+    assert!(!store.revoke_token("02", Timestamp(5)).await.unwrap());
+    assert_eq!(store.token("02").await.unwrap(), None);
+}
+
+async fn tokens_are_listed_latest_first_until_they_expire(store: &impl Store) {
+    let admin = Token {
+        kind: TokenKind::Admin,
+        channel: None,
+        ..token("04", None)
+    };
+    for token in [
+        token("01", None),
+        token("02", Some(50)),
+        token("03", Some(150)),
+        admin.clone(),
+    ] {
+        store.add_token(&token).await.unwrap();
+    }
+    let tokens = store.tokens(Timestamp(100), &page(None, 2)).await.unwrap();
+    assert_eq!(tokens, [admin, token("03", Some(150))]);
+    assert_eq!(
+        store
+            .tokens(Timestamp(100), &page(Some("03"), 2))
+            .await
+            .unwrap(),
+        [token("01", None)]
+    );
+}
+
+async fn expired_tokens_are_forgotten(store: &impl Store) {
+    for token in [
+        token("01", None),
+        token("02", Some(50)),
+        token("03", Some(150)),
+    ] {
+        store.add_token(&token).await.unwrap();
+    }
+    store
+        .forget_tokens_expired_before(Timestamp(100))
+        .await
+        .unwrap();
+    assert!(store.token("01").await.unwrap().is_some());
+    assert!(store.token("02").await.unwrap().is_none());
+    assert!(store.token("03").await.unwrap().is_some());
+}
+
+async fn a_broadcast_is_updated_in_place(store: &impl Store) {
+    let mut on_air = broadcast("01", "demo");
+    store
+        .save_broadcast(&on_air, Timestamp(1000))
+        .await
+        .unwrap();
+    assert_eq!(store.broadcast("01").await.unwrap(), Some(on_air.clone()));
+    on_air.ended_at = Some(Timestamp(3000));
+    on_air.peak_viewers = 7;
+    store
+        .save_broadcast(&on_air, Timestamp(3000))
+        .await
+        .unwrap();
+    assert_eq!(store.broadcast("01").await.unwrap(), Some(on_air));
+    assert_eq!(store.broadcast("02").await.unwrap(), None);
+}
+
+async fn broadcasts_are_listed_latest_first_by_channel(store: &impl Store) {
+    for (id, channel) in [("01", "a"), ("02", "b"), ("03", "a")] {
+        store
+            .save_broadcast(&broadcast(id, channel), Timestamp(1000))
+            .await
+            .unwrap();
+    }
+    let a = "a".parse().unwrap();
+    assert_eq!(
+        store.broadcasts(None, &page(None, 2)).await.unwrap(),
+        [broadcast("03", "a"), broadcast("02", "b")]
+    );
+    assert_eq!(
+        store.broadcasts(None, &page(Some("02"), 2)).await.unwrap(),
+        [broadcast("01", "a")]
+    );
+    assert_eq!(
+        store.broadcasts(Some(&a), &page(None, 9)).await.unwrap(),
+        [broadcast("03", "a"), broadcast("01", "a")]
+    );
+}
+
+async fn broadcasts_left_open_end_at_their_last_sign_of_life(store: &impl Store) {
+    let ended = Broadcast {
+        ended_at: Some(Timestamp(1500)),
+        ..broadcast("01", "a")
+    };
+    store.save_broadcast(&ended, Timestamp(1500)).await.unwrap();
+    store
+        .save_broadcast(&broadcast("02", "a"), Timestamp(2500))
+        .await
+        .unwrap();
+    store.end_open_broadcasts().await.unwrap();
+    assert_eq!(store.broadcast("01").await.unwrap(), Some(ended));
+    assert_eq!(
+        store.broadcast("02").await.unwrap().unwrap().ended_at,
+        Some(Timestamp(2500))
+    );
+}
+
+async fn it_can_be_checked(store: &impl Store) {
+    store.check().await.unwrap();
+    store.check().await.unwrap();
+}

@@ -1,0 +1,133 @@
+//! What a node remembers: channels, tokens and their revocations, broadcasts.
+//!
+//! [`Store`] is the contract; [`Sqlite`] is the embedded form. [`conformance`] holds every form to the same behaviour.
+
+#[cfg(test)]
+pub(crate) mod conformance;
+mod sqlite;
+
+use async_trait::async_trait;
+use spillway_signaling::{
+    ChannelName,
+    api::model::{Broadcast, ChannelProfile, Timestamp, Token},
+};
+
+pub use sqlite::Sqlite;
+
+/// Durable state of the platform. Every method is atomic; what it wrote survives a crash once it has returned.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// One channel.
+    async fn channel(&self, name: &ChannelName) -> Result<Option<StoredChannel>, StoreError>;
+    /// Channels by name.
+    async fn channels(&self, page: &Page) -> Result<Vec<StoredChannel>, StoreError>;
+    /// Adds a channel, unless it exists or there are `most` already.
+    async fn create_channel(
+        &self,
+        channel: &StoredChannel,
+        most: usize,
+    ) -> Result<Creation, StoreError>;
+    /// Replaces a channel's profile. False: there's no such channel.
+    async fn update_channel(
+        &self,
+        name: &ChannelName,
+        profile: &ChannelProfile,
+    ) -> Result<bool, StoreError>;
+    /// Forgets a channel; its broadcasts stay. False: there's no such channel.
+    async fn delete_channel(&self, name: &ChannelName) -> Result<bool, StoreError>;
+
+    /// Remembers an issued token (never the token itself, which is signed and shown once).
+    async fn add_token(&self, token: &Token) -> Result<(), StoreError>;
+    /// One token by its identifier.
+    async fn token(&self, id: &str) -> Result<Option<Token>, StoreError>;
+    /// Tokens that haven't expired at `now`, revoked ones included, the latest first.
+    async fn tokens(&self, now: Timestamp, page: &Page) -> Result<Vec<Token>, StoreError>;
+    /// Revokes a token; revoking twice keeps the first moment. False: there's no such token.
+    async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<bool, StoreError>;
+    /// Forgets tokens that expired before `moment`, revoked or not: their signature no longer holds anyway.
+    async fn forget_tokens_expired_before(&self, moment: Timestamp) -> Result<(), StoreError>;
+
+    /// Adds a broadcast or writes its present state. `alive_at`: when it was last known to be on air.
+    async fn save_broadcast(
+        &self,
+        broadcast: &Broadcast,
+        alive_at: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// One broadcast.
+    async fn broadcast(&self, id: &str) -> Result<Option<Broadcast>, StoreError>;
+    /// All broadcasts, or those of one channel, the latest first.
+    async fn broadcasts(
+        &self,
+        channel: Option<&ChannelName>,
+        page: &Page,
+    ) -> Result<Vec<Broadcast>, StoreError>;
+    /// Ends, at their last sign of life, the broadcasts that a crash left open.
+    async fn end_open_broadcasts(&self) -> Result<(), StoreError>;
+
+    /// Whether the store can be written to now.
+    async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// Which part of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The name or identifier that the part begins behind; the beginning without.
+    pub after: Option<String>,
+    /// The most entries.
+    pub limit: usize,
+}
+
+/// A channel as it's remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredChannel {
+    /// Its name.
+    pub name: ChannelName,
+    /// Title, tags and settings.
+    pub profile: ChannelProfile,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What [`Store::create_channel`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Creation {
+    /// The channel is there now.
+    Created,
+    /// It was there before and hasn't changed.
+    Exists,
+    /// There are too many.
+    Full,
+}
+
+/// Why the store couldn't do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database can't be opened.
+    #[error(
+        "can't open the database {path}: {reason}; check that the directory exists, is writable and on a local disk"
+    )]
+    Open {
+        /// The file.
+        path: String,
+        /// What `SQLite` said.
+        reason: String,
+    },
+    /// The database was written by a later release.
+    #[error(
+        "the database {path} is of version {found}, this release knows {known}; install the release that wrote it, or restore a backup"
+    )]
+    TooNew {
+        /// The file.
+        path: String,
+        /// Its version.
+        found: u32,
+        /// The latest version that this release knows.
+        known: u32,
+    },
+    /// A query failed.
+    #[error("the database failed: {0}; check disk space and the permissions of the data directory")]
+    Failed(String),
+    /// The store's thread has stopped.
+    #[error("the database is closed")]
+    Closed,
+}

@@ -1,0 +1,69 @@
+//! The tables, and how older databases become the present one.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::Connection;
+
+use super::StoreError;
+
+/// How long a write waits for another process (`spillway token …`) to finish its own.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Each step raises the version (`user_version`) by one. Steps are never changed once released: add another one.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE channels (
+        name TEXT PRIMARY KEY, title TEXT NOT NULL, tags TEXT NOT NULL, settings TEXT NOT NULL,
+        created_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE tokens (
+        id TEXT PRIMARY KEY, kind TEXT NOT NULL, channel TEXT, note TEXT NOT NULL,
+        created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX tokens_by_expiry ON tokens (expires_at);
+    CREATE TABLE broadcasts (
+        id TEXT PRIMARY KEY, channel TEXT NOT NULL, title TEXT NOT NULL, started_at INTEGER NOT NULL,
+        ended_at INTEGER, peak_viewers INTEGER NOT NULL, alive_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX broadcasts_by_channel ON broadcasts (channel, id);
+    CREATE TABLE checks (id INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
+"];
+
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    let failed = |error: rusqlite::Error| StoreError::Open {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    };
+    let mut connection = Connection::open(path).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    // FULL: what was answered to a client (a revocation!) isn't lost to a power cut, at a few writes a second.
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+        )
+        .map_err(failed)?;
+    let found = migrate(&mut connection).map_err(failed)?;
+    let known = MIGRATIONS.len() as u32;
+    if found > known {
+        return Err(StoreError::TooNew {
+            path: path.display().to_string(),
+            found,
+            known,
+        });
+    }
+    Ok(connection)
+}
+
+/// Applies what is missing, in one transaction that keeps other processes out; tells the version found.
+fn migrate(connection: &mut Connection) -> rusqlite::Result<u32> {
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let found: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    for step in MIGRATIONS.iter().skip(found as usize) {
+        transaction.execute_batch(step)?;
+    }
+    if (found as usize) < MIGRATIONS.len() {
+        transaction.pragma_update(None, "user_version", MIGRATIONS.len() as u32)?;
+    }
+    transaction.commit()?;
+    Ok(found)
+}
