@@ -4,5 +4,8 @@
 pub mod auth;
 pub mod config;
 pub mod demo;
+pub mod media;
+pub mod metrics;
 pub mod store;
 pub mod time;
+pub mod webhooks;

@@ -39,7 +39,7 @@ pub struct Webhooks {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
-    /// Where events are POSTed to.
+    /// Where events are sent to.
     pub url: String,
     /// Which; all without.
     #[serde(default)]
@@ -58,6 +58,18 @@ pub enum WebhookEvent {
     OnViewerJoin,
     /// A viewer's session ended.
     OnViewerLeave,
+}
+
+impl WebhookEvent {
+    /// Its name in the configuration and in requests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OnPublish => "on-publish",
+            Self::OnUnpublish => "on-unpublish",
+            Self::OnViewerJoin => "on-viewer-join",
+            Self::OnViewerLeave => "on-viewer-leave",
+        }
+    }
 }
 
 impl Default for Webhooks {

@@ -1,0 +1,53 @@
+//! What the platform asks of the media plane.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use spillway_sfu::{Accepted, IceCredentials, PublishRequest, Reject, SessionId, WatchRequest};
+use spillway_signaling::api::model::SessionFigures;
+
+/// The media plane of a node: the workers of `spillway-sfu-net`, or in tests a stand-in.
+#[async_trait]
+pub trait MediaPlane: Send + Sync + 'static {
+    /// Makes a publisher's session.
+    async fn publish(&self, request: PublishRequest) -> Result<Accepted, Reject>;
+    /// Makes a viewer's session.
+    async fn watch(&self, request: WatchRequest) -> Result<Accepted, Reject>;
+    /// Restarts a session's ICE with the client's new credentials.
+    async fn restart_ice(
+        &self,
+        session: SessionId,
+        remote: IceCredentials,
+    ) -> Result<RestartedIce, Reject>;
+    /// Ends a session.
+    async fn close(&self, session: SessionId) -> Result<(), Reject>;
+    /// How media goes now.
+    async fn figures(&self) -> MediaFigures;
+}
+
+/// This side of a restarted ICE session.
+#[derive(Debug, Clone)]
+pub struct RestartedIce {
+    /// Our new user name fragment, which names the ICE session.
+    pub ufrag: String,
+    /// Our credentials and candidates (RFC 8840).
+    pub sdpfrag: String,
+}
+
+/// How media goes on a node.
+#[derive(Debug, Clone, Default)]
+pub struct MediaFigures {
+    /// Each session's figures.
+    pub sessions: HashMap<SessionId, SessionFigures>,
+    /// Each worker's figures, by its number.
+    pub workers: Vec<WorkerFigures>,
+}
+
+/// What one worker counted since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorkerFigures {
+    /// Sessions now.
+    pub sessions: u64,
+    /// Further figures: name (as in the metric `spillway_media_NAME_total`) and count.
+    pub counters: Vec<(&'static str, u64)>,
+}

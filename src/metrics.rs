@@ -1,0 +1,247 @@
+//! The node's metrics, in OpenMetrics text.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::{Registry, Unit},
+};
+use spillway_signaling::platform::Role;
+
+use crate::media::MediaFigures;
+
+/// What the platform counts. Media figures are asked for when somebody reads the metrics.
+#[derive(Clone, Default)]
+pub struct Metrics {
+    /// Sessions that were let in.
+    pub joins: Family<RoleLabel, Counter>,
+    /// Sessions that were refused, by reason.
+    pub refusals: Family<RefusalLabel, Counter>,
+    /// Sessions that ended, by reason.
+    pub ends: Family<EndLabel, Counter>,
+    /// Deliveries of webhooks, by what became of them.
+    pub deliveries: Family<DeliveryLabel, Counter>,
+}
+
+/// Publisher or viewer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RoleLabel {
+    role: &'static str,
+}
+
+/// Why a session was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RefusalLabel {
+    /// Publisher or viewer.
+    pub role: &'static str,
+    /// One word.
+    pub reason: &'static str,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndLabel {
+    /// Publisher or viewer.
+    pub role: &'static str,
+    /// One word.
+    pub reason: &'static str,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DeliveryLabel {
+    /// What became of it.
+    pub outcome: DeliveryOutcome,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum DeliveryOutcome {
+    /// The endpoint took it.
+    Delivered,
+    /// It'll be tried again.
+    Retried,
+    /// It was tried as often as configured.
+    GivenUp,
+    /// The queue was full.
+    Dropped,
+}
+
+/// What is known only at the moment of reading.
+pub struct Snapshot {
+    /// Sessions by role.
+    pub sessions: [(Role, u64); 2],
+    /// Channels on air.
+    pub live_channels: u64,
+    /// The media plane's.
+    pub media: MediaFigures,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WorkerLabel {
+    worker: u32,
+}
+
+/// The name of a role in labels.
+pub fn role(role: Role) -> &'static str {
+    match role {
+        Role::Publisher => "publisher",
+        Role::Viewer => "viewer",
+    }
+}
+
+impl RoleLabel {
+    /// The label of a role.
+    pub fn new(of: Role) -> Self {
+        Self { role: role(of) }
+    }
+}
+
+impl Metrics {
+    /// Everything as OpenMetrics text.
+    pub fn encode(&self, snapshot: Snapshot) -> String {
+        let mut registry = Registry::with_prefix("spillway");
+        registry.register("joins", "Sessions that were let in", self.joins.clone());
+        registry.register(
+            "refusals",
+            "Sessions that were refused",
+            self.refusals.clone(),
+        );
+        registry.register("ends", "Sessions that ended", self.ends.clone());
+        registry.register(
+            "webhook_deliveries",
+            "Deliveries of webhooks",
+            self.deliveries.clone(),
+        );
+        snapshot.register(&mut registry);
+        let mut encoded = String::new();
+        if let Err(error) = text::encode(&mut encoded, &registry) {
+            tracing::error!(%error, "metrics can't be encoded");
+        }
+        encoded
+    }
+}
+
+impl Snapshot {
+    fn register(self, registry: &mut Registry) {
+        let sessions = Family::<RoleLabel, Gauge>::default();
+        for (role, count) in self.sessions {
+            sessions
+                .get_or_create(&RoleLabel::new(role))
+                .set(count as i64);
+        }
+        registry.register("sessions", "Sessions now", sessions);
+        let live: Gauge = Gauge::default();
+        live.set(self.live_channels as i64);
+        registry.register("live_channels", "Channels on air now", live);
+        self.media.register(registry);
+        let cpu = Counter::<f64, AtomicU64>::default();
+        cpu.inc_by(cpu_seconds());
+        registry.register_with_unit(
+            "process_cpu",
+            "CPU time of this process",
+            Unit::Seconds,
+            cpu,
+        );
+    }
+}
+
+impl MediaFigures {
+    fn register(self, registry: &mut Registry) {
+        let sessions = Family::<WorkerLabel, Gauge>::default();
+        let mut counters: Vec<(&'static str, Family<WorkerLabel, Counter>)> = Vec::new();
+        for (worker, figures) in (0..).zip(self.workers) {
+            let label = WorkerLabel { worker };
+            sessions.get_or_create(&label).set(figures.sessions as i64);
+            for (name, count) in figures.counters {
+                let known = counters
+                    .iter()
+                    .position(|(known, _)| *known == name)
+                    .unwrap_or_else(|| {
+                        counters.push((name, Family::default()));
+                        counters.len() - 1
+                    });
+                if let Some((_, family)) = counters.get(known) {
+                    family.get_or_create(&label).inc_by(count);
+                }
+            }
+        }
+        registry.register("worker_sessions", "Sessions of a worker now", sessions);
+        for (name, family) in counters {
+            registry.register(
+                format!("media_{name}"),
+                "Counted by a media worker since the start",
+                family,
+            );
+        }
+    }
+}
+
+/// CPU seconds of this process, as the kernel counts them (clock ticks of 10 ms; `proc(5)`).
+fn cpu_seconds() -> f64 {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The second field is a name that may hold anything; utime and stime are the 12th and 13th after it.
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks = after_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<f64>().ok());
+    ticks.sum::<f64>() / TICKS_PER_SECOND
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::WorkerFigures;
+
+    #[test]
+    fn everything_is_told_and_ends_as_openmetrics_does() {
+        let metrics = Metrics::default();
+        metrics
+            .joins
+            .get_or_create(&RoleLabel::new(Role::Viewer))
+            .inc();
+        let label = RefusalLabel {
+            role: "viewer",
+            reason: "overloaded",
+        };
+        metrics.refusals.get_or_create(&label).inc();
+        let label = DeliveryLabel {
+            outcome: DeliveryOutcome::GivenUp,
+        };
+        metrics.deliveries.get_or_create(&label).inc();
+        let worker = |sessions| WorkerFigures {
+            sessions,
+            counters: vec![("packets_sent", 5)],
+        };
+        let media = MediaFigures {
+            workers: vec![worker(2), worker(1)],
+            ..MediaFigures::default()
+        };
+        let sessions = [(Role::Publisher, 1), (Role::Viewer, 2)];
+        let text = metrics.encode(Snapshot {
+            sessions,
+            live_channels: 1,
+            media,
+        });
+        for line in [
+            "spillway_joins_total{role=\"viewer\"} 1",
+            "spillway_refusals_total{role=\"viewer\",reason=\"overloaded\"} 1",
+            "spillway_webhook_deliveries_total{outcome=\"GivenUp\"} 1",
+            "spillway_sessions{role=\"viewer\"} 2",
+            "spillway_live_channels 1",
+            "spillway_worker_sessions{worker=\"1\"} 1",
+            "spillway_media_packets_sent_total{worker=\"0\"} 5",
+        ] {
+            assert!(
+                text.lines().any(|written| written == line),
+                "{line} isn't in\n{text}"
+            );
+        }
+        assert!(text.ends_with("# EOF\n"));
+        assert!(text.contains("spillway_process_cpu_seconds_total"));
+    }
+}
