@@ -6,6 +6,7 @@ pub mod config;
 pub mod demo;
 pub mod media;
 pub mod metrics;
+pub mod platform;
 pub mod store;
 pub mod time;
 pub mod webhooks;

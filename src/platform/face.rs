@@ -1,0 +1,154 @@
+//! The node as the HTTP face sees it.
+
+use async_trait::async_trait;
+use spillway_signaling::{
+    ChannelName, Platform, Refusal,
+    api::model::{
+        Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel,
+        Node as NodeState, PageRequest, Session, Token, TokenRequest, Webhook,
+    },
+    platform::{
+        Action, Caller, NewSession, PublishCall, PutChannel, RestartedIce, SessionRef, WatchCall,
+    },
+};
+
+use super::Node;
+
+#[async_trait]
+impl Platform for Node {
+    async fn publish(&self, call: PublishCall) -> Result<NewSession, Refusal> {
+        self.make_publisher(call).await
+    }
+
+    async fn watch(&self, call: WatchCall) -> Result<NewSession, Refusal> {
+        self.make_viewer(call).await
+    }
+
+    async fn ice_tag(&self, session: &SessionRef) -> Result<String, Refusal> {
+        self.tag_of(session)
+    }
+
+    async fn trickle(&self, session: &SessionRef, sdpfrag: String) -> Result<(), Refusal> {
+        self.take_candidates(session, &sdpfrag)
+    }
+
+    async fn restart_ice(
+        &self,
+        session: &SessionRef,
+        sdpfrag: String,
+    ) -> Result<RestartedIce, Refusal> {
+        self.renew_ice(session, &sdpfrag).await
+    }
+
+    async fn end(&self, session: &SessionRef) -> Result<(), Refusal> {
+        self.end_by_key(session).await
+    }
+
+    async fn authorize(&self, caller: &Caller, action: Action<'_>) -> Result<(), Refusal> {
+        self.permit(caller, action).await
+    }
+
+    async fn live(&self, page: PageRequest) -> Result<Listing<LiveChannel>, Refusal> {
+        self.live_channels(page).await
+    }
+
+    async fn channels(&self, page: PageRequest) -> Result<Listing<Channel>, Refusal> {
+        self.list_channels(page).await
+    }
+
+    async fn channel(&self, name: &ChannelName) -> Result<Channel, Refusal> {
+        self.describe_channel(name).await
+    }
+
+    async fn create_channel(
+        &self,
+        name: ChannelName,
+        profile: ChannelProfile,
+    ) -> Result<Channel, Refusal> {
+        self.make_channel(name, profile).await
+    }
+
+    async fn put_channel(
+        &self,
+        name: &ChannelName,
+        profile: ChannelProfile,
+    ) -> Result<PutChannel, Refusal> {
+        self.replace_channel(name, profile).await
+    }
+
+    async fn edit_channel(
+        &self,
+        name: &ChannelName,
+        edit: ChannelEdit,
+    ) -> Result<Channel, Refusal> {
+        self.change_channel(name, edit).await
+    }
+
+    async fn delete_channel(&self, name: &ChannelName) -> Result<(), Refusal> {
+        self.remove_channel(name).await
+    }
+
+    async fn sessions(
+        &self,
+        channel: Option<&ChannelName>,
+        page: PageRequest,
+    ) -> Result<Listing<Session>, Refusal> {
+        self.list_sessions(channel, page).await
+    }
+
+    async fn session(&self, id: &str) -> Result<Session, Refusal> {
+        self.describe_session(id).await
+    }
+
+    async fn kick(&self, id: &str) -> Result<(), Refusal> {
+        self.end_by_id(id).await
+    }
+
+    async fn broadcasts(
+        &self,
+        channel: Option<&ChannelName>,
+        page: PageRequest,
+    ) -> Result<Listing<Broadcast>, Refusal> {
+        self.list_broadcasts(channel, page).await
+    }
+
+    async fn broadcast(&self, id: &str) -> Result<Broadcast, Refusal> {
+        self.describe_broadcast(id).await
+    }
+
+    async fn issue_token(&self, request: TokenRequest) -> Result<IssuedToken, Refusal> {
+        self.make_token(request).await
+    }
+
+    async fn tokens(&self, page: PageRequest) -> Result<Listing<Token>, Refusal> {
+        self.list_tokens(page).await
+    }
+
+    async fn revoke_token(&self, id: &str) -> Result<(), Refusal> {
+        self.withdraw_token(id).await
+    }
+
+    async fn webhooks(&self) -> Result<Vec<Webhook>, Refusal> {
+        Ok(self.parts.webhooks.states())
+    }
+
+    async fn node(&self) -> Result<NodeState, Refusal> {
+        Ok(self.describe_node())
+    }
+
+    async fn readiness(&self) -> Result<(), String> {
+        if self.state().draining {
+            return Err("the server is about to stop".into());
+        }
+        self.parts
+            .store
+            .check()
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    async fn metrics(&self) -> String {
+        let snapshot = self.snapshot().await;
+        self.parts.metrics.encode(snapshot)
+    }
+}

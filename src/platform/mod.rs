@@ -1,0 +1,146 @@
+//! The platform of one node: lets sessions in and ends them, knows what is on air, and answers the HTTP face.
+//!
+//! [`Node`] implements [`Platform`] over a [`Store`], a [`Verifier`], a [`MediaPlane`] and [`Webhooks`]. Its own state is
+//! one table behind a mutex that is never held across an await. Every session is known here from the moment that the
+//! media plane has accepted it until the media plane has told its end ([`Node::on_media_event`]); that event is the only
+//! thing that takes it out, whoever wanted the end.
+
+mod api;
+mod events;
+mod face;
+mod on_air;
+mod permission;
+mod refusals;
+mod sessions;
+mod whip_whep;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use spillway_signaling::{api::model::Timestamp, platform::IceServer};
+
+use crate::{
+    auth::Verifier, config::Config, media::MediaPlane, metrics::Metrics, store::Store, time,
+    webhooks::Webhooks,
+};
+
+use on_air::OnAir;
+use sessions::{Bounds, Sessions};
+
+/// Everything that a node is made of.
+pub struct Parts {
+    /// What is remembered.
+    pub store: Arc<dyn Store>,
+    /// Whose tokens are believed.
+    pub verifier: Verifier,
+    /// Where media goes.
+    pub media: Arc<dyn MediaPlane>,
+    /// Who is told and asked.
+    pub webhooks: Webhooks,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// The platform of one node.
+pub struct Node {
+    parts: Parts,
+    rules: Rules,
+    since: Timestamp,
+    state: Mutex<State>,
+}
+
+/// What the configuration says about sessions, in the form that's needed here.
+struct Rules {
+    take_over: bool,
+    grace: Duration,
+    loopback_is_admin: bool,
+    channels: usize,
+    bounds: Bounds,
+    ice_servers: Vec<IceServer>,
+    workers: u32,
+}
+
+struct State {
+    sessions: Sessions,
+    on_air: OnAir,
+    draining: bool,
+}
+
+impl Node {
+    /// A node that is ready for sessions. Broadcasts that a crash left open end now.
+    pub async fn new(config: &Config, parts: Parts) -> Result<Self, crate::store::StoreError> {
+        let now = time::now();
+        parts.store.end_open_broadcasts().await?;
+        parts.store.forget_tokens_expired_before(now).await?;
+        let rules = Rules::new(config);
+        let state = State {
+            sessions: Sessions::new(rules.bounds),
+            on_air: OnAir::default(),
+            draining: false,
+        };
+        Ok(Self {
+            parts,
+            rules,
+            since: now,
+            state: state.into(),
+        })
+    }
+
+    /// Refuses new sessions from now on, ends those that there are, and closes the broadcasts.
+    pub async fn drain(&self) {
+        let sessions: Vec<_> = {
+            let mut state = self.state();
+            state.draining = true;
+            state
+                .sessions
+                .iter_after(None)
+                .map(|session| session.id)
+                .collect()
+        };
+        for session in sessions {
+            self.close(session).await;
+        }
+        let ended = self.state().on_air.end_all(time::now());
+        self.save(&ended).await;
+    }
+
+    /// The webhooks of this node, for the shutdown.
+    pub fn webhooks(&self) -> &Webhooks {
+        &self.parts.webhooks
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves the table as it was between two whole steps: going on is better than refusing all.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rules {
+    fn new(config: &Config) -> Self {
+        let limits = &config.limits;
+        Self {
+            take_over: config.channels.take_over,
+            grace: config.channels.reconnect_grace,
+            loopback_is_admin: config.auth.loopback_is_admin,
+            channels: limits.channels,
+            bounds: Bounds {
+                publishers: limits.publishers,
+                viewers: limits.viewers,
+                per_address: limits.sessions_per_address,
+            },
+            ice_servers: config.media.ice_servers.iter().map(ice_server).collect(),
+            workers: config.media.worker_count().into(),
+        }
+    }
+}
+
+fn ice_server(server: &crate::config::IceServer) -> IceServer {
+    let credentials =
+        (!server.username.is_empty()).then(|| (server.username.clone(), server.credential.clone()));
+    IceServer {
+        url: server.url.clone(),
+        credentials,
+    }
+}

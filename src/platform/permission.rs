@@ -1,0 +1,174 @@
+//! Who may do what: this node's tokens, and the outside service if one is configured.
+//!
+//! The service has a veto over what tokens allow, and decides alone over callers without a token of this node (or of a
+//! configured issuer): its own keys can then be used in OBS. A token of ours that is expired, revoked, forged or for
+//! something else is never handed on.
+
+use spillway_signaling::{
+    ChannelName, Refusal,
+    api::model::TokenKind,
+    platform::{Action, Caller},
+};
+
+use super::{Node, refusals};
+use crate::{
+    auth::{Grant, TokenError},
+    store::StoredChannel,
+    webhooks::{Question, Verdict, Wish},
+};
+
+/// Under which name a publisher was let in.
+pub(super) struct Permit {
+    /// Whose key it is: publishers with the same holder may take over from each other.
+    pub(super) holder: String,
+    /// The token's identifier, so that revoking it ends the session.
+    pub(super) token: Option<String>,
+}
+
+/// What is known of a caller from the token alone.
+enum Standing {
+    Granted(Grant),
+    /// No token, or one that somebody else may know.
+    Stranger(Refusal),
+}
+
+impl Node {
+    /// Whether the caller may publish to the channel.
+    pub(super) async fn permit_publishing(
+        &self,
+        caller: &Caller,
+        channel: &ChannelName,
+    ) -> Result<Permit, Refusal> {
+        let wish = Wish::Publish;
+        let grant = match self.standing(caller, channel).await? {
+            Standing::Granted(grant) if grant.allows(TokenKind::Publish, channel) => Some(grant),
+            Standing::Granted(_) => return Err(not_for(&format!("publishing to \"{channel}\""))),
+            Standing::Stranger(_) if self.parts.webhooks.decides(wish) => None,
+            Standing::Stranger(refusal) => return Err(refusal),
+        };
+        let user = self.ask(wish, caller, channel).await?;
+        let token = grant.as_ref().map(|grant| grant.id.clone());
+        let holder = match (user, grant) {
+            (Some(user), _) => format!("user {user}"),
+            (None, Some(grant)) => grant.holder,
+            (None, None) => format!("address {}", caller.address),
+        };
+        Ok(Permit { holder, token })
+    }
+
+    /// Whether the caller may watch the channel; the token's identifier if one was needed.
+    pub(super) async fn permit_viewing(
+        &self,
+        caller: &Caller,
+        channel: &StoredChannel,
+    ) -> Result<Option<String>, Refusal> {
+        let restricted = channel.profile.settings.restricted_viewing;
+        let name = &channel.name;
+        let token = match self.standing(caller, name).await? {
+            Standing::Granted(grant) if grant.allows_viewing(name) => Some(grant.id),
+            Standing::Granted(_) if restricted => {
+                return Err(not_for(&format!("watching \"{name}\"")));
+            }
+            Standing::Stranger(refusal)
+                if restricted && !self.parts.webhooks.decides(Wish::View) =>
+            {
+                return Err(refusal);
+            }
+            Standing::Stranger(refusal)
+                if caller.token.is_some() && !self.parts.webhooks.decides(Wish::View) =>
+            {
+                return Err(refusal);
+            }
+            Standing::Granted(_) | Standing::Stranger(_) => None,
+        };
+        self.ask(Wish::View, caller, name).await?;
+        Ok(token)
+    }
+
+    /// [`spillway_signaling::Platform::authorize`].
+    pub(super) async fn permit(&self, caller: &Caller, action: Action<'_>) -> Result<(), Refusal> {
+        match action {
+            Action::Administer => match self.grant(caller).await.map_err(refusals::from_token)? {
+                Some(grant) if grant.kind == TokenKind::Admin => Ok(()),
+                Some(_) => Err(not_for(
+                    "this; it needs an admin token (`spillway token admin`)",
+                )),
+                None => Err(Refusal::Unauthorized(
+                    "this needs an admin token; get one with `spillway token admin` on the server"
+                        .into(),
+                )),
+            },
+            Action::View(name) => {
+                let channel = self.known_channel(name).await?;
+                if !channel.profile.settings.restricted_viewing {
+                    return Ok(());
+                }
+                match self.standing(caller, name).await? {
+                    Standing::Granted(grant) if grant.allows_viewing(name) => Ok(()),
+                    Standing::Granted(_) => Err(not_for(&format!("seeing \"{name}\""))),
+                    Standing::Stranger(refusal) => Err(refusal),
+                }
+            }
+        }
+    }
+
+    async fn standing(&self, caller: &Caller, channel: &ChannelName) -> Result<Standing, Refusal> {
+        match self.grant(caller).await {
+            Ok(Some(grant)) => Ok(Standing::Granted(grant)),
+            Ok(None) => Ok(Standing::Stranger(Refusal::Unauthorized(format!(
+                "\"{channel}\" needs a token for this; get one with `spillway token publish {channel}` or \
+                 `spillway token view {channel}` on the server, and give it as the bearer token"
+            )))),
+            Err(error @ (TokenError::Malformed | TokenError::UnknownIssuer)) => {
+                Ok(Standing::Stranger(refusals::from_token(error)))
+            }
+            Err(error) => Err(refusals::from_token(error)),
+        }
+    }
+
+    async fn grant(&self, caller: &Caller) -> Result<Option<Grant>, TokenError> {
+        match &caller.token {
+            Some(token) => self
+                .parts
+                .verifier
+                .verify(&token.0, &*self.parts.store)
+                .await
+                .map(Some),
+            None if self.rules.loopback_is_admin && caller.address.is_loopback() => {
+                Ok(Some(Grant {
+                    kind: TokenKind::Admin,
+                    channel: None,
+                    id: String::new(),
+                    holder: "loopback".into(),
+                }))
+            }
+            None => Ok(None),
+        }
+    }
+
+    async fn ask(
+        &self,
+        action: Wish,
+        caller: &Caller,
+        channel: &ChannelName,
+    ) -> Result<Option<String>, Refusal> {
+        let question = Question {
+            action,
+            channel,
+            address: caller.address,
+            token: caller.token.as_ref().map(|token| token.0.as_str()),
+            user_agent: caller.user_agent.as_deref(),
+        };
+        match self.parts.webhooks.ask(&question).await {
+            Verdict::Allowed { user } => Ok(user),
+            Verdict::Denied(detail) => Err(Refusal::Forbidden(detail)),
+            Verdict::Unavailable => Err(refusals::overloaded(
+                "the service that decides over this channel doesn't answer; try again later",
+            )),
+        }
+    }
+}
+
+fn not_for(what: &str) -> Refusal {
+    Refusal::Forbidden(format!("the token isn't for {what}"))
+}
