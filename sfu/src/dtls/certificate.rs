@@ -40,24 +40,32 @@ pub struct CertificateError(#[from] ErrorStack);
 impl Certificate {
     /// Makes a new key (ECDSA P-256) and certificate.
     pub fn generate() -> Result<Self, CertificateError> {
-        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
-        Ok(Self::from_key(&PKey::from_ec_key(EcKey::generate(
-            &group,
-        )?)?)?)
+        Ok(Self::from_key(&ecdsa_key()?, &Profile::ALL)?)
     }
 
     /// With an RSA key, as GStreamer's peers have.
     #[cfg(test)]
     pub(crate) fn generate_rsa() -> Result<Self, CertificateError> {
-        let key = openssl::rsa::Rsa::generate(2048)?;
-        Ok(Self::from_key(&PKey::from_rsa(key)?)?)
+        let key = PKey::from_rsa(openssl::rsa::Rsa::generate(2048)?)?;
+        Ok(Self::from_key(&key, &Profile::ALL)?)
     }
 
-    fn from_key(key: &PKey<Private>) -> Result<Self, ErrorStack> {
+    /// With the SRTP profiles of other implementations.
+    #[cfg(test)]
+    pub(crate) fn generate_with_profiles(profiles: &[Profile]) -> Result<Self, CertificateError> {
+        Ok(Self::from_key(&ecdsa_key()?, profiles)?)
+    }
+
+    /// As server OpenSSL picks the first of `profiles` that the peer offers.
+    fn from_key(key: &PKey<Private>, profiles: &[Profile]) -> Result<Self, ErrorStack> {
         let certificate = self_signed(key)?;
         let fingerprint =
             Fingerprint::of(HashAlgorithm::Sha256, &certificate).ok_or_else(ErrorStack::get)?;
-        let context = |method| build_context(method, key, &certificate, &profiles(&Profile::ALL));
+        let names: Vec<&str> = profiles
+            .iter()
+            .map(|profile| profile.openssl_name())
+            .collect();
+        let context = |method| build_context(method, key, &certificate, &names.join(":"));
         Ok(Self {
             fingerprint,
             server: context(SslMethod::dtls_server())?,
@@ -78,13 +86,9 @@ impl Certificate {
     }
 }
 
-/// SRTP profiles as OpenSSL wants them named, the one we like best first: as the server OpenSSL picks by this order.
-pub(super) fn profiles(profiles: &[Profile]) -> String {
-    let names: Vec<&str> = profiles
-        .iter()
-        .map(|profile| profile.openssl_name())
-        .collect();
-    names.join(":")
+fn ecdsa_key() -> Result<PKey<Private>, ErrorStack> {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+    PKey::from_ec_key(EcKey::generate(&group)?)
 }
 
 fn self_signed(key: &PKey<Private>) -> Result<X509, ErrorStack> {

@@ -1,1 +1,7 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod channels;
+mod connecting;
+mod hostile;
+mod paths;
+mod world;
