@@ -1,0 +1,68 @@
+//! A worker obeys the platform.
+
+use std::time::Instant;
+
+use spillway_sfu::{Accepted, Reject};
+use tokio::sync::oneshot;
+
+use crate::{core::Core, mailbox::Command, worker::Worker};
+
+impl<C: Core> Worker<C> {
+    pub(crate) fn obey(&mut self, now: Instant, command: Command<C::Statistics>) {
+        let (engine, out) = (&mut self.engine, &mut self.outlet);
+        // Answers that nobody waits for any more are let go; sessions that nobody waits for are closed.
+        match command {
+            Command::Publish { request, reply } => {
+                let channel = request.channel.clone();
+                let result = engine.publish(now, request, out);
+                let session = result.as_ref().ok().map(|accepted| accepted.session);
+                self.outlet.directory.settle(&channel, session);
+                self.answer(now, result, reply);
+            }
+            Command::Watch { request, reply } => {
+                let result = engine.watch(now, request, out);
+                self.answer(now, result, reply);
+            }
+            Command::RestartIce {
+                session,
+                remote,
+                reply,
+            } => {
+                let _ = reply.send(engine.restart_ice(now, session, remote));
+            }
+            Command::Close { session, reply } => {
+                let _ = reply.send(engine.close(now, session, out));
+            }
+            Command::SendData {
+                session,
+                channel,
+                data,
+                binary,
+                reply,
+            } => {
+                let _ = reply.send(engine.send_data(now, session, channel, &data, binary, out));
+            }
+            Command::Statistics { reply } => {
+                let _ = reply.send(self.statistics(now));
+            }
+            Command::Stop { deadline, reply } => self.stop(now, deadline, reply),
+        }
+    }
+
+    /// Answers a request for a session. A client that went away meanwhile must not leave one behind.
+    fn answer(
+        &mut self,
+        now: Instant,
+        result: Result<Accepted, Reject>,
+        reply: oneshot::Sender<Result<Accepted, Reject>>,
+    ) {
+        if result.is_err() {
+            self.outlet.directory.departed(self.outlet.worker);
+        }
+        if let Err(Ok(accepted)) = reply.send(result)
+            && let Err(error) = self.engine.close(now, accepted.session, &mut self.outlet)
+        {
+            tracing::debug!(%error, session = %accepted.session, "an abandoned session was gone already");
+        }
+    }
+}

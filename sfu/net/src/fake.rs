@@ -1,0 +1,182 @@
+//! A stand-in for the engine that shows what the sockets do: it answers datagrams by what they say.
+
+use std::{collections::HashSet, net::SocketAddr, time::Instant};
+
+use spillway_sfu::{
+    Accepted, EndReason, Event, IceCredentials, Output, Path, PeerMessage, PublishRequest, Reject,
+    SessionId, WatchRequest, WorkerId,
+};
+
+use crate::core::{Core, Disposition};
+
+pub(crate) struct FakeCore {
+    worker: WorkerId,
+    serial: u64,
+    sessions: HashSet<SessionId>,
+    known: HashSet<SocketAddr>,
+    closed_paths: u64,
+}
+
+impl FakeCore {
+    pub(crate) fn new(worker: WorkerId) -> Self {
+        Self {
+            worker,
+            serial: 0,
+            sessions: HashSet::new(),
+            known: HashSet::new(),
+            closed_paths: 0,
+        }
+    }
+
+    fn accept(&mut self, offer: &str) -> Result<Accepted, Reject> {
+        if offer == "bad" {
+            return Err(Reject::Malformed("line 1: bad".into()));
+        }
+        self.serial += 1;
+        let session = SessionId {
+            worker: self.worker,
+            serial: self.serial,
+        };
+        self.sessions.insert(session);
+        Ok(Accepted {
+            session,
+            answer: String::new(),
+            ufrag: String::new(),
+        })
+    }
+
+    fn end(&mut self, session: SessionId, out: &mut dyn Output) -> Result<(), Reject> {
+        if !self.sessions.remove(&session) {
+            return Err(Reject::NoSession);
+        }
+        out.event(Event::Ended {
+            session,
+            reason: EndReason::Closed,
+        });
+        Ok(())
+    }
+}
+
+impl Core for FakeCore {
+    /// TCP paths that were closed.
+    type Statistics = u64;
+
+    fn publish(
+        &mut self,
+        _: Instant,
+        request: PublishRequest,
+        _: &mut dyn Output,
+    ) -> Result<Accepted, Reject> {
+        self.accept(&request.offer)
+    }
+
+    fn watch(
+        &mut self,
+        _: Instant,
+        request: WatchRequest,
+        _: &mut dyn Output,
+    ) -> Result<Accepted, Reject> {
+        self.accept(&request.offer)
+    }
+
+    fn restart_ice(
+        &mut self,
+        _: Instant,
+        session: SessionId,
+        remote: IceCredentials,
+    ) -> Result<IceCredentials, Reject> {
+        if self.sessions.contains(&session) {
+            Ok(remote)
+        } else {
+            Err(Reject::NoSession)
+        }
+    }
+
+    fn close(
+        &mut self,
+        _: Instant,
+        session: SessionId,
+        out: &mut dyn Output,
+    ) -> Result<(), Reject> {
+        self.end(session, out)
+    }
+
+    fn close_all(&mut self, _: Instant, out: &mut dyn Output) {
+        for session in self.sessions.clone() {
+            self.end(session, out).unwrap();
+        }
+    }
+
+    fn send_data(
+        &mut self,
+        _: Instant,
+        session: SessionId,
+        id: u16,
+        data: &[u8],
+        binary: bool,
+        out: &mut dyn Output,
+    ) -> Result<(), Reject> {
+        out.event(Event::Data {
+            session,
+            id,
+            data: data.to_vec(),
+            binary,
+        });
+        Ok(())
+    }
+
+    /// `echo…` comes back; `burst N S` brings N datagrams of S bytes; a zero byte and a digit stand for a STUN check
+    /// that names a worker, which then knows the peer and says its number when `who` is asked.
+    fn handle_datagram(
+        &mut self,
+        _: Instant,
+        path: Path,
+        datagram: &mut [u8],
+        out: &mut dyn Output,
+    ) -> Disposition {
+        let text = String::from_utf8_lossy(datagram).into_owned();
+        let words: Vec<&str> = text.split(' ').collect();
+        match (words[0], datagram) {
+            ("burst", _) => {
+                let (count, size): (usize, usize) =
+                    (words[1].parse().unwrap(), words[2].parse().unwrap());
+                let burst: Vec<u8> = (0..count).flat_map(|n| vec![n as u8; size]).collect();
+                out.send(path, &burst, size);
+            }
+            ("who", _) if self.known.contains(&path.remote) => {
+                out.send(path, &[self.worker.0], 1);
+            }
+            (echo, datagram) if echo.starts_with("echo") => {
+                out.send(path, datagram, datagram.len());
+            }
+            (_, [0, named]) => {
+                let named = WorkerId(*named);
+                if named != self.worker {
+                    return Disposition::Foreign(named);
+                }
+                self.known.insert(path.remote);
+                out.send(path, &[self.worker.0], 1);
+            }
+            _ => return Disposition::Unknown,
+        }
+        Disposition::Taken
+    }
+
+    fn connection_closed(&mut self, _: Instant, _: Path) {
+        self.closed_paths += 1;
+    }
+
+    fn handle_peer(&mut self, _: Instant, _: WorkerId, _: PeerMessage, _: &mut dyn Output) {}
+
+    fn flush(&mut self, _: Instant, _: &mut dyn Output) {}
+
+    fn next_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    fn handle_timeout(&mut self, _: Instant, _: &mut dyn Output) {}
+
+    fn statistics(&self, _: Instant) -> u64 {
+        self.closed_paths
+    }
+}

@@ -1,0 +1,330 @@
+//! The platform's handle to the media workers.
+
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use mio::Poll;
+use spillway_sfu::{
+    Accepted, Candidate, Event, IceCredentials, PublishRequest, Reject, SessionId, WatchRequest,
+    WorkerId,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    bind::{PortSockets, open_ports},
+    candidates::{candidates, host_addresses},
+    config::{MAX_WORKERS, NetConfig},
+    core::Core,
+    directory::Directory,
+    error::NetError,
+    mailbox::{Command, Letter, Mailbox, Undelivered, mailbox},
+    outlet::{EVENTS, Outlet},
+    reflexive::{self, Keepalive},
+    statistics::WorkerStatistics,
+    tcp::TcpPort,
+    udp::UdpPort,
+    worker::Worker,
+};
+
+/// How long the workers may take to say good-bye when the last handle is dropped without a shutdown.
+const DROP_DEADLINE: Duration = Duration::from_millis(500);
+
+/// The media workers of a node. Clones are handles to the same workers; when the last is dropped the workers end.
+pub struct Handle<C: Core>(Arc<Shared<C>>);
+
+impl<C: Core> Clone for Handle<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Shared<C: Core> {
+    mailboxes: Arc<[Mailbox<C::Statistics>]>,
+    directory: Arc<Directory>,
+    candidates: Vec<Vec<Candidate>>,
+}
+
+impl<C: Core> Handle<C> {
+    /// Opens the ports and starts the workers, each with the engine that `make` makes on its thread. What happens in
+    /// sessions comes through the receiver; read it all the time.
+    ///
+    /// Blocks up to 1.5 s when a STUN server is configured, and not otherwise.
+    pub fn start_with(
+        config: &NetConfig,
+        make: impl Fn(WorkerId, Vec<Candidate>) -> C + Clone + Send + 'static,
+    ) -> Result<(Self, mpsc::Receiver<Event>), NetError> {
+        check(config)?;
+        let stun_server = config
+            .stun_server
+            .as_deref()
+            .map(reflexive::resolve)
+            .transpose()?;
+        let ports = open_ports(config)?;
+        let seen = match stun_server {
+            Some(server) => reflexive::discover(server, &ports),
+            None => vec![None; ports.len()],
+        };
+        let hosts = host_addresses(config)?;
+        let candidates = ports
+            .iter()
+            .zip(seen)
+            .map(|(port, seen)| candidates(config, &hosts, port, seen))
+            .collect::<Result<Vec<_>, _>>()?;
+
+        let (events, receiver) = mpsc::channel(EVENTS);
+        let directory = Arc::new(Directory::new(config.workers));
+        let mut polls = Vec::with_capacity(config.workers);
+        let mut mailboxes = Vec::with_capacity(config.workers);
+        for _ in 0..config.workers {
+            let poll = Poll::new().map_err(NetError::Thread)?;
+            let (sender, letters) = mailbox(poll.registry()).map_err(NetError::Thread)?;
+            mailboxes.push(sender);
+            polls.push((poll, letters));
+        }
+        // From here on a failure drops the handle, which stops the workers that run already.
+        let handle = Self(Arc::new(Shared {
+            mailboxes: mailboxes.into(),
+            directory,
+            candidates,
+        }));
+        for (index, ((poll, letters), port)) in polls.into_iter().zip(ports).enumerate() {
+            let worker = WorkerId(index as u8);
+            let keepalive = stun_server.map(|server| Keepalive::new(server, Instant::now()));
+            let outlet = handle
+                .outlet(worker, config, port, &poll, events.clone())
+                .map_err(NetError::Thread)?;
+            let offered = handle.0.candidates[index].clone();
+            let make = make.clone();
+            thread::Builder::new()
+                .name(format!("media-{index}"))
+                .spawn(move || {
+                    let _absence = Absence(Arc::clone(&outlet.directory), worker);
+                    match Worker::new(poll, letters, make(worker, offered), outlet, keepalive) {
+                        Ok(worker) => worker.run(),
+                        Err(error) => {
+                            tracing::error!(%error, "a media worker can't watch its sockets; it ends");
+                        }
+                    }
+                })
+                .map_err(NetError::Thread)?;
+        }
+        Ok((handle, receiver))
+    }
+
+    fn outlet(
+        &self,
+        worker: WorkerId,
+        config: &NetConfig,
+        port: PortSockets,
+        poll: &Poll,
+        events: mpsc::Sender<Event>,
+    ) -> std::io::Result<Outlet<C>> {
+        let udp = port
+            .udp
+            .into_iter()
+            .map(UdpPort::new)
+            .collect::<Result<Vec<_>, _>>()?;
+        let registry = poll.registry().try_clone()?;
+        let tcp = TcpPort::new(port.tcp, config.tcp_limits, registry)?;
+        Ok(Outlet::new(
+            worker,
+            udp,
+            tcp,
+            Arc::clone(&self.0.directory),
+            Arc::clone(&self.0.mailboxes),
+            events,
+        ))
+    }
+
+    /// Accepts a publisher. Of several who ask for one free channel at once, one gets it.
+    pub async fn publish(&self, request: PublishRequest) -> Result<Accepted, Reject> {
+        let directory = &self.0.directory;
+        let channel = request.channel.clone();
+        let worker = directory.place_publisher(&channel, request.take_over)?;
+        let (reply, answer) = oneshot::channel();
+        if let Err(reject) = self.post(worker, Command::Publish { request, reply }) {
+            directory.settle(&channel, None);
+            directory.departed(worker);
+            return Err(reject);
+        }
+        answered(worker, answer).await?
+    }
+
+    /// Accepts a viewer, on the worker that does least.
+    pub async fn watch(&self, request: WatchRequest) -> Result<Accepted, Reject> {
+        let worker = self.0.directory.place_viewer();
+        let (reply, answer) = oneshot::channel();
+        if let Err(reject) = self.post(worker, Command::Watch { request, reply }) {
+            self.0.directory.departed(worker);
+            return Err(reject);
+        }
+        answered(worker, answer).await?
+    }
+
+    /// Restarts a session's ICE with the peer's new credentials; returns our new ones.
+    pub async fn restart_ice(
+        &self,
+        session: SessionId,
+        remote: IceCredentials,
+    ) -> Result<IceCredentials, Reject> {
+        self.ask(session.worker, |reply| Command::RestartIce {
+            session,
+            remote,
+            reply,
+        })
+        .await?
+    }
+
+    /// Ends a session.
+    pub async fn close(&self, session: SessionId) -> Result<(), Reject> {
+        self.ask(session.worker, |reply| Command::Close { session, reply })
+            .await?
+    }
+
+    /// Sends a message on a session's data channel. The bytes are shared, so one message for many costs no copies.
+    pub async fn send_data(
+        &self,
+        session: SessionId,
+        channel: u16,
+        data: Arc<[u8]>,
+        binary: bool,
+    ) -> Result<(), Reject> {
+        self.ask(session.worker, |reply| Command::SendData {
+            session,
+            channel,
+            data,
+            binary,
+            reply,
+        })
+        .await?
+    }
+
+    /// Every worker's figures, in the order of the workers.
+    pub async fn statistics(&self) -> Result<Vec<WorkerStatistics<C::Statistics>>, Reject> {
+        let mut statistics = Vec::with_capacity(self.0.mailboxes.len());
+        for worker in self.workers() {
+            statistics.push(
+                self.ask(worker, |reply| Command::Statistics { reply })
+                    .await?,
+            );
+        }
+        Ok(statistics)
+    }
+
+    /// Whether every worker runs. One that doesn't had a bug and takes nobody any more; restart the node.
+    pub fn is_healthy(&self) -> bool {
+        self.0.directory.all_present()
+    }
+
+    /// The addresses that each worker's clients are told, in the order of the workers.
+    pub fn candidates(&self) -> &[Vec<Candidate>] {
+        &self.0.candidates
+    }
+
+    /// Ends every session with a good-bye, and the workers; waits for them, but not longer than `deadline`.
+    pub async fn shutdown(&self, deadline: Duration) -> Result<(), NetError> {
+        let at = Instant::now() + deadline;
+        let mut ends = Vec::new();
+        for mailbox in self.0.mailboxes.iter() {
+            let (reply, end) = oneshot::channel();
+            let stop = Command::Stop {
+                deadline: at,
+                reply: Some(reply),
+            };
+            if mailbox.send(Letter::Command(stop)) != Err(Undelivered::Gone) {
+                ends.push(end);
+            }
+        }
+        let mut left = 0;
+        for end in ends {
+            // The worker never answers: it drops the sender as it ends. A little grace, since it keeps to `at` too.
+            let wait = at.saturating_duration_since(Instant::now()) + Duration::from_millis(100);
+            if tokio::time::timeout(wait, end).await.is_err() {
+                left += 1;
+            }
+        }
+        if left > 0 {
+            return Err(NetError::StillRunning { left });
+        }
+        Ok(())
+    }
+
+    fn workers(&self) -> impl Iterator<Item = WorkerId> + use<C> {
+        (0..self.0.mailboxes.len()).map(|index| WorkerId(index as u8))
+    }
+
+    async fn ask<T>(
+        &self,
+        worker: WorkerId,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command<C::Statistics>,
+    ) -> Result<T, Reject> {
+        let (reply, answer) = oneshot::channel();
+        self.post(worker, command(reply))?;
+        answered(worker, answer).await
+    }
+
+    fn post(&self, worker: WorkerId, command: Command<C::Statistics>) -> Result<(), Reject> {
+        let mailbox = self
+            .0
+            .mailboxes
+            .get(usize::from(worker.0))
+            .ok_or(Reject::NoSession)?;
+        mailbox
+            .send(Letter::Command(command))
+            .map_err(|undelivered| match undelivered {
+                Undelivered::Full => Reject::Overloaded(format!(
+                    "media worker {} is overloaded; try again later",
+                    worker.0
+                )),
+                Undelivered::Gone => gone(worker),
+            })
+    }
+}
+
+impl<C: Core> Drop for Shared<C> {
+    fn drop(&mut self) {
+        for mailbox in self.mailboxes.iter() {
+            let stop = Command::Stop {
+                deadline: Instant::now() + DROP_DEADLINE,
+                reply: None,
+            };
+            // A worker whose mailbox is full can't be told, and one that is gone needn't be.
+            let _ = mailbox.send(Letter::Command(stop));
+        }
+    }
+}
+
+/// Tells, when a worker's thread ends in whatever way, that it has.
+struct Absence(Arc<Directory>, WorkerId);
+
+impl Drop for Absence {
+    fn drop(&mut self) {
+        self.0.worker_gone(self.1);
+    }
+}
+
+async fn answered<T>(worker: WorkerId, answer: oneshot::Receiver<T>) -> Result<T, Reject> {
+    answer.await.map_err(|_| gone(worker))
+}
+
+fn gone(worker: WorkerId) -> Reject {
+    Reject::Overloaded(format!("media worker {} has ended", worker.0))
+}
+
+fn check(config: &NetConfig) -> Result<(), NetError> {
+    let workers = config.workers;
+    if !(1..=MAX_WORKERS).contains(&workers) {
+        return Err(NetError::Workers(workers));
+    }
+    let ports = if config.single_port { 1 } else { workers };
+    if usize::from(config.media_port) + ports > usize::from(u16::MAX) + 1 {
+        return Err(NetError::TooFewPorts {
+            port: config.media_port,
+            workers,
+        });
+    }
+    Ok(())
+}

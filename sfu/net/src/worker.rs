@@ -1,0 +1,350 @@
+//! One media worker: a thread that owns an engine and its sockets, and waits for both.
+//!
+//! The loop is plain: wait, take letters, take datagrams, flush, take what TCP has, run due timers. It polls by itself
+//! instead of running on an async runtime: the only waiting is in one place, sending needs no readiness, and UDP
+//! sockets ask to hear of free buffer space only while something waits for it, which an async socket would hear of
+//! after every packet sent.
+
+use std::{
+    io,
+    os::fd::AsRawFd,
+    time::{Duration, Instant},
+};
+
+use mio::{Events, Interest, Poll, unix::SourceFd};
+use spillway_sfu::Path;
+use tokio::sync::oneshot;
+
+use crate::{
+    core::{Core, Disposition},
+    handover::Owners,
+    mailbox::{Letter, Letters},
+    outlet::Outlet,
+    reflexive::Keepalive,
+    statistics::WorkerStatistics,
+    tokens::{self, Named},
+    udp::ReceiveBatch,
+};
+
+/// Readiness events taken by one wait.
+const POLL_EVENTS: usize = 256;
+/// Batches taken from a UDP socket before the others have their turn.
+const BATCHES_PER_TURN: usize = 8;
+/// Letters taken before the sockets have their turn.
+const LETTERS_PER_TURN: usize = 1_024;
+/// Room for one TCP read behind a partial frame.
+const READ_BUFFER: usize = 64 << 10;
+/// How often idle connections are looked for and the load is told.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// How soon events that the platform had no room for are offered again.
+const EVENT_RETRY: Duration = Duration::from_millis(10);
+/// First bytes of STUN (RFC 7983 §7): these name their worker, others don't.
+const STUN_FIRST_BYTES: std::ops::RangeInclusive<u8> = 0..=3;
+
+pub(crate) struct Worker<C: Core> {
+    pub(crate) engine: C,
+    pub(crate) outlet: Outlet<C>,
+    poll: Poll,
+    letters: Letters<C::Statistics>,
+    more_letters: bool,
+    udp_ready: Vec<UdpReadiness>,
+    batch: ReceiveBatch,
+    pub(crate) read_buffer: Vec<u8>,
+    pub(crate) ready_connections: Vec<u32>,
+    owners: Owners,
+    keepalive: Option<Keepalive>,
+    next_sweep: Instant,
+    sent_bytes: u64,
+    events_wait: bool,
+    stop_at: Option<Instant>,
+    /// Those who wait for the thread's end: they hear of it by the drop.
+    stopped: Vec<oneshot::Sender<()>>,
+}
+
+#[derive(Clone, Copy)]
+struct UdpReadiness {
+    readable: bool,
+    /// Whether the poll tells when there is room to send.
+    wants_write: bool,
+}
+
+impl<C: Core> Worker<C> {
+    pub(crate) fn new(
+        poll: Poll,
+        letters: Letters<C::Statistics>,
+        engine: C,
+        outlet: Outlet<C>,
+        keepalive: Option<Keepalive>,
+    ) -> io::Result<Self> {
+        for (index, port) in outlet.udp.iter().enumerate() {
+            poll.registry().register(
+                &mut SourceFd(&port.socket().as_raw_fd()),
+                tokens::udp(index),
+                Interest::READABLE,
+            )?;
+        }
+        let now = Instant::now();
+        let readiness = UdpReadiness {
+            readable: true,
+            wants_write: false,
+        };
+        Ok(Self {
+            udp_ready: vec![readiness; outlet.udp.len()],
+            engine,
+            outlet,
+            poll,
+            letters,
+            more_letters: false,
+            batch: ReceiveBatch::new(),
+            read_buffer: vec![0; READ_BUFFER],
+            ready_connections: Vec::new(),
+            owners: Owners::new(now),
+            keepalive,
+            next_sweep: now + SWEEP_INTERVAL,
+            sent_bytes: 0,
+            events_wait: false,
+            stop_at: None,
+            stopped: Vec::new(),
+        })
+    }
+
+    /// Runs until the platform stops it.
+    pub(crate) fn run(mut self) {
+        let mut events = Events::with_capacity(POLL_EVENTS);
+        while !self.is_done() {
+            let timeout = self.timeout(Instant::now());
+            match self.poll.poll(&mut events, Some(timeout)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    tracing::error!(%error, "a media worker can't wait for its sockets; it ends");
+                    return;
+                }
+            }
+            self.note(&events);
+            self.turn();
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.stop_at
+            .is_some_and(|deadline| !self.outlet.is_blocked() || Instant::now() >= deadline)
+    }
+
+    /// How long nothing needs to be done unless the network or a letter says so.
+    fn timeout(&self, now: Instant) -> Duration {
+        if self.more_letters
+            || self.udp_ready.iter().any(|port| port.readable)
+            || self.outlet.tcp.has_ready()
+        {
+            return Duration::ZERO;
+        }
+        let mut next = self.next_sweep;
+        let mut sooner = |at: Option<Instant>| next = next.min(at.unwrap_or(next));
+        sooner(self.engine.next_timeout());
+        sooner(self.outlet.tcp.next_timeout());
+        sooner(self.stop_at);
+        sooner(self.events_wait.then(|| now + EVENT_RETRY));
+        next.saturating_duration_since(now)
+    }
+
+    fn note(&mut self, events: &Events) {
+        for event in events {
+            match tokens::named(event.token()) {
+                Named::Mailbox => self.more_letters = true,
+                Named::Listener => self.outlet.tcp.on_listener(),
+                Named::Udp(index) => {
+                    if event.is_writable()
+                        && let Some(port) = self.outlet.udp.get_mut(index)
+                    {
+                        port.send_blocked();
+                    }
+                    if let Some(port) = self.udp_ready.get_mut(index) {
+                        port.readable |= event.is_readable();
+                    }
+                }
+                Named::Connection(number) => {
+                    let readable =
+                        event.is_readable() || event.is_read_closed() || event.is_error();
+                    self.outlet
+                        .tcp
+                        .on_connection(number, readable, event.is_writable());
+                }
+            }
+        }
+    }
+
+    /// Everything that there is to do now, each kind of work in turn and within bounds.
+    fn turn(&mut self) {
+        self.read_letters();
+        for index in 0..self.outlet.udp.len() {
+            self.read_udp(index);
+        }
+        self.outlet.tcp.accept(Instant::now());
+        self.read_connections();
+        let now = Instant::now();
+        if self.engine.next_timeout().is_some_and(|due| due <= now) {
+            self.engine.handle_timeout(now, &mut self.outlet);
+            self.engine.flush(now, &mut self.outlet);
+        }
+        let sweep = self.next_sweep <= now;
+        if sweep {
+            self.next_sweep = now + SWEEP_INTERVAL;
+            self.tell_load();
+            if let Some(keepalive) = &mut self.keepalive {
+                keepalive.run(now, &mut self.outlet);
+            }
+        }
+        for number in self.outlet.tcp.take_dead(now, sweep) {
+            self.close_connection(now, number);
+        }
+        self.outlet.hand_over();
+        self.events_wait = !self.outlet.deliver_events();
+        self.watch_for_room();
+    }
+
+    fn read_letters(&mut self) {
+        if !self.more_letters {
+            return;
+        }
+        self.letters.answer_knock();
+        let now = Instant::now();
+        for _ in 0..LETTERS_PER_TURN {
+            let Some(letter) = self.letters.next() else {
+                self.more_letters = false;
+                break;
+            };
+            match letter {
+                Letter::Command(command) => self.obey(now, command),
+                Letter::Peer { from, message } => {
+                    self.engine
+                        .handle_peer(now, from, message, &mut self.outlet);
+                }
+                Letter::Strays(mut strays) => {
+                    for (path, datagram) in strays.datagrams() {
+                        let fate =
+                            self.engine
+                                .handle_datagram(now, path, datagram, &mut self.outlet);
+                        if fate != Disposition::Taken {
+                            self.outlet.counters.unknown += 1;
+                        }
+                    }
+                }
+                Letter::Connection(moved) => self.adopt_connection(now, moved),
+            }
+        }
+        self.engine.flush(now, &mut self.outlet);
+    }
+
+    fn read_udp(&mut self, index: usize) {
+        for _ in 0..BATCHES_PER_TURN {
+            if !self.udp_ready[index].readable {
+                return;
+            }
+            self.udp_ready[index].readable = self.outlet.udp[index].receive(&mut self.batch);
+            let now = Instant::now();
+            for (path, datagram) in self.batch.datagrams() {
+                deliver(
+                    &mut self.engine,
+                    &mut self.outlet,
+                    &mut self.owners,
+                    now,
+                    path,
+                    datagram,
+                );
+            }
+            self.engine.flush(now, &mut self.outlet);
+        }
+    }
+
+    /// Hears of free buffer space only where something waits for it.
+    fn watch_for_room(&mut self) {
+        for (index, port) in self.outlet.udp.iter().enumerate() {
+            let wants_write = port.is_blocked();
+            if self.udp_ready[index].wants_write == wants_write {
+                continue;
+            }
+            let interest = if wants_write {
+                Interest::READABLE.add(Interest::WRITABLE)
+            } else {
+                Interest::READABLE
+            };
+            match self.poll.registry().reregister(
+                &mut SourceFd(&port.socket().as_raw_fd()),
+                tokens::udp(index),
+                interest,
+            ) {
+                Ok(()) => self.udp_ready[index].wants_write = wants_write,
+                Err(error) => tracing::error!(%error, "a UDP socket can't be watched"),
+            }
+        }
+    }
+
+    fn tell_load(&mut self) {
+        let udp: u64 = self.outlet.udp.iter().map(|p| p.counters.sent_bytes).sum();
+        let sent = udp + self.outlet.tcp.counters.sent_bytes;
+        let bits = (sent - self.sent_bytes) * 8;
+        self.sent_bytes = sent;
+        let per_second = bits * 1_000 / SWEEP_INTERVAL.as_millis() as u64;
+        self.outlet
+            .directory
+            .set_traffic(self.outlet.worker, per_second);
+    }
+
+    /// What this worker says of itself.
+    pub(crate) fn statistics(&self, now: Instant) -> WorkerStatistics<C::Statistics> {
+        let mut udp = crate::udp::UdpCounters::default();
+        for port in &self.outlet.udp {
+            udp.add(&port.counters);
+        }
+        WorkerStatistics {
+            engine: self.engine.statistics(now),
+            udp,
+            tcp: self.outlet.tcp.counters,
+            worker: self.outlet.counters,
+        }
+    }
+
+    /// Ends every session and, once what waits is sent, the thread; `reply` is dropped with it.
+    pub(crate) fn stop(
+        &mut self,
+        now: Instant,
+        deadline: Instant,
+        reply: Option<oneshot::Sender<()>>,
+    ) {
+        self.stopped.extend(reply);
+        self.engine.close_all(now, &mut self.outlet);
+        self.engine.flush(now, &mut self.outlet);
+        self.outlet.tcp.stop_listening();
+        self.stop_at = Some(deadline);
+    }
+}
+
+/// Gives a UDP datagram to the engine, or to the worker that it belongs to.
+fn deliver<C: Core>(
+    engine: &mut C,
+    outlet: &mut Outlet<C>,
+    owners: &mut Owners,
+    now: Instant,
+    path: Path,
+    datagram: &mut [u8],
+) {
+    // The engine goes first: what it believes of an address is authenticated, what we remember of it is not.
+    match engine.handle_datagram(now, path, datagram, outlet) {
+        Disposition::Taken => {}
+        Disposition::Foreign(owner) if outlet.is_other(owner) => {
+            owners.remember(now, path.remote, owner);
+            outlet.stray(owner, path, datagram);
+        }
+        Disposition::Foreign(_) => outlet.counters.unknown += 1,
+        Disposition::Unknown => {
+            let is_stun = datagram
+                .first()
+                .is_none_or(|b| STUN_FIRST_BYTES.contains(b));
+            match owners.owner(now, path.remote) {
+                Some(owner) if !is_stun => outlet.stray(owner, path, datagram),
+                _ => outlet.counters.unknown += 1,
+            }
+        }
+    }
+}
