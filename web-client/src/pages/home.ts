@@ -1,7 +1,7 @@
 import { isChannelName } from '../shared/address.ts';
 import { byId, make, setText } from '../shared/dom.ts';
 import { formatDuration, formatViewers } from '../shared/format.ts';
-import { fetchLive, type LiveChannel } from '../shared/live.ts';
+import { fetchLive, type LiveChannel, type LiveList } from '../shared/live.ts';
 import { toProblem } from '../shared/problem.ts';
 
 const REFRESH_MS = 4_000;
@@ -27,10 +27,10 @@ async function refresh(): Promise<void> {
   }
 }
 
-function show(live: LiveChannel[]): void {
+function show({ channels: live, complete }: LiveList): void {
   page.root.dataset.state = live.length === 0 ? 'empty' : 'listed';
   page.empty.hidden = live.length > 0;
-  setText(page.summary, summary(live.length));
+  setText(page.summary, summary(live.length, complete));
   // Rebuilding the list would take the focus from its links, so only news do it.
   const news = JSON.stringify(live.map((each) => ({ ...each, minute: minutesOnAir(each) })));
   if (news === shown) return;
@@ -42,7 +42,8 @@ function show(live: LiveChannel[]): void {
   }
 }
 
-function summary(count: number): string {
+function summary(count: number, complete: boolean): string {
+  if (!complete) return `The ${count} most watched`;
   if (count === 0) return '';
   return count === 1 ? '1 channel' : `${count} channels`;
 }
@@ -57,12 +58,16 @@ function card(live: LiveChannel): HTMLLIElement {
       make('span', 'badge on-air', 'Live'),
       make('span', '', formatViewers(live.viewers)),
     ),
-    make('span', 'channel-title', live.title || live.channel),
-    make('span', 'channel-name', [live.channel, onAir(live)].filter(Boolean).join(' · ')),
+    make('span', 'channel-title', live.title || live.name),
+    make(
+      'span',
+      'channel-name',
+      [live.title && live.name, onAir(live)].filter(Boolean).join(' · '),
+    ),
   );
-  link.href = `/watch/${encodeURIComponent(live.channel)}`;
+  link.href = `/watch/${encodeURIComponent(live.name)}`;
   if (live.tags.length > 0) {
-    link.append(make('span', 'tags', live.tags.map((tag) => `#${tag}`).join('  ')));
+    link.append(make('span', 'tags', ...live.tags.map((tag) => make('span', 'tag', tag))));
   }
   return make('li', '', link);
 }

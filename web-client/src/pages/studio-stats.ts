@@ -13,7 +13,8 @@ const LIMITATIONS: Readonly<Record<string, string>> = {
 export function showStats(stats: PublisherStats): void {
   byId('stats', HTMLElement).hidden = false;
   const { video, audio, path } = stats;
-  const top = video?.layers.at(-1);
+  // The largest layer that runs: encoders start and stop the larger ones as the uplink allows.
+  const top = video?.layers.findLast(({ bitrate }) => bitrate > 0);
   const figures: [string, string][] = [
     ['Video', formatBitrate(video?.bitrate ?? 0)],
     ['Sound', formatBitrate(audio?.bitrate ?? 0)],

@@ -16,7 +16,6 @@ const FACTS_MS = 10_000;
 const page = {
   root: document.documentElement,
   video: byId('video', HTMLVideoElement),
-  notice: byId('notice', HTMLElement),
   spinner: byId('notice-spinner', HTMLElement),
   noticeTitle: byId('notice-title', HTMLElement),
   noticeText: byId('notice-text', HTMLElement),
@@ -56,15 +55,19 @@ function watch(address: PageAddress): void {
       });
     },
     isLive: async () => {
-      const live = await fetchLive(address.token);
-      return live.some(({ channel }) => channel === address.channel);
+      const { channels, complete } = await fetchLive();
+      if (channels.some(({ name }) => name === address.channel)) return true;
+      // The list leaves out restricted channels, and a token hints at one.
+      return complete && address.token === '' ? false : null;
     },
     isHidden: () => document.hidden,
     onState: (state) => {
       showState(state, address.channel);
+      if (state.name === 'ended') fillFacts(address.channel, undefined);
     },
     onStats: (fresh) => {
       stats = { ...fresh, endToEndMs: fresh.endToEndMs ?? captureAge };
+      captureAge = null;
       setText(page.latency, latencyText(stats));
       if (controls.statsShown) showStats(stats);
     },
@@ -82,7 +85,7 @@ function watch(address: PageAddress): void {
     timings: () => timings,
   });
   listen(player);
-  void showFacts(address);
+  void keepFacts(address);
   player.open();
 }
 
@@ -119,7 +122,7 @@ function showState(state: PlayerState, channel: string): void {
 /** The latency that is known best: from the capture on, or else what the network and buffers add. */
 function latencyText({ endToEndMs, latencyMs }: ViewerStats): string {
   const known = endToEndMs ?? latencyMs;
-  return known === null ? '' : `${formatMs(known)} behind`;
+  return known === null ? '' : formatMs(known);
 }
 
 function onEachFrame(
@@ -135,20 +138,24 @@ function onEachFrame(
   video.requestVideoFrameCallback(next);
 }
 
-async function showFacts(address: PageAddress): Promise<void> {
-  if (!document.hidden) {
-    const live = await fetchLive(address.token).catch(() => null);
-    const facts = live?.find(({ channel }) => channel === address.channel);
-    if (live !== null) fillFacts(address.channel, facts);
-  }
-  setTimeout(() => void showFacts(address), FACTS_MS);
+async function keepFacts(address: PageAddress): Promise<void> {
+  if (!document.hidden) await showFacts(address).catch(() => undefined);
+  setTimeout(() => void keepFacts(address), FACTS_MS);
+}
+
+async function showFacts({ channel }: PageAddress): Promise<void> {
+  const { channels } = await fetchLive();
+  fillFacts(
+    channel,
+    channels.find(({ name }) => name === channel),
+  );
 }
 
 function fillFacts(channel: string, facts: LiveChannel | undefined): void {
   setText(page.title, facts?.title === undefined || facts.title === '' ? channel : facts.title);
   document.title = `${page.title.textContent} · Spillway`;
   if (facts === undefined) {
-    setText(page.facts, 'Not live');
+    setText(page.facts, '');
     page.tags.replaceChildren();
     return;
   }
@@ -156,7 +163,7 @@ function fillFacts(channel: string, facts: LiveChannel | undefined): void {
     facts.since === null ? '' : `on air for ${formatDuration(Date.now() - facts.since)}`;
   const name = facts.title === '' ? '' : channel;
   setText(page.facts, [name, formatViewers(facts.viewers), onAir].filter(Boolean).join(' · '));
-  page.tags.replaceChildren(...facts.tags.map((tag) => make('li', '', tag)));
+  page.tags.replaceChildren(...facts.tags.map((tag) => make('li', 'tag', tag)));
 }
 
 /** A read-only view for tests and for the curious: see README.md. */

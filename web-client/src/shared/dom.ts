@@ -26,7 +26,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 
 const ICONS = {
   play: 'M7 4.500v15l12-7.500z',
-  pause: 'M8 5v14M16 5v14',
+  pause: 'M7 5h3.2v14H7zM13.8 5H17v14h-3.2z',
   sound: 'M4 9.500v5h3.500L12 19V5L7.5 9.500zM15.5 9a4 4 0 0 1 0 6M18 6.500a8 8 0 0 1 0 11',
   muted: 'M4 9.500v5h3.500L12 19V5L7.5 9.500zM16 9.500l5 5M21 9.500l-5 5',
   stats: 'M5 20v-7M12 20V4M19 20v-11',

@@ -1,8 +1,8 @@
 import { getJson } from './http.ts';
 
-/** A channel that is on air, as `GET /api/v1/live` lists it. */
+/** A channel that is on air. */
 export interface LiveChannel {
-  channel: string;
+  name: string;
   title: string;
   tags: string[];
   viewers: number;
@@ -10,33 +10,42 @@ export interface LiveChannel {
   since: number | null;
 }
 
-export async function fetchLive(token = ''): Promise<LiveChannel[]> {
-  return parseLive(await getJson('/api/v1/live', token));
+/** The most watched channels on air. */
+export interface LiveList {
+  channels: LiveChannel[];
+  /** Whether these are all of them: the list has pages, and leaves restricted channels out. */
+  complete: boolean;
 }
 
-/** Takes the entries it understands, and leaves out what has no channel name. */
-export function parseLive(body: unknown): LiveChannel[] {
-  const list = Array.isArray(body) ? (body as unknown[]) : [];
-  return list.flatMap((entry) => {
-    if (typeof entry !== 'object' || entry === null) return [];
-    const fields = entry as Readonly<Record<string, unknown>>;
-    const channel = fields.channel;
-    if (typeof channel !== 'string' || channel === '') return [];
-    const { title, tags, viewers, since } = fields;
-    return [
-      {
-        channel,
-        title: typeof title === 'string' ? title : '',
-        tags: Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string') : [],
-        viewers: typeof viewers === 'number' ? viewers : 0,
-        since: parseTime(since),
-      },
-    ];
-  });
+/** Gets the first page of `GET /api/v1/live`, as long as the node allows it to be. */
+export async function fetchLive(): Promise<LiveList> {
+  return parseLive(await getJson('/api/v1/live?limit=200'));
 }
 
-/** RFC 3339 text, or Unix milliseconds. */
-function parseTime(value: unknown): number | null {
-  const time = typeof value === 'string' ? Date.parse(value) : value;
-  return typeof time === 'number' && Number.isFinite(time) ? time : null;
+/** Takes the entries it understands, and leaves out what has no name. */
+export function parseLive(body: unknown): LiveList {
+  const { items, next } = asFields(body);
+  const entries: unknown[] = Array.isArray(items) ? items : [];
+  return {
+    channels: entries.flatMap((entry) => parseChannel(asFields(entry))),
+    complete: typeof next !== 'string',
+  };
+}
+
+function parseChannel(fields: Readonly<Record<string, unknown>>): LiveChannel[] {
+  const { name, title, tags, viewers, since } = fields;
+  if (typeof name !== 'string' || name === '') return [];
+  return [
+    {
+      name,
+      title: typeof title === 'string' ? title : '',
+      tags: Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string') : [],
+      viewers: typeof viewers === 'number' ? viewers : 0,
+      since: typeof since === 'number' ? since : null,
+    },
+  ];
+}
+
+function asFields(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }

@@ -55,7 +55,7 @@ export interface ViewerAudioStats {
 export function readViewerStats(
   report: StatsReport,
   previous: StatsReport | null,
-  endToEndMs: number | null,
+  captureAgeMs: number | null,
 ): ViewerStats {
   const delta = new Delta(report, previous);
   const video = readVideo(delta);
@@ -67,7 +67,8 @@ export function readViewerStats(
     audio,
     path,
     latencyMs: known ? path.rttMs / 2 + video.jitterBufferMs + video.decodeMs : null,
-    endToEndMs,
+    // Without new frames the age is that of the last one, not of the path.
+    endToEndMs: known && video.fps > 0 ? captureAgeMs : null,
   };
 }
 

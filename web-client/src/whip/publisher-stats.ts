@@ -1,3 +1,4 @@
+import { layerRank } from './settings.ts';
 import {
   byId,
   codecOf,
@@ -67,7 +68,7 @@ function readVideo(delta: Delta): PublisherVideoStats | null {
   if (first === undefined) return null;
   const layers = outbound
     .map((entry) => readLayer(delta, entry))
-    .sort((one, other) => one.height - other.height);
+    .sort((one, other) => layerRank(one.rid) - layerRank(other.rid));
   const limited = layers.find(({ limitation }) => limitation !== 'none' && limitation !== '');
   const sum = (name: string): number =>
     outbound.reduce((total, entry) => total + number(entry, name), 0);

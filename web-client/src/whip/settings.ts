@@ -50,6 +50,11 @@ const LAYERS: readonly Layer[] = [
   { rid: 'f', scale: 1, share: 1 },
 ];
 
+/** The place of a layer by size, smallest first. */
+export function layerRank(rid: string): number {
+  return LAYERS.findIndex((layer) => layer.rid === rid);
+}
+
 /** The encodings to send: one, or three simulcast layers of a quarter, a half and the full size. */
 export function encodingsOf(settings: VideoSettings): RTCRtpEncodingParameters[] {
   const { bitrate, fps, simulcast } = settings;
