@@ -257,7 +257,7 @@ fn vector_chunk(symbols: &[u8], width: u32) -> u16 {
 
 impl Writer<'_> {
     /// Appends transport-wide feedback on packets from `base_sequence` on: `arrivals` says of one after the other when
-    /// it arrived, if it did, in [`TICK`]s of any clock that doesn't go below zero.
+    /// it arrived, if it did, in [`TICK`]s of any clock.
     ///
     /// Returns how many packets the report speaks of, which is less than all when they don't fit one report: more than
     /// 450, or more than 8 s between two arrivals. The caller reports the rest separately. Nothing is written if
@@ -288,3 +288,7 @@ impl Writer<'_> {
         encoding.len
     }
 }
+
+#[cfg(test)]
+#[path = "transport_feedback_tests.rs"]
+mod tests;

@@ -4,6 +4,8 @@
 
 mod dependency_descriptor;
 mod extension;
+#[cfg(test)]
+mod interop;
 mod packet;
 pub mod rtx;
 mod sequence;
