@@ -288,7 +288,7 @@ impl Pictures {
             .as_millis() as u64;
         Some(Seen::Frame {
             keyframe,
-            timecode: timecode::read(picture.y(), picture.strides().0),
+            timecode: timecode::read(picture.y(), picture.strides().0, picture.dimensions().0),
             unix_ms,
         })
     }

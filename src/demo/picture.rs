@@ -38,13 +38,13 @@ struct Area {
 
 const BARS_AREA: Area = Area {
     left: 0,
-    top: 48,
+    top: 0,
     width: WIDTH,
-    height: 336,
+    height: 384,
 };
 const FLASH_AREA: Area = Area {
     left: 480,
-    top: 112,
+    top: 80,
     width: 320,
     height: 160,
 };
@@ -54,10 +54,10 @@ const GRADIENT_AREA: Area = Area {
     left: 0,
     top: 384,
     width: WIDTH,
-    height: 160,
+    height: 144,
 };
 const CLOCK_LEFT: usize = 64;
-const CLOCK_TOP: usize = 576;
+const CLOCK_TOP: usize = 544;
 const CLOCK_SCALE: usize = 16;
 
 /// One I420 picture that is drawn over and over.
@@ -208,7 +208,7 @@ mod tests {
         let mut picture = Picture::new();
         for unix_ms in [NOON_MS, NOON_MS + 33, NOON_MS + 999] {
             picture.draw(unix_ms);
-            assert_eq!(timecode::read(picture.y(), WIDTH), Some(unix_ms));
+            assert_eq!(timecode::read(picture.y(), WIDTH, WIDTH), Some(unix_ms));
         }
     }
 

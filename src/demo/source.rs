@@ -242,7 +242,7 @@ mod tests {
                 .unwrap()
                 .expect("a picture for each access unit");
             assert_eq!(
-                timecode::read(picture.y(), picture.strides().0),
+                timecode::read(picture.y(), picture.strides().0, picture.dimensions().0),
                 Some(time.as_millis() as u64)
             );
         }
