@@ -103,12 +103,20 @@ impl Role {
         }
     }
 
+    /// Whether media flows our way in what the client offers as `offered`.
+    fn flows(self, offered: Direction) -> bool {
+        match self {
+            Self::Publisher => offered.sends(),
+            Self::Viewer => offered.receives(),
+        }
+    }
+
     fn check_direction(self, section: &OfferedMedia, offered: Direction) -> Result<(), SdpError> {
-        let (fits, endpoint, wanted) = match self {
-            Self::Publisher => (offered.sends(), "WHIP", "sendonly"),
-            Self::Viewer => (offered.receives(), "WHEP", "recvonly"),
+        let (endpoint, wanted) = match self {
+            Self::Publisher => ("WHIP", "sendonly"),
+            Self::Viewer => ("WHEP", "recvonly"),
         };
-        if fits {
+        if self.flows(offered) {
             return Ok(());
         }
         Err(SdpError::Unacceptable(format!(
@@ -330,7 +338,7 @@ impl Accepted {
             let wanted = role.takes(extension, transport_cc)
                 && (extension != Extension::TransportSequence || transport_cc)
                 && id <= role.highest_id()
-                && direction != Some(Direction::Inactive);
+                && direction.is_none_or(|direction| role.flows(direction));
             if wanted && consistent {
                 self.extensions.insert(extension, id);
                 taken.push(AnsweredExtension {
