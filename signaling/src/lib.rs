@@ -1,12 +1,68 @@
 //! The HTTP face of a node: WHIP (RFC 9725), WHEP (draft-ietf-wish-whep), the REST API.
 //!
-//! The crate knows nothing of media or storage: it speaks to a [`Platform`].
+//! The crate knows nothing of media or storage: it speaks to a [`Platform`]. [`router`] makes the whole of it.
 
 pub mod api;
+mod app;
+mod body;
+mod caller;
+mod client_address;
+mod config;
+mod connection;
+mod cors;
+mod entity_tag;
+mod link;
+mod log;
 mod names;
+mod operations;
+mod pages;
+mod paths;
 pub mod platform;
+mod problem;
+mod rate_limit;
 mod refusal;
+mod session;
+mod whep;
+mod whip;
 
+use std::sync::Arc;
+
+use axum::{Router, middleware};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use app::App;
+pub use config::{Config, ForwardedHeader, RequestRate};
+pub use connection::bound_connections;
 pub use names::{ChannelName, InvalidChannelName, InvalidSessionKey, MAX_CHANNEL_NAME, SessionKey};
 pub use platform::Platform;
+pub use problem::ProblemDetails;
 pub use refusal::Refusal;
+
+/// The HTTP face: everything under `/whip`, `/whep`, `/api`, `/healthz`, `/readyz` and `/metrics`; `pages` answers the rest.
+///
+/// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, since rate limits need the client's address, and
+/// bound the connections with [`bound_connections`].
+pub fn router(platform: Arc<dyn Platform>, config: Config, pages: Router) -> Router {
+    let app = Arc::new(App::new(platform, config));
+    let (routes, description) = described().split_for_parts();
+    routes
+        .with_state(Arc::clone(&app))
+        .merge(api::openapi::routes(description))
+        .method_not_allowed_fallback(pages::wrong_method)
+        .fallback_service(pages::routes(pages))
+        // The last is the outermost: a request passes from the bottom to the top.
+        .layer(middleware::from_fn_with_state(app, caller::identify))
+        .layer(cors::layer())
+        .layer(middleware::from_fn(cors::advertise))
+        .layer(middleware::map_response(pages::no_sniffing))
+        .layer(middleware::from_fn(log::requests))
+}
+
+fn described() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(api::openapi::Description::openapi())
+        .merge(whip::routes())
+        .merge(whep::routes())
+        .merge(api::routes())
+        .merge(operations::routes())
+}

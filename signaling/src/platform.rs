@@ -1,7 +1,7 @@
 //! What the HTTP face asks of the platform behind it.
 //!
 //! The platform owns every truth: channels, sessions, tokens, the current ICE session of a session. This crate owns HTTP:
-//! routes, headers, entity tags, body bounds, rate limits, problems, CORS, the OpenAPI description.
+//! routes, headers, entity tags, body bounds, rate limits, problems, CORS, the `OpenAPI` description.
 //!
 //! Who bounds what:
 //! - here: bytes of a body, requests per address, entries of a page, lengths of titles, tags and notes;
@@ -123,7 +123,7 @@ pub trait Platform: Send + Sync + 'static {
 
     /// Whether new sessions should be sent here: `Err` says why not (draining, no storage).
     async fn readiness(&self) -> Result<(), String>;
-    /// All metrics as OpenMetrics 1.0 text, which ends in `# EOF`.
+    /// All metrics as `OpenMetrics` 1.0 text, which ends in `# EOF`.
     async fn metrics(&self) -> String;
 }
 

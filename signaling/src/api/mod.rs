@@ -1,3 +1,28 @@
-//! The REST API.
+//! The REST API, one file per kind of thing.
 
+mod broadcasts;
+mod channels;
+mod live;
 pub mod model;
+mod node;
+pub(crate) mod openapi;
+mod page;
+mod sessions;
+mod tokens;
+mod validate;
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+
+pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .merge(live::routes())
+        .merge(channels::routes())
+        .merge(sessions::routes())
+        .merge(broadcasts::routes())
+        .merge(tokens::routes())
+        .merge(node::routes())
+}

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::{ChannelName, platform::Role};
 
@@ -313,19 +313,4 @@ pub struct Node {
     pub max_viewers: u32,
     /// The most sessions of one address.
     pub max_sessions_per_address: u32,
-}
-
-/// The query of a list.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-#[serde(default)]
-#[into_params(parameter_in = Query)]
-pub struct PageQuery {
-    /// The most entries, 1 to 200; 50 without.
-    #[param(minimum = 1, maximum = 200, default = 50)]
-    pub limit: Option<u32>,
-    /// `next` of the page before.
-    pub after: Option<String>,
-    /// Only this channel's, where the list is of sessions or broadcasts.
-    #[param(value_type = Option<String>)]
-    pub channel: Option<ChannelName>,
 }

@@ -1,0 +1,72 @@
+//! Bounds of what an administrator may write.
+
+use crate::{
+    api::model::{ChannelEdit, ChannelProfile, TokenKind, TokenRequest},
+    problem::Problem,
+};
+
+const MAX_TITLE: usize = 200;
+const MAX_TAGS: usize = 16;
+const MAX_TAG: usize = 40;
+const MAX_NOTE: usize = 200;
+/// Ten years.
+const MAX_EXPIRY_S: u64 = 315_360_000;
+
+pub(crate) fn profile(profile: &ChannelProfile) -> Result<(), Problem> {
+    line("title", &profile.title, MAX_TITLE)?;
+    tags(&profile.tags)
+}
+
+pub(crate) fn edit(edit: &ChannelEdit) -> Result<(), Problem> {
+    if let Some(title) = &edit.title {
+        line("title", title, MAX_TITLE)?;
+    }
+    edit.tags.as_deref().map_or(Ok(()), tags)
+}
+
+pub(crate) fn token(request: &TokenRequest) -> Result<(), Problem> {
+    if request.kind == TokenKind::Admin {
+        return Err(Problem::unprocessable(
+            "admin tokens are issued on the server only: run `spillway token admin` there",
+        ));
+    }
+    if request
+        .expires_in_s
+        .is_some_and(|seconds| !(1..=MAX_EXPIRY_S).contains(&seconds))
+    {
+        return Err(Problem::unprocessable(format!(
+            "expires_in_s is 1 to {MAX_EXPIRY_S}; leave it out for a token that doesn't expire"
+        )));
+    }
+    line("note", &request.note, MAX_NOTE)
+}
+
+fn tags(tags: &[String]) -> Result<(), Problem> {
+    if tags.len() > MAX_TAGS {
+        return Err(Problem::unprocessable(format!(
+            "there are at most {MAX_TAGS} tags"
+        )));
+    }
+    for tag in tags {
+        if tag.is_empty() {
+            return Err(Problem::unprocessable("a tag has at least one character"));
+        }
+        line("tag", tag, MAX_TAG)?;
+    }
+    Ok(())
+}
+
+/// One line of text: control characters would garble lists and logs.
+fn line(what: &str, text: &str, most: usize) -> Result<(), Problem> {
+    if text.chars().count() > most {
+        return Err(Problem::unprocessable(format!(
+            "a {what} has at most {most} characters"
+        )));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Problem::unprocessable(format!(
+            "a {what} is one line without control characters"
+        )));
+    }
+    Ok(())
+}

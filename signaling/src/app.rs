@@ -1,0 +1,22 @@
+//! What every handler shares.
+
+use std::sync::Arc;
+
+use crate::{Config, Platform, rate_limit::RateLimiter};
+
+/// The state of the router.
+pub(crate) struct App {
+    pub(crate) platform: Arc<dyn Platform>,
+    pub(crate) config: Config,
+    pub(crate) limiter: RateLimiter,
+}
+
+impl App {
+    pub(crate) fn new(platform: Arc<dyn Platform>, config: Config) -> Self {
+        Self {
+            platform,
+            limiter: RateLimiter::new(config.requests.clone()),
+            config,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The bounds and habits of the HTTP face.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+/// How the HTTP face behaves; every bound has a default. Times are in seconds.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The most bytes of an SDP offer or sdpfrag: 64 KiB. A larger one is answered with 413.
+    pub max_sdp_bytes: usize,
+    /// The most bytes of a JSON body: 64 KiB. A larger one is answered with 413.
+    pub max_json_bytes: usize,
+    /// How long a body may take to arrive: 10 s. A slower one is answered with 408.
+    pub body_timeout_s: u64,
+    /// How long the head of an HTTP/1 request may take, and a connection may be idle: 30 s. See [`bound_connections`].
+    ///
+    /// [`bound_connections`]: crate::bound_connections
+    pub header_timeout_s: u64,
+    /// How often one address may `POST`, `PUT`, `PATCH` and `DELETE`. Beyond it: 429 with `Retry-After`.
+    pub requests: RequestRate,
+    /// Proxies whose word about the client's address is believed. None by default.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The header in which those proxies give it. The other one is never read, since a proxy passes it on unchecked.
+    pub forwarded_header: ForwardedHeader,
+    /// Whether a caller on the node's own machine needs no admin token. Only requests count that come straight from a
+    /// loopback address, for a loopback host, and not from another site's page.
+    pub admin_from_loopback: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_sdp_bytes: 64 * 1024,
+            max_json_bytes: 64 * 1024,
+            body_timeout_s: 10,
+            header_timeout_s: 30,
+            requests: RequestRate::default(),
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::XForwardedFor,
+            admin_from_loopback: false,
+        }
+    }
+}
+
+impl Config {
+    pub(crate) fn body_timeout(&self) -> Duration {
+        Duration::from_secs(self.body_timeout_s)
+    }
+}
+
+/// A token bucket for each address; IPv6 addresses count by /64, which is what one customer gets.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RequestRate {
+    /// How many requests at once: 200, so that an office or a load test behind one address isn't stopped.
+    pub burst: u32,
+    /// How many a second after that: 50.
+    pub per_second: f64,
+    /// The most addresses that are remembered: 65536. Beyond it the least recently seen half is forgotten, which gives
+    /// those addresses a new burst.
+    pub addresses: usize,
+}
+
+impl Default for RequestRate {
+    fn default() -> Self {
+        Self {
+            burst: 200,
+            per_second: 50.0,
+            addresses: 65_536,
+        }
+    }
+}
+
+/// The header in which a proxy names the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239)
+    Forwarded,
+}
