@@ -40,6 +40,12 @@ function watch(address: PageAddress): void {
   let captureAge: number | null = null;
   let timings: Timings = { openedAt: performance.now(), firstFrameAt: null };
 
+  const show = async (media: MediaStream): Promise<void> => {
+    await pageLoaded();
+    page.video.srcObject = media;
+    await controls.startPlayback();
+  };
+
   const player = new Player({
     openSession: (signal, onPath) => {
       timings = { openedAt: performance.now(), firstFrameAt: null };
@@ -48,10 +54,7 @@ function watch(address: PageAddress): void {
         token: address.token,
         signal,
         onPath,
-        onMedia: (media) => {
-          page.video.srcObject = media;
-          void controls.startPlayback();
-        },
+        onMedia: (media) => void show(media),
       });
     },
     isLive: async () => {
@@ -73,9 +76,8 @@ function watch(address: PageAddress): void {
     },
   });
 
-  onEachFrame(page.video, (metadata) => {
+  onEachFrame(page.video, ({ captureTime, expectedDisplayTime }) => {
     timings.firstFrameAt ??= performance.now();
-    const { captureTime, expectedDisplayTime } = metadata;
     captureAge = captureTime === undefined ? null : believed(expectedDisplayTime - captureTime);
     player.frameShown();
   });
@@ -125,6 +127,17 @@ function latencyText({ endToEndMs, latencyMs }: ViewerStats): string {
   return known === null ? '' : formatMs(known);
 }
 
+/** A video that waits for its first frame holds up the page's load event if it began before it. */
+function pageLoaded(): Promise<void> {
+  return new Promise((resolve) => {
+    if (document.readyState === 'complete') resolve();
+    else
+      window.addEventListener('load', () => {
+        resolve();
+      });
+  });
+}
+
 function onEachFrame(
   video: HTMLVideoElement,
   shown: (metadata: VideoFrameCallbackMetadata) => void,
@@ -132,7 +145,8 @@ function onEachFrame(
   // Without this API the player still sees decoded frames in its statistics.
   if (!('requestVideoFrameCallback' in video)) return;
   const next: VideoFrameRequestCallback = (_now, metadata) => {
-    shown(metadata);
+    // A track that ends paints black, which is no frame of the broadcast.
+    if (metadata.rtpTimestamp !== undefined) shown(metadata);
     video.requestVideoFrameCallback(next);
   };
   video.requestVideoFrameCallback(next);

@@ -79,6 +79,8 @@ export class Player {
 
   /** A frame of the current session was put on screen. */
   frameShown(): void {
+    const { name } = this.#connection.state;
+    if (name !== 'up' && name !== 'restarting') return;
     this.#watch.frameShown(performance.now());
     if (this.#picture !== 'flows') this.#pictureEvent('media-flows');
   }
