@@ -7,6 +7,8 @@ use std::{
     sync::Arc,
 };
 
+use crate::media::{Burst, PublishedLayers, SenderClock};
+
 /// One worker thread of a node: the index of its media port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WorkerId(pub u8);
@@ -130,7 +132,7 @@ pub trait Output {
     /// Sends `datagrams` to one peer: datagrams of `segment` bytes each, one behind the other; the last may be shorter.
     fn send(&mut self, path: Path, datagrams: &[u8], segment: usize);
     /// Hands a message to another worker of this node, in order.
-    fn peer(&mut self, worker: WorkerId, message: crate::PeerMessage);
+    fn peer(&mut self, worker: WorkerId, message: PeerMessage);
     /// Tells the platform that something happened.
     fn event(&mut self, event: Event);
 }
@@ -266,6 +268,55 @@ pub enum Event {
     },
 }
 
-/// What one worker's engine tells another's.
+/// What one worker's engine tells another's. Messages from one worker arrive in the order they were sent.
 #[derive(Debug, Clone)]
-pub enum PeerMessage {}
+pub enum PeerMessage {
+    /// A publisher was accepted.
+    Published {
+        /// The channel.
+        channel: ChannelName,
+        /// Its publisher.
+        feed: SessionId,
+        /// What it announced.
+        tracks: Arc<PublishedLayers>,
+    },
+    /// A publisher is gone.
+    Unpublished {
+        /// The channel.
+        channel: ChannelName,
+        /// Its publisher.
+        feed: SessionId,
+    },
+    /// The sender has viewers for a publisher of the receiver.
+    Subscribe {
+        /// The channel.
+        channel: ChannelName,
+    },
+    /// The sender's last viewer left.
+    Unsubscribe {
+        /// The channel.
+        channel: ChannelName,
+    },
+    /// Packets that arrived together.
+    Burst(Arc<Burst>),
+    /// How a layer's RTP time relates to the node's wall clock.
+    Clock {
+        /// The channel.
+        channel: ChannelName,
+        /// Its publisher.
+        feed: SessionId,
+        /// Audio or video.
+        kind: MediaKind,
+        /// The layer's place in its track.
+        layer: u8,
+        /// The relation.
+        clock: SenderClock,
+    },
+    /// A viewer of the sender needs a keyframe.
+    KeyframeRequest {
+        /// The channel.
+        channel: ChannelName,
+        /// The layer's place in the video track.
+        layer: u8,
+    },
+}

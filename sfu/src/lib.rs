@@ -10,12 +10,21 @@
 mod api;
 pub mod codec;
 pub mod dtls;
+mod engine;
 pub mod ice;
+mod media;
+mod publisher;
 pub mod rtcp;
 pub mod rtp;
 mod sctp;
 pub mod sdp;
+mod session;
 pub mod srtp;
 pub mod transport;
+mod viewer;
 
 pub use api::*;
+pub use engine::{
+    Disposition, Engine, EngineConfig, EngineStatistics, LayerStatistics, Limits, SessionStatistics,
+};
+pub use media::{Burst, PublishedLayers, SenderClock};

@@ -27,6 +27,7 @@ pub struct NackGenerator {
     highest: Option<u64>,
     /// Ascending by sequence number, [`MAX_MISSING`] at most; the oldest give way.
     missing: VecDeque<Missing>,
+    given_up: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -63,10 +64,12 @@ impl NackGenerator {
         let gap = to - from;
         if gap > MAX_MISSING as u64 {
             self.missing.clear();
+            self.given_up = true;
             return;
         }
         let excess = (self.missing.len() + gap as usize).saturating_sub(MAX_MISSING);
         self.missing.drain(..excess);
+        self.given_up |= excess > 0;
         self.missing.extend((from..to).map(|sequence| Missing {
             sequence,
             noticed: now,
@@ -85,11 +88,13 @@ impl NackGenerator {
     pub fn take_due(&mut self, now: Instant, rtt: Duration, out: &mut Vec<u16>) {
         let retry = now + rtt.max(MIN_RETRY);
         let mut room = MAX_PER_REQUEST;
+        let mut given_up = false;
         self.missing.retain_mut(|missing| {
             if missing.due > now || room == 0 {
                 return true;
             }
             if missing.tries == MAX_TRIES || now.duration_since(missing.noticed) > MAX_AGE {
+                given_up = true;
                 return false;
             }
             out.push(missing.sequence as u16);
@@ -98,6 +103,12 @@ impl NackGenerator {
             missing.due = retry;
             true
         });
+        self.given_up |= given_up;
+    }
+
+    /// Whether packets were given up since the last call: what depends on them can't be decoded any more.
+    pub fn take_given_up(&mut self) -> bool {
+        std::mem::take(&mut self.given_up)
     }
 }
 

@@ -44,8 +44,10 @@ pub struct IncomingTrack {
 pub struct ViewerSession {
     /// At most one of audio and one of video.
     pub tracks: Vec<OutgoingTrack>,
-    /// The header extensions that it understands; ids are at most 14, so the one-byte form does for all.
+    /// The header extensions that it understands, with ids that the one-byte form can bear.
     pub extensions: ExtensionMap,
+    /// Packets may bear the two-byte form where a value needs it (`a=extmap-allow-mixed`, RFC 8285 §6).
+    pub extmap_allow_mixed: bool,
     /// Its data channels, if it wants any.
     pub data: Option<DataSection>,
     answer: Answer,
@@ -183,6 +185,7 @@ pub fn accept_viewer(offer: &Offer) -> Result<ViewerSession, SdpError> {
     Ok(ViewerSession {
         tracks: tracks.collect(),
         extensions: accepted.extensions,
+        extmap_allow_mixed: offer.extmap_allow_mixed,
         data: accepted.data,
         answer: accepted.answer,
     })

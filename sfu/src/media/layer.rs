@@ -1,0 +1,154 @@
+//! One simulcast layer of a track: its packets, its pace, its sender's clock.
+
+use std::time::{Duration, Instant};
+
+use super::{MediaPacket, PacketCache};
+use crate::{rtcp::KeyframeRequests, rtp::time::NtpTime};
+
+/// A layer without a packet for this long isn't flowing.
+const STALL: Duration = Duration::from_millis(1500);
+
+/// One layer as this worker holds it.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    /// The simulcast rid; empty without simulcast.
+    pub(crate) rid: String,
+    /// The payload type of its packets, in the publisher's numbering.
+    pub(crate) payload_type: u8,
+    pub(crate) cache: PacketCache,
+    /// Sequence numbers that came since the last fan-out, in the order they came.
+    pub(crate) pending: Vec<u64>,
+    /// Keyframe requests towards the feed.
+    pub(crate) keyframes: KeyframeRequests,
+    /// How its RTP timestamps relate to our clock, once a sender report told.
+    pub(crate) clock: Option<SenderClock>,
+    /// Picture size as last seen; 0×0 before.
+    pub(crate) size: (u16, u16),
+    /// Smoothed, in bits per second.
+    pub(crate) bitrate: u64,
+    last_packet: Option<Instant>,
+    bytes: u64,
+    measured: Instant,
+}
+
+impl Layer {
+    pub(crate) fn new(
+        now: Instant,
+        rid: String,
+        payload_type: u8,
+        keyframe_interval: Duration,
+        cache_limit: usize,
+    ) -> Self {
+        Self {
+            rid,
+            payload_type,
+            cache: PacketCache::new(cache_limit),
+            pending: Vec::with_capacity(64),
+            keyframes: KeyframeRequests::new(keyframe_interval),
+            clock: None,
+            size: (0, 0),
+            bitrate: 0,
+            last_packet: None,
+            bytes: 0,
+            measured: now,
+        }
+    }
+
+    /// Takes a packet in. False if it was a duplicate or too old to be of use.
+    pub(crate) fn push(&mut self, now: Instant, sequence: u64, packet: &MediaPacket<'_>) -> bool {
+        if !self.cache.insert(sequence, packet) {
+            return false;
+        }
+        self.last_packet = Some(now);
+        self.bytes += packet.payload.len() as u64;
+        if packet.info.keyframe {
+            self.keyframes.on_keyframe();
+        }
+        if packet.info.size != (0, 0) {
+            self.size = packet.info.size;
+        }
+        self.pending.push(sequence);
+        true
+    }
+
+    /// Whether packets came lately.
+    pub(crate) fn flowing(&self, now: Instant) -> bool {
+        self.last_packet
+            .is_some_and(|at| now.saturating_duration_since(at) < STALL)
+    }
+
+    /// What orders layers from worst to best: OBS numbers its layers from the largest, browsers from the smallest, so
+    /// names say nothing.
+    pub(crate) fn rank(&self) -> (u32, u64) {
+        (
+            u32::from(self.size.0) * u32::from(self.size.1),
+            self.bitrate,
+        )
+    }
+
+    /// Updates the bitrate; call it a few times a second.
+    pub(crate) fn measure(&mut self, now: Instant) {
+        let span = now.saturating_duration_since(self.measured);
+        if span < Duration::from_millis(200) {
+            return;
+        }
+        let rate = (self.bytes as f64 * 8.0 / span.as_secs_f64()) as u64;
+        self.bitrate = if self.bitrate == 0 {
+            rate
+        } else {
+            (self.bitrate * 3 + rate) / 4
+        };
+        self.bytes = 0;
+        self.measured = now;
+    }
+}
+
+/// One moment in both a layer's RTP time and our wall clock, from a sender report (RFC 3550 §6.4.1) whose NTP time was
+/// moved into our clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SenderClock {
+    /// Our wall clock.
+    pub(crate) wall: NtpTime,
+    /// The layer's RTP timestamp at that moment.
+    pub(crate) rtp: u32,
+}
+
+impl SenderClock {
+    /// The RTP timestamp at `wall`.
+    pub(crate) fn rtp_at(self, wall: NtpTime, clock_rate: u32) -> u32 {
+        let ticks = wall.bits().wrapping_sub(self.wall.bits()) as i64;
+        let elapsed = (i128::from(ticks) * i128::from(clock_rate)) >> 32;
+        self.rtp.wrapping_add(elapsed as u32)
+    }
+
+    /// The wall clock at RTP timestamp `rtp`.
+    pub(crate) fn wall_at(self, rtp: u32, clock_rate: u32) -> NtpTime {
+        let ticks = i128::from(rtp.wrapping_sub(self.rtp) as i32);
+        NtpTime::from_bits(
+            self.wall
+                .bits()
+                .wrapping_add(((ticks << 32) / i128::from(clock_rate)) as u64),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rtp_and_wall_time_turn_into_each_other() {
+        let clock = SenderClock {
+            wall: NtpTime::from_bits(10 << 32),
+            rtp: u32::MAX - 100,
+        };
+        let later = NtpTime::from_bits((11 << 32) + (1 << 31));
+        let rtp = clock.rtp_at(later, 90_000);
+        assert_eq!(rtp, (u32::MAX - 100).wrapping_add(135_000));
+        assert_eq!(clock.wall_at(rtp, 90_000), later);
+        assert_eq!(
+            clock.wall_at(clock.rtp.wrapping_sub(90_000), 90_000),
+            NtpTime::from_bits(9 << 32)
+        );
+    }
+}

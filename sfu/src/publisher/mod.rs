@@ -1,0 +1,342 @@
+//! The publisher side of a session: its packets become layers, and it gets the feedback it needs.
+
+mod estimate;
+mod streams;
+
+use std::time::{Duration, Instant};
+
+use arrayvec::ArrayVec;
+pub(crate) use estimate::ReceiveEstimate;
+use streams::{MAX_STREAMS, Role, Streams};
+
+use crate::{
+    MediaKind,
+    codec::inspect,
+    media::{
+        Channel, ExtrasBuffer, MediaPacket, PacketInfo, PublishedLayers, PublishedTrack,
+        SenderClock,
+    },
+    rtcp::{FeedbackRecorder, ReportBlock, Writer},
+    rtp::{Extension, Packet, rtx, time::NtpTime},
+    sdp::PublisherSession,
+};
+
+/// Transport-wide feedback leaves this often: browsers' estimators expect 50 to 250 ms.
+const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
+/// Receiver reports and REMB leave this often.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// A packet is asked for again after this long. Nothing a publisher sends tells a lite agent the round trip.
+const NACK_RETRY: Duration = Duration::from_millis(80);
+/// Sequence numbers that one NACK names at most.
+const MAX_NACK: usize = 250;
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// New media of this track.
+    Media(MediaKind),
+    /// New media whose payload type isn't what flowed before.
+    NewPayload(MediaKind),
+    /// A duplicate, a probe, or nothing we know.
+    Nothing,
+}
+
+/// The publisher side of a session.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    session: PublisherSession,
+    streams: Streams,
+    feedback: Option<FeedbackRecorder>,
+    estimate: Option<ReceiveEstimate>,
+    /// SSRC of our reports.
+    ssrc: u32,
+    /// The publisher's wall clock behind ours, one for all its tracks so that they stay in step.
+    clock_offset: Option<i64>,
+    next_feedback: Option<Instant>,
+    next_report: Instant,
+    given_up: u64,
+    scratch: Vec<u16>,
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+    /// Packets that never came, retransmissions aside.
+    pub(crate) lost: u64,
+}
+
+impl Publisher {
+    pub(crate) fn new(now: Instant, session: PublisherSession, ssrc: u32) -> Self {
+        let transport_cc = session
+            .extensions
+            .id(Extension::TransportSequence)
+            .is_some();
+        let wants_remb = session
+            .tracks
+            .iter()
+            .flat_map(|t| &t.payloads)
+            .any(|p| p.remb);
+        Self {
+            streams: Streams::new(&session),
+            feedback: transport_cc.then(FeedbackRecorder::new),
+            estimate: (!transport_cc && wants_remb).then(|| ReceiveEstimate::new(now)),
+            session,
+            ssrc,
+            clock_offset: None,
+            next_feedback: None,
+            next_report: now + REPORT_INTERVAL,
+            given_up: 0,
+            scratch: Vec::with_capacity(MAX_NACK),
+            packets: 0,
+            bytes: 0,
+            lost: 0,
+        }
+    }
+
+    /// What it announced.
+    pub(crate) fn published(&self) -> PublishedLayers {
+        let track = |t: &crate::sdp::IncomingTrack| PublishedTrack {
+            kind: t.kind,
+            payloads: t.payloads.clone(),
+            rids: if t.rids.is_empty() {
+                vec![String::new()]
+            } else {
+                t.rids.clone()
+            },
+        };
+        PublishedLayers(self.session.tracks.iter().map(track).collect())
+    }
+
+    /// Takes an opened RTP packet into the channel's layers.
+    pub(crate) fn on_rtp(
+        &mut self,
+        now: Instant,
+        datagram: &[u8],
+        channel: &mut Channel,
+    ) -> Received {
+        let Ok(packet) = Packet::parse(datagram) else {
+            return Received::Nothing;
+        };
+        self.packets += 1;
+        self.bytes += datagram.len() as u64;
+        let mut extras = ExtrasBuffer::new();
+        self.read_extensions(now, &packet, &mut extras);
+        let Some(stream) = self.streams.find(&packet, &self.session) else {
+            return Received::Nothing;
+        };
+        let (kind, layer_index) = (stream.kind, stream.layer);
+        let Some(track) = self.session.tracks.iter().find(|t| t.kind == kind) else {
+            return Received::Nothing;
+        };
+        let (payload_type, sequence, payload) = match stream.role {
+            Role::Media => {
+                let sequence = stream.unwrapper.unwrap(packet.sequence());
+                let rate = track
+                    .payloads
+                    .first()
+                    .map_or(90_000, |p| p.codec.clock_rate());
+                stream
+                    .statistics
+                    .record(now, sequence, packet.timestamp(), rate);
+                (packet.payload_type(), sequence, packet.payload())
+            }
+            Role::Repair => {
+                let original = rtx::unwrap(packet.payload());
+                let carrier = track
+                    .payloads
+                    .iter()
+                    .find(|p| p.rtx == Some(packet.payload_type()));
+                let media = self.streams.media(kind, layer_index);
+                let (Some((sequence, payload)), Some(carrier), Some(media)) =
+                    (original, carrier, media)
+                else {
+                    return Received::Nothing;
+                };
+                (
+                    carrier.payload_type,
+                    media.unwrapper.unwrap(sequence),
+                    payload,
+                )
+            }
+        };
+        if let Some(media) = self.streams.media(kind, layer_index) {
+            media.nacks.on_packet(now, sequence);
+        }
+        let Some(codec) = track
+            .payloads
+            .iter()
+            .find(|p| p.payload_type == payload_type)
+            .map(|p| p.codec)
+        else {
+            return Received::Nothing;
+        };
+        let seen = inspect(codec, payload);
+        let media = MediaPacket {
+            info: PacketInfo {
+                timestamp: packet.timestamp(),
+                marker: packet.marker(),
+                keyframe: seen.keyframe && kind == MediaKind::Video,
+                size: seen.size.unwrap_or_default(),
+                temporal_layer: seen.temporal_layer,
+            },
+            extras: extras.extras(),
+            payload,
+        };
+        let Some(track) = channel.track_mut(kind) else {
+            return Received::Nothing;
+        };
+        let Some(layer) = track.layers.get_mut(usize::from(layer_index)) else {
+            return Received::Nothing;
+        };
+        if !layer.push(now, sequence, &media) {
+            return Received::Nothing;
+        }
+        layer.payload_type = payload_type;
+        if payload.is_empty() || !track.note_payload(payload_type) {
+            return Received::Media(kind);
+        }
+        Received::NewPayload(kind)
+    }
+
+    fn read_extensions(&mut self, now: Instant, packet: &Packet<'_>, extras: &mut ExtrasBuffer) {
+        for (id, value) in packet.extensions() {
+            match (self.session.extensions.extension(id), value) {
+                (Some(Extension::TransportSequence), &[high, low, ..]) => {
+                    if let Some(feedback) = &mut self.feedback {
+                        feedback.record(now, u16::from_be_bytes([high, low]));
+                        self.next_feedback.get_or_insert(now + FEEDBACK_INTERVAL);
+                    }
+                }
+                (Some(Extension::AbsCaptureTime), &[a, b, c, d, e, f, g, h, ..]) => {
+                    // In the publisher's clock: moved into ours, in which our sender reports are, too. The offset that
+                    // may follow is to the publisher's clock, so it goes.
+                    if let Some(offset) = self.clock_offset {
+                        let time = u64::from_be_bytes([a, b, c, d, e, f, g, h])
+                            .wrapping_add_signed(offset);
+                        extras.push(Extension::AbsCaptureTime, &time.to_be_bytes());
+                    }
+                }
+                (Some(extension), value) => extras.push(extension, value),
+                (None, _) => {}
+            }
+        }
+    }
+
+    /// Takes a sender report: how a layer's RTP time relates to our wall clock. Returns what changed.
+    pub(crate) fn on_sender_report(
+        &mut self,
+        now: Instant,
+        wall: NtpTime,
+        ssrc: u32,
+        (ntp, rtp): (NtpTime, u32),
+    ) -> Option<(MediaKind, u8, SenderClock)> {
+        let stream = self
+            .streams
+            .of_ssrc(ssrc)
+            .filter(|s| s.role == Role::Media)?;
+        stream.statistics.on_sender_report(now, ntp);
+        let behind = wall.bits().wrapping_sub(ntp.bits()) as i64;
+        // The report that travelled fastest tells the clocks' distance best, and audio and video must share one: it
+        // only moves when a report came faster, or when the publisher's clock was set by over a second.
+        let offset = match self.clock_offset {
+            Some(known) if behind >= known && behind - known < 1 << 32 => known,
+            _ => behind,
+        };
+        self.clock_offset = Some(offset);
+        let clock = SenderClock {
+            wall: NtpTime::from_bits(ntp.bits().wrapping_add_signed(offset)),
+            rtp,
+        };
+        Some((stream.kind, stream.layer, clock))
+    }
+
+    /// When feedback is due next.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let nacks = self.streams.all().filter_map(|s| s.nacks.next_timeout());
+        nacks
+            .chain(self.next_feedback)
+            .chain([self.next_report])
+            .min()
+    }
+
+    /// Writes feedback that is due, as much as goes into one datagram. Call it until it writes nothing.
+    pub(crate) fn write_feedback(&mut self, now: Instant, writer: &mut Writer<'_>) {
+        if now >= self.next_report {
+            self.next_report = now + REPORT_INTERVAL;
+            self.write_reports(now, writer);
+        } else if self.next_feedback.is_some_and(|at| now >= at) {
+            let media = self.streams.all().next().map_or(0, |s| s.ssrc);
+            self.next_feedback = None;
+            if let Some(feedback) = &mut self.feedback {
+                feedback.write(self.ssrc, media, writer);
+                if feedback.pending() {
+                    self.next_feedback = Some(now);
+                }
+            }
+        } else {
+            self.write_nacks(now, writer);
+        }
+    }
+
+    fn write_reports(&mut self, now: Instant, writer: &mut Writer<'_>) {
+        let mut blocks = ArrayVec::<ReportBlock, MAX_STREAMS>::new();
+        for stream in self.streams.all_mut().filter(|s| s.role == Role::Media) {
+            blocks.push(stream.statistics.report_block(now));
+        }
+        writer.receiver_report(self.ssrc, &blocks);
+        self.lost = blocks
+            .iter()
+            .map(|b| u64::try_from(b.cumulative_lost).unwrap_or(0))
+            .sum();
+        if let Some(estimate) = &mut self.estimate {
+            let loss = blocks.iter().map(|b| b.fraction_lost).max().unwrap_or(0);
+            let ssrcs: ArrayVec<u32, MAX_STREAMS> = blocks.iter().map(|b| b.ssrc).collect();
+            writer.remb(self.ssrc, estimate.update(now, self.bytes, loss), &ssrcs);
+        }
+    }
+
+    fn write_nacks(&mut self, now: Instant, writer: &mut Writer<'_>) {
+        for stream in self.streams.all_mut().filter(|s| s.role == Role::Media) {
+            self.scratch.clear();
+            stream.nacks.take_due(now, NACK_RETRY, &mut self.scratch);
+            let asks = self
+                .session
+                .tracks
+                .iter()
+                .any(|t| t.kind == stream.kind && t.payloads.iter().any(|p| p.nack));
+            if stream.nacks.take_given_up() && stream.kind == MediaKind::Video {
+                self.given_up |= 1 << stream.layer;
+            }
+            if !self.scratch.is_empty() && asks {
+                writer.nack(self.ssrc, stream.ssrc, &self.scratch);
+                return;
+            }
+        }
+    }
+
+    /// The layers, as a set of bits, of which packets were given up since the last call: they need a keyframe.
+    pub(crate) fn take_given_up(&mut self) -> u64 {
+        std::mem::take(&mut self.given_up)
+    }
+
+    /// Writes a keyframe request for one layer (RFC 4585 §6.3.1, or RFC 5104 §4.3.1 where only that was negotiated).
+    /// False if the layer's SSRC isn't known yet.
+    pub(crate) fn write_keyframe_request(&mut self, layer: u8, writer: &mut Writer<'_>) -> bool {
+        let payloads = || {
+            self.session
+                .tracks
+                .iter()
+                .filter(|t| t.kind == MediaKind::Video)
+                .flat_map(|t| &t.payloads)
+        };
+        let fir_only = payloads().any(|p| p.fir) && !payloads().any(|p| p.pli);
+        let own = self.ssrc;
+        let Some(stream) = self.streams.media(MediaKind::Video, layer) else {
+            return false;
+        };
+        if fir_only {
+            stream.full_intra_requests = stream.full_intra_requests.wrapping_add(1);
+            writer.full_intra(own, stream.ssrc, stream.full_intra_requests);
+        } else {
+            writer.picture_loss(own, stream.ssrc);
+        }
+        true
+    }
+}

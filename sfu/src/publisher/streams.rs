@@ -1,0 +1,140 @@
+//! Which SSRC of a publisher carries what.
+
+use crate::{
+    MediaKind,
+    rtcp::{NackGenerator, ReceiveStatistics},
+    rtp::{Extension, Packet, SequenceUnwrapper},
+    sdp::{IncomingTrack, PublisherSession},
+};
+
+/// SSRCs of one publisher at most: audio, and four layers with their repairs, twice over for encoders that restart.
+/// Packets of further ones are dropped.
+pub(super) const MAX_STREAMS: usize = 20;
+
+/// What an SSRC carries of its layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Media,
+    /// Retransmissions (RFC 4588).
+    Repair,
+}
+
+/// One SSRC.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) ssrc: u32,
+    pub(super) kind: MediaKind,
+    pub(super) layer: u8,
+    pub(super) role: Role,
+    pub(super) unwrapper: SequenceUnwrapper,
+    pub(super) statistics: ReceiveStatistics,
+    pub(super) nacks: NackGenerator,
+    pub(super) full_intra_requests: u8,
+}
+
+/// All SSRCs of one publisher, in the order they were met.
+#[derive(Debug)]
+pub(super) struct Streams(Vec<Stream>);
+
+impl Streams {
+    /// Those that the offer named (`a=ssrc`).
+    pub(super) fn new(session: &PublisherSession) -> Self {
+        let mut streams = Self(Vec::new());
+        for track in session.tracks.iter().filter(|t| t.rids.is_empty()) {
+            if let Some(group) = track.ssrcs.first() {
+                streams.add(group.ssrc, track.kind, 0, Role::Media);
+                if let Some(repair) = group.rtx {
+                    streams.add(repair, track.kind, 0, Role::Repair);
+                }
+            }
+        }
+        streams
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Stream> {
+        self.0.iter()
+    }
+
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
+        self.0.iter_mut()
+    }
+
+    pub(super) fn of_ssrc(&mut self, ssrc: u32) -> Option<&mut Stream> {
+        self.0.iter_mut().find(|s| s.ssrc == ssrc)
+    }
+
+    /// The stream of a layer's media: the one met last, since an encoder that restarts takes a new SSRC.
+    pub(super) fn media(&mut self, kind: MediaKind, layer: u8) -> Option<&mut Stream> {
+        self.0
+            .iter_mut()
+            .rev()
+            .find(|s| s.role == Role::Media && (s.kind, s.layer) == (kind, layer))
+    }
+
+    /// The stream of a packet, by SSRC; a new one is told by its rid, its mid or its payload type, in this order
+    /// (RFC 8843 §9.2, RFC 8852 §3): OBS sends no mid on audio, and rid "0" without simulcast.
+    pub(super) fn find(
+        &mut self,
+        packet: &Packet<'_>,
+        session: &PublisherSession,
+    ) -> Option<&mut Stream> {
+        if let Some(known) = self.0.iter().position(|s| s.ssrc == packet.ssrc()) {
+            return self.0.get_mut(known);
+        }
+        let (track, layer, role) = identify(packet, session)?;
+        self.add(packet.ssrc(), track.kind, layer, role)
+    }
+
+    fn add(&mut self, ssrc: u32, kind: MediaKind, layer: u8, role: Role) -> Option<&mut Stream> {
+        if self.0.len() >= MAX_STREAMS || self.0.iter().any(|s| s.ssrc == ssrc) {
+            return None;
+        }
+        self.0.push(Stream {
+            ssrc,
+            kind,
+            layer,
+            role,
+            unwrapper: SequenceUnwrapper::default(),
+            statistics: ReceiveStatistics::new(ssrc),
+            nacks: NackGenerator::new(),
+            full_intra_requests: 0,
+        });
+        self.0.last_mut()
+    }
+}
+
+fn identify<'s>(
+    packet: &Packet<'_>,
+    session: &'s PublisherSession,
+) -> Option<(&'s IncomingTrack, u8, Role)> {
+    let text = |extension| {
+        let id = session.extensions.id(extension)?;
+        let value = packet.extensions().find(|&(seen, _)| seen == id)?.1;
+        std::str::from_utf8(value).ok()
+    };
+    let by_payload = session.tracks.iter().find_map(|track| {
+        let payload_type = packet.payload_type();
+        let media = track
+            .payloads
+            .iter()
+            .any(|p| p.payload_type == payload_type);
+        let repair = track.payloads.iter().any(|p| p.rtx == Some(payload_type));
+        (media || repair).then_some((track, if media { Role::Media } else { Role::Repair }))
+    });
+    let (track, role) = match text(Extension::Mid) {
+        Some(mid) => {
+            let track = session.tracks.iter().find(|t| t.mid == mid)?;
+            (track, by_payload.filter(|(t, _)| t.mid == track.mid)?.1)
+        }
+        None => by_payload?,
+    };
+    if track.rids.is_empty() {
+        return Some((track, 0, role));
+    }
+    let rid = match role {
+        Role::Media => text(Extension::Rid)?,
+        Role::Repair => text(Extension::RepairedRid)?,
+    };
+    let layer = track.rids.iter().position(|known| known == rid)?;
+    Some((track, layer as u8, role))
+}

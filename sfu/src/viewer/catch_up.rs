@@ -1,0 +1,191 @@
+//! The pace at which a joining viewer gets the cached group of pictures.
+//!
+//! It starts at twice the media's rate and at least 5 Mbit/s, doubles with each clean feedback up to 50 Mbit/s, and
+//! halves when packets were lost or queued up. A viewer who can't reach the live edge within 2 s so waits for the next
+//! keyframe instead: flooding a thin path would hurt it and everyone behind it.
+
+use std::time::{Duration, Instant};
+
+/// The pace that every path is tried at.
+const FIRST_RATE: u64 = 5_000_000;
+/// The pace that no path is driven beyond.
+const MAX_RATE: u64 = 50_000_000;
+/// The live edge must be reached within this.
+const DEADLINE: Duration = Duration::from_secs(2);
+/// What may leave at once: the pace is kept in steps of this much.
+const BURST: Duration = Duration::from_millis(4);
+/// What leaves before any pacing: gets a small first picture across without delay.
+const HEAD_START_BYTES: f64 = 16_000.0;
+/// Feedback that came before the pace could have had an effect doesn't count again.
+const SETTLE: Duration = Duration::from_millis(40);
+/// Time that a doubling is expected to take when the pace ahead is estimated.
+const DOUBLING: Duration = Duration::from_millis(100);
+
+/// What a feedback report says of the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PathSign {
+    /// Everything arrived, without queueing.
+    Clean,
+    /// Packets were lost or queued up on the way.
+    Congested,
+}
+
+/// One viewer's way from the cached keyframe to the live edge.
+#[derive(Debug, Clone)]
+pub(crate) struct CatchUp {
+    /// The source's number of the next packet to send.
+    pub(crate) cursor: u64,
+    rate: u64,
+    /// Congestion was seen: the pace won't be raised any more.
+    capped: bool,
+    /// The viewer sends the feedback that raising the pace needs.
+    feedback: bool,
+    credit: f64,
+    filled: Instant,
+    started: Instant,
+    changed: Instant,
+}
+
+impl CatchUp {
+    /// Begins at `cursor`. `media_rate` is in bits per second.
+    pub(crate) fn new(now: Instant, cursor: u64, media_rate: u64, feedback: bool) -> Self {
+        Self {
+            cursor,
+            rate: (2 * media_rate).clamp(FIRST_RATE, MAX_RATE),
+            capped: false,
+            feedback,
+            credit: HEAD_START_BYTES,
+            filled: now,
+            started: now,
+            changed: now,
+        }
+    }
+
+    /// Bytes that may leave now.
+    pub(crate) fn allowance(&mut self, now: Instant) -> usize {
+        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
+        let burst = self.rate as f64 / 8.0 * BURST.as_secs_f64() * 2.0;
+        let ceiling = burst.max(self.credit);
+        self.credit = (self.credit + passed * self.rate as f64 / 8.0).min(ceiling);
+        self.filled = now;
+        self.credit.max(0.0) as usize
+    }
+
+    /// Accounts for bytes that left.
+    pub(crate) fn on_sent(&mut self, bytes: usize) {
+        self.credit -= bytes as f64;
+    }
+
+    /// When the next bytes may leave.
+    pub(crate) fn next_timeout(&self) -> Instant {
+        let debt = (-self.credit).max(0.0) * 8.0 / self.rate as f64;
+        self.filled + BURST + Duration::from_secs_f64(debt)
+    }
+
+    /// Takes what the viewer's feedback says of the path.
+    pub(crate) fn on_feedback(&mut self, now: Instant, sign: PathSign) {
+        if now.saturating_duration_since(self.changed) < SETTLE {
+            return;
+        }
+        match sign {
+            PathSign::Clean if !self.capped => self.rate = (self.rate * 2).min(MAX_RATE),
+            PathSign::Clean => return,
+            PathSign::Congested => {
+                self.rate /= 2;
+                self.capped = true;
+            }
+        }
+        self.changed = now;
+    }
+
+    /// Whether the live edge can't be reached in time: `backlog` bytes wait, and `media_rate` bits per second are added.
+    pub(crate) fn is_hopeless(&self, now: Instant, backlog: u64, media_rate: u64) -> bool {
+        let left = DEADLINE
+            .saturating_sub(now.saturating_duration_since(self.started))
+            .as_secs_f64();
+        let mut backlog = backlog as f64 * 8.0;
+        let mut rate = self.rate as f64;
+        let step = DOUBLING.as_secs_f64();
+        let mut time = 0.0;
+        while time < left && backlog > 0.0 {
+            backlog -= (rate - media_rate as f64) * step;
+            time += step;
+            if self.feedback && !self.capped {
+                rate = (rate * 2.0).min(MAX_RATE as f64);
+            }
+        }
+        backlog > 0.0
+    }
+
+    #[cfg(test)]
+    fn rate(&self) -> u64 {
+        self.rate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEDIA: u64 = 2_500_000;
+
+    /// Runs until `backlog` bytes are gone; the path is clean up to `capacity` bits per second.
+    fn run(backlog: u64, capacity: u64) -> Result<Duration, Duration> {
+        let start = Instant::now();
+        let mut catch_up = CatchUp::new(start, 0, MEDIA, true);
+        let (mut now, mut left) = (start, backlog as f64);
+        while left > 0.0 {
+            if catch_up.is_hopeless(now, left as u64, MEDIA) {
+                return Err(now - start);
+            }
+            let bytes = catch_up.allowance(now);
+            catch_up.on_sent(bytes);
+            left -= bytes as f64;
+            let step = Duration::from_millis(4);
+            now += step;
+            left += MEDIA as f64 / 8.0 * step.as_secs_f64();
+            if (now - start).as_millis() % 60 == 0 {
+                let sign = if catch_up.rate() + MEDIA > capacity {
+                    PathSign::Congested
+                } else {
+                    PathSign::Clean
+                };
+                catch_up.on_feedback(now, sign);
+            }
+        }
+        Ok(now - start)
+    }
+
+    #[test]
+    fn a_wide_path_gets_ten_seconds_in_less_than_one() {
+        let took = run(MEDIA / 8 * 10, 1_000_000_000);
+        assert!(
+            took.is_ok_and(|t| t < Duration::from_millis(1000)),
+            "{took:?}"
+        );
+    }
+
+    #[test]
+    fn a_thin_path_is_let_go_early() {
+        let took = run(MEDIA / 8 * 10, 6_000_000);
+        assert!(
+            took.is_err_and(|t| t < Duration::from_millis(200)),
+            "{took:?}"
+        );
+    }
+
+    #[test]
+    fn a_short_backlog_fits_a_thin_path() {
+        let took = run(100_000, 9_000_000);
+        assert!(took.is_ok(), "{took:?}");
+    }
+
+    #[test]
+    fn without_feedback_the_pace_stays() {
+        let now = Instant::now();
+        let catch_up = CatchUp::new(now, 0, MEDIA, false);
+        assert_eq!(catch_up.rate(), 5_000_000);
+        assert!(catch_up.is_hopeless(now, MEDIA / 8 * 10, MEDIA));
+        assert!(!catch_up.is_hopeless(now, MEDIA / 8, MEDIA));
+    }
+}

@@ -1,0 +1,318 @@
+//! One track toward one viewer: from decisions to sealed datagrams.
+
+use std::time::Instant;
+
+use super::{
+    Forwarder, HeaderWriter, Rewrite, SealedPackets, SentPackets, SourcePacket, Stamp,
+    TransportHistory,
+};
+use crate::{
+    Output, Path,
+    media::{Layer, MediaPacket, Track},
+    sdp::OutgoingTrack,
+    srtp::Sealer,
+};
+
+/// Packets that are decided on and written together: what Linux takes as one segmented message (`UDP_MAX_SEGMENTS`).
+pub(crate) const BATCH: usize = 64;
+/// Bytes of one segmented message at most: below the 65,507 of the largest datagram.
+const MESSAGE_BYTES: usize = 64_000;
+/// Padding that is worth its bytes for having packets of equal size, which one message needs: libwebrtc's packets of
+/// one frame differ by a few bytes.
+const MAX_PADDING: usize = 64;
+
+/// One packet to write.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Item<'a> {
+    pub(crate) source: u64,
+    pub(crate) rewrite: Rewrite,
+    pub(crate) packet: MediaPacket<'a>,
+}
+
+/// What writing needs beside the track: the session's way out.
+pub(crate) struct Wire<'a> {
+    pub(crate) now: Instant,
+    pub(crate) sealer: &'a Sealer,
+    pub(crate) path: Path,
+    /// This moment as abs-send-time.
+    pub(crate) send_time: [u8; 3],
+    /// Room for one message, reused.
+    pub(crate) scratch: &'a mut [u8],
+    pub(crate) out: &'a mut dyn Output,
+    pub(crate) sent: Sent,
+}
+
+/// What was handed to [`Output`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+}
+
+/// The viewer's payload types for the codec that flows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Selected {
+    payload_type: u8,
+    rtx: Option<u8>,
+}
+
+/// One track toward one viewer.
+#[derive(Debug)]
+pub(crate) struct Egress {
+    pub(crate) outgoing: OutgoingTrack,
+    pub(crate) ssrc: u32,
+    pub(crate) forwarder: Forwarder,
+    /// Packets and payload bytes sent, as sender reports count them (RFC 3550 §6.4.1).
+    pub(crate) packets: u32,
+    pub(crate) octets: u32,
+    rtx_ssrc: u32,
+    rtx_next: u64,
+    selected: Option<Selected>,
+    header: HeaderWriter,
+    sent: SentPackets,
+    /// Sealed packets for viewers that want lost ones again without RTX. A packet must never be sealed a second time
+    /// under its number with other bytes, so what was sent is kept as it was.
+    sealed: Option<SealedPackets>,
+}
+
+impl Egress {
+    pub(crate) fn new(
+        outgoing: OutgoingTrack,
+        ssrc: u32,
+        rtx_ssrc: u32,
+        header: HeaderWriter,
+    ) -> Self {
+        let resends_plainly = outgoing.payloads.iter().any(|p| p.nack && p.rtx.is_none());
+        Self {
+            ssrc,
+            forwarder: Forwarder::new(),
+            packets: 0,
+            octets: 0,
+            rtx_ssrc,
+            rtx_next: 0,
+            selected: None,
+            header,
+            sent: SentPackets::new(),
+            sealed: resends_plainly.then(|| SealedPackets::new(outgoing.kind)),
+            outgoing,
+        }
+    }
+
+    /// Fits the viewer's payload types to what the track carries. False if the viewer has none for it.
+    pub(crate) fn select(&mut self, track: &Track) -> bool {
+        let matching = track
+            .payload()
+            .and_then(|published| self.outgoing.matching(published));
+        self.selected = matching.map(|p| Selected {
+            payload_type: p.payload_type,
+            rtx: p.rtx,
+        });
+        self.selected.is_some()
+    }
+
+    /// The source is gone; what was sent of it can't be asked for any more.
+    pub(crate) fn reset(&mut self) {
+        self.forwarder.reset();
+        self.sent.clear();
+    }
+
+    /// Whether this track bears this SSRC, retransmissions included.
+    pub(crate) fn bears(&self, ssrc: u32) -> bool {
+        self.ssrc == ssrc || self.rtx_ssrc == ssrc
+    }
+
+    /// Writes, seals and sends packets of layer `layer`: as few messages as their sizes allow.
+    pub(crate) fn send(
+        &mut self,
+        layer: u8,
+        items: &[Item<'_>],
+        history: &mut TransportHistory,
+        wire: &mut Wire<'_>,
+    ) {
+        let Some(selected) = self.selected else {
+            return;
+        };
+        let mut rest = items;
+        while !rest.is_empty() {
+            let (count, size) = self.run(rest, wire.sealer.tag_len());
+            let (run, after) = rest.split_at(count);
+            self.send_run(layer, run, size, selected, history, wire);
+            rest = after;
+        }
+    }
+
+    /// How many of the first items go into one message, and the size that they are padded to. Segments of a message
+    /// are of one size, but for the last, which may be shorter.
+    fn run(&self, items: &[Item<'_>], tag: usize) -> (usize, usize) {
+        let size =
+            |item: &Item<'_>| self.header.length(item.packet.extras) + item.packet.payload.len();
+        let Some(first) = items.first() else {
+            return (0, 0);
+        };
+        let (mut least, mut most) = (size(first), size(first));
+        let mut count = 1;
+        for item in items.iter().skip(1).take(BATCH - 1) {
+            let size = size(item);
+            let larger = most.max(size);
+            if larger - least > MAX_PADDING && size >= least
+                || (count + 1) * (larger + tag) > MESSAGE_BYTES
+            {
+                break;
+            }
+            count += 1;
+            if larger - size > MAX_PADDING {
+                break;
+            }
+            (least, most) = (least.min(size), larger);
+        }
+        (count, most)
+    }
+
+    fn send_run(
+        &mut self,
+        layer: u8,
+        run: &[Item<'_>],
+        size: usize,
+        selected: Selected,
+        history: &mut TransportHistory,
+        wire: &mut Wire<'_>,
+    ) {
+        let segment = size + wire.sealer.tag_len();
+        let mut written = 0;
+        for (index, item) in run.iter().enumerate() {
+            let padded = if index + 1 < run.len() { size } else { 0 };
+            let Some(target) = wire.scratch.get_mut(written..) else {
+                break;
+            };
+            let Some(length) = self.write(
+                target,
+                item,
+                padded,
+                selected,
+                wire.sealer,
+                history,
+                wire.now,
+                wire.send_time,
+            ) else {
+                continue;
+            };
+            if let Some(sealed) = &mut self.sealed {
+                sealed.keep(item.rewrite.sequence, &target[..length]);
+            }
+            self.sent.record(item.rewrite, layer, item.source);
+            self.packets = self.packets.wrapping_add(1);
+            self.octets = self.octets.wrapping_add(item.packet.payload.len() as u32);
+            written += length;
+        }
+        wire.sent.packets += run.len() as u64;
+        wire.sent.bytes += written as u64;
+        wire.out.send(wire.path, &wire.scratch[..written], segment);
+    }
+
+    /// Writes and seals one packet, padded to `padded` bytes before the tag. `None` if `target` lacks the room.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the innermost step: its parts are borrowed apart from each other"
+    )]
+    #[inline]
+    fn write(
+        &self,
+        target: &mut [u8],
+        item: &Item<'_>,
+        padded: usize,
+        selected: Selected,
+        sealer: &Sealer,
+        history: &mut TransportHistory,
+        now: Instant,
+        send_time: [u8; 3],
+    ) -> Option<usize> {
+        let packet = &item.packet;
+        let header = self.header.length(packet.extras);
+        let end = header + packet.payload.len();
+        let padding = padded.saturating_sub(end).min(255);
+        let total = end + padding + sealer.tag_len();
+        let target = target.get_mut(..total.max(16))?;
+        let stamp = Stamp {
+            payload_type: selected.payload_type,
+            marker: packet.info.marker,
+            padding: padding > 0,
+            sequence: item.rewrite.sequence as u16,
+            timestamp: item.rewrite.timestamp,
+            ssrc: self.ssrc,
+            transport_sequence: history.depart(now, total),
+            send_time,
+        };
+        self.header.write(target, &stamp, packet.extras);
+        target[header..end].copy_from_slice(packet.payload);
+        if padding > 0 {
+            target[end..end + padding].fill(0);
+            target[end + padding - 1] = padding as u8;
+        }
+        sealer.seal_rtp(&mut target[..total], header, item.rewrite.sequence);
+        Some(total)
+    }
+
+    /// The packet that a NACK of the viewer's number `lost` asks for, if it may be sent again now.
+    pub(crate) fn lost(
+        &mut self,
+        lost: u16,
+        milliseconds: u16,
+        apart: u16,
+    ) -> Option<SourcePacket> {
+        self.sent.resend(lost, milliseconds, apart)
+    }
+
+    /// Sends a packet again: as RTX (RFC 4588 §4) where that was negotiated, else as it was.
+    pub(crate) fn resend(
+        &mut self,
+        lost: u16,
+        source: SourcePacket,
+        layer: &Layer,
+        history: &mut TransportHistory,
+        wire: &mut Wire<'_>,
+    ) {
+        let Some(Selected {
+            rtx: Some(payload_type),
+            ..
+        }) = self.selected
+        else {
+            if let Some(datagram) = self.sealed.as_ref().and_then(|sealed| sealed.get(lost)) {
+                wire.sent.packets += 1;
+                wire.sent.bytes += datagram.len() as u64;
+                wire.out.send(wire.path, datagram, datagram.len());
+            }
+            return;
+        };
+        let highest = layer.cache.highest().unwrap_or(0);
+        let Some(packet) = source
+            .sequence(highest)
+            .and_then(|sequence| layer.cache.get(sequence))
+        else {
+            return;
+        };
+        let header = self.header.length(packet.extras);
+        let end = header + 2 + packet.payload.len();
+        let total = end + wire.sealer.tag_len();
+        let Some(target) = wire.scratch.get_mut(..total) else {
+            return;
+        };
+        let stamp = Stamp {
+            payload_type,
+            marker: packet.info.marker,
+            padding: false,
+            sequence: self.rtx_next as u16,
+            timestamp: source.timestamp,
+            ssrc: self.rtx_ssrc,
+            transport_sequence: history.depart(wire.now, total),
+            send_time: wire.send_time,
+        };
+        self.header.write(target, &stamp, packet.extras);
+        target[header..header + 2].copy_from_slice(&lost.to_be_bytes());
+        target[header + 2..end].copy_from_slice(packet.payload);
+        wire.sealer.seal_rtp(target, header, self.rtx_next);
+        self.rtx_next += 1;
+        wire.sent.packets += 1;
+        wire.sent.bytes += total as u64;
+        wire.out.send(wire.path, target, total);
+    }
+}

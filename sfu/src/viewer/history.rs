@@ -1,0 +1,206 @@
+//! What was sent to a viewer, for a while: to answer NACKs, and to read transport-wide feedback.
+
+use std::time::{Duration, Instant};
+
+use super::Rewrite;
+use crate::rtcp::TransportFeedback;
+
+/// Packets of one track that can be asked for again.
+const SENT_PACKETS: usize = 512;
+/// Packets of one session whose feedback is understood.
+const TRANSPORT_PACKETS: usize = 1024;
+/// A packet is sent again at most this often.
+const MAX_RESENDS: u8 = 10;
+/// A queue on the path longer than this says that it is full.
+const QUEUE_LIMIT: Duration = Duration::from_millis(30);
+/// Forget the shortest seen delay after this long: clocks drift and paths change.
+const BASELINE_AGE: Duration = Duration::from_secs(30);
+
+/// Where a packet that was sent on one track came from, by the viewer's sequence number.
+#[derive(Debug)]
+pub(crate) struct SentPackets {
+    slots: Box<[Sent]>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Sent {
+    /// Low bits of the viewer's number and of the source's.
+    out: u32,
+    source: u32,
+    timestamp: u32,
+    layer: u8,
+    resends: u8,
+    used: bool,
+    /// Milliseconds, wrapping.
+    resent_at: u16,
+}
+
+/// A packet of a source, by the low bits of its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SourcePacket {
+    pub(crate) layer: u8,
+    /// The timestamp that it was sent under.
+    pub(crate) timestamp: u32,
+    low: u32,
+}
+
+impl SourcePacket {
+    /// The whole number, near the source's `highest`.
+    pub(crate) fn sequence(self, highest: u64) -> Option<u64> {
+        highest.checked_sub(u64::from((highest as u32).wrapping_sub(self.low)))
+    }
+}
+
+impl SentPackets {
+    pub(crate) fn new() -> Self {
+        Self {
+            slots: vec![Sent::default(); SENT_PACKETS].into(),
+        }
+    }
+
+    /// Forgets everything: the source is gone.
+    pub(crate) fn clear(&mut self) {
+        self.slots.fill(Sent::default());
+    }
+
+    #[inline]
+    pub(crate) fn record(&mut self, out: Rewrite, layer: u8, source: u64) {
+        let slot = &mut self.slots[out.sequence as usize & (SENT_PACKETS - 1)];
+        *slot = Sent {
+            out: out.sequence as u32,
+            source: source as u32,
+            timestamp: out.timestamp,
+            layer,
+            used: true,
+            ..Sent::default()
+        };
+    }
+
+    /// The packet to send again for a NACK of `out`, unless that was done often or just now: `apart` is the time that
+    /// the last one needs to arrive.
+    pub(crate) fn resend(
+        &mut self,
+        out: u16,
+        milliseconds: u16,
+        apart: u16,
+    ) -> Option<SourcePacket> {
+        let slot = &mut self.slots[usize::from(out) & (SENT_PACKETS - 1)];
+        let too_soon = slot.resends > 0 && milliseconds.wrapping_sub(slot.resent_at) < apart;
+        if !slot.used || slot.out as u16 != out || slot.resends >= MAX_RESENDS || too_soon {
+            return None;
+        }
+        slot.resends += 1;
+        slot.resent_at = milliseconds;
+        Some(SourcePacket {
+            layer: slot.layer,
+            timestamp: slot.timestamp,
+            low: slot.source,
+        })
+    }
+}
+
+/// What left on a session's transport, by transport-wide sequence number.
+#[derive(Debug)]
+pub(crate) struct TransportHistory {
+    next: u16,
+    slots: Box<[Departure]>,
+    /// All times are counted from here, in microseconds.
+    epoch: Instant,
+    /// Shortest one-way delay seen, up to the difference between the two clocks, and when.
+    baseline: Option<(i64, Instant)>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Departure {
+    at: u64,
+    bytes: u16,
+    sequence: u16,
+    pending: bool,
+}
+
+/// What one feedback report says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct FeedbackSummary {
+    pub(crate) received: u32,
+    pub(crate) lost: u32,
+    pub(crate) received_bytes: u64,
+    /// How much longer the newest packet was on its way than the fastest ever.
+    pub(crate) queueing: Duration,
+}
+
+impl FeedbackSummary {
+    /// Whether the path has more to give.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.lost == 0 && self.queueing < QUEUE_LIMIT
+    }
+}
+
+impl TransportHistory {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            next: 1,
+            slots: vec![Departure::default(); TRANSPORT_PACKETS].into(),
+            epoch: now,
+            baseline: None,
+        }
+    }
+
+    /// The next packet's transport-wide number.
+    #[inline]
+    pub(crate) fn depart(&mut self, now: Instant, bytes: usize) -> u16 {
+        let sequence = self.next;
+        self.next = self.next.wrapping_add(1);
+        let at = now.saturating_duration_since(self.epoch).as_micros() as u64;
+        self.slots[usize::from(sequence) & (TRANSPORT_PACKETS - 1)] = Departure {
+            at,
+            bytes: bytes as u16,
+            sequence,
+            pending: true,
+        };
+        sequence
+    }
+
+    /// Milliseconds since the session began, wrapping.
+    pub(crate) fn milliseconds(&self, now: Instant) -> u16 {
+        now.saturating_duration_since(self.epoch).as_millis() as u16
+    }
+
+    /// Reads a feedback report. Packets that were reported before, or were never sent, count for nothing.
+    pub(crate) fn on_feedback(
+        &mut self,
+        now: Instant,
+        feedback: &TransportFeedback<'_>,
+    ) -> FeedbackSummary {
+        let mut summary = FeedbackSummary::default();
+        let mut newest = None;
+        for (sequence, arrival) in feedback.statuses() {
+            let slot = &mut self.slots[usize::from(sequence) & (TRANSPORT_PACKETS - 1)];
+            if !slot.pending || slot.sequence != sequence {
+                continue;
+            }
+            let Some(ticks) = arrival else {
+                summary.lost += 1;
+                continue;
+            };
+            slot.pending = false;
+            summary.received += 1;
+            summary.received_bytes += u64::from(slot.bytes);
+            newest = Some((ticks * 250).wrapping_sub(slot.at as i64));
+        }
+        if let Some(delay) = newest {
+            let baseline = match self.baseline {
+                Some((least, at))
+                    if least <= delay && now.saturating_duration_since(at) < BASELINE_AGE =>
+                {
+                    least
+                }
+                _ => {
+                    self.baseline = Some((delay, now));
+                    delay
+                }
+            };
+            summary.queueing = Duration::from_micros((delay - baseline).max(0) as u64);
+        }
+        summary
+    }
+}

@@ -1,0 +1,495 @@
+//! The viewer side of a session: what is forwarded to it, and what its feedback asks for.
+
+mod catch_up;
+mod egress;
+mod forwarder;
+mod header;
+mod history;
+mod rewriter;
+mod sealed;
+
+use std::time::{Duration, Instant};
+
+use arrayvec::ArrayVec;
+
+pub(crate) use catch_up::CatchUp;
+use catch_up::PathSign;
+use egress::Item;
+pub(crate) use egress::{BATCH, Egress, Sent, Wire};
+pub(crate) use forwarder::{Decision, Forwarder, Rewrite};
+pub(crate) use header::{HeaderWriter, Stamp};
+pub(crate) use history::{FeedbackSummary, SentPackets, SourcePacket, TransportHistory};
+use rewriter::{SequenceRewriter, TimestampRewriter};
+use sealed::SealedPackets;
+
+use crate::{
+    MediaKind,
+    media::{Channel, MediaPacket, Track, track_index},
+    rtcp::{LostSequences, TransportFeedback, Writer},
+    rtp::{
+        Extension,
+        time::{NtpTime, PlayoutDelay},
+    },
+    sdp::ViewerSession,
+};
+
+/// Sender reports leave this often (RFC 3550 §6.2 allows less than its 5 s for low bandwidth shares).
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// A viewer who asks for a keyframe this soon after joining lost the head of its catch-up: it gets that again.
+const EARLY: Duration = Duration::from_secs(3);
+/// Catch-ups are replayed at most this often and this many times.
+const REPLAY_INTERVAL: Duration = Duration::from_millis(150);
+const MAX_REPLAYS: u8 = 4;
+/// A round trip before any was measured.
+const ASSUMED_RTT: Duration = Duration::from_millis(50);
+/// Bytes that retransmissions may take, over a second: twice a 10 Mbit/s broadcast.
+const RESEND_BYTES: f64 = 2_500_000.0;
+
+/// What is known of the path to a viewer, from its feedback. A bandwidth estimator has its place here.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PathEstimate {
+    /// Round trip, from receiver reports.
+    pub(crate) rtt: Option<Duration>,
+    /// Share of packets lost, 0 to 1, smoothed.
+    pub(crate) loss: f32,
+    /// How full the path's queue is, from transport-wide feedback.
+    pub(crate) queueing: Duration,
+    /// What arrived lately, in bits per second.
+    pub(crate) delivered: u64,
+    /// The viewer's own estimate (REMB), in bits per second.
+    pub(crate) remb: Option<u64>,
+    delivered_bytes: u64,
+    measured: Option<Instant>,
+}
+
+impl PathEstimate {
+    fn on_feedback(&mut self, now: Instant, summary: &FeedbackSummary) {
+        let total = summary.received + summary.lost;
+        if total == 0 {
+            return;
+        }
+        self.loss = self.loss * 0.9 + 0.1 * summary.lost as f32 / total as f32;
+        self.queueing = summary.queueing;
+        self.delivered_bytes += summary.received_bytes;
+        let since = *self.measured.get_or_insert(now);
+        let span = now.saturating_duration_since(since);
+        if span >= Duration::from_millis(500) {
+            self.delivered = (self.delivered_bytes as f64 * 8.0 / span.as_secs_f64()) as u64;
+            self.delivered_bytes = 0;
+            self.measured = Some(now);
+        }
+    }
+}
+
+/// What a viewer needs of the feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyframeNeed {
+    pub(crate) kind: MediaKind,
+    pub(crate) layer: u8,
+}
+
+/// The viewer side of a session.
+#[derive(Debug)]
+pub(crate) struct Viewer {
+    /// The rid that was asked for.
+    pub(crate) preferred: Option<String>,
+    pub(crate) egress: [Option<Egress>; 2],
+    history: TransportHistory,
+    pub(crate) path: PathEstimate,
+    /// Transport-wide feedback was negotiated.
+    feedback: bool,
+    joined: Option<Instant>,
+    replayed: Option<Instant>,
+    replays: u8,
+    next_report: Option<Instant>,
+    resend_credit: (f64, Instant),
+    pub(crate) sent: Sent,
+    pub(crate) resent: u64,
+}
+
+impl Viewer {
+    /// A viewer as negotiated, with SSRCs that nobody else of its session has.
+    pub(crate) fn new(
+        now: Instant,
+        session: &ViewerSession,
+        preferred: Option<String>,
+        playout_delay: PlayoutDelay,
+        mut ssrc: impl FnMut() -> u32,
+    ) -> Self {
+        let mut egress = [None, None];
+        let mut feedback = false;
+        for track in &session.tracks {
+            feedback |= track.payloads.iter().any(|p| p.transport_cc);
+            let delay = (track.kind == MediaKind::Video).then_some(playout_delay);
+            let header = HeaderWriter::new(
+                &track.mid,
+                session.extensions,
+                session.extmap_allow_mixed,
+                delay,
+            );
+            egress[track_index(track.kind)] =
+                Some(Egress::new(track.clone(), ssrc(), ssrc(), header));
+        }
+        Self {
+            preferred,
+            egress,
+            history: TransportHistory::new(now),
+            path: PathEstimate::default(),
+            feedback: feedback
+                && session
+                    .extensions
+                    .id(Extension::TransportSequence)
+                    .is_some(),
+            joined: None,
+            replayed: None,
+            replays: 0,
+            next_report: None,
+            resend_credit: (RESEND_BYTES, now),
+            sent: Sent::default(),
+            resent: 0,
+        }
+    }
+
+    /// Fits the viewer to what the channel carries. False if it has no codec for a track that it wants: it can't
+    /// follow this broadcast.
+    pub(crate) fn select(&mut self, channel: &Channel) -> bool {
+        let mut all = true;
+        for egress in self.egress.iter_mut().flatten() {
+            if let Some(track) = channel.track(egress.outgoing.kind) {
+                all &= egress.select(track);
+            }
+        }
+        all
+    }
+
+    /// ICE and DTLS are done, or the feed has come: begins with the cached group of pictures where there is one.
+    pub(crate) fn join(&mut self, now: Instant, channel: &Channel) -> Option<KeyframeNeed> {
+        self.joined = Some(now);
+        self.next_report = Some(now);
+        self.begin(now, channel)
+    }
+
+    /// The feed is gone.
+    pub(crate) fn reset(&mut self) {
+        for egress in self.egress.iter_mut().flatten() {
+            egress.reset();
+        }
+    }
+
+    /// Begins with the cached group of pictures of the best layer, or says which keyframe is needed.
+    pub(crate) fn begin(&mut self, now: Instant, channel: &Channel) -> Option<KeyframeNeed> {
+        let feedback = self.feedback;
+        let egress = self.egress[track_index(MediaKind::Video)].as_mut()?;
+        let track = channel.track(MediaKind::Video)?;
+        egress
+            .forwarder
+            .set_target(track.choose(now, self.preferred.as_deref()));
+        let layer = track.layers.get(usize::from(egress.forwarder.target()))?;
+        let Some(keyframe) = layer.cache.keyframe() else {
+            return Some(KeyframeNeed {
+                kind: MediaKind::Video,
+                layer: egress.forwarder.target(),
+            });
+        };
+        egress.forwarder.catch_up(now, track, keyframe, feedback);
+        None
+    }
+
+    /// Follows what flows: turns to a better layer, or away from one that stopped. Call a few times a second.
+    pub(crate) fn retarget(&mut self, now: Instant, channel: &Channel) -> Option<KeyframeNeed> {
+        let track = channel.track(MediaKind::Video)?;
+        let forwarder = &mut self.egress[track_index(MediaKind::Video)]
+            .as_mut()?
+            .forwarder;
+        forwarder.set_target(track.choose(now, self.preferred.as_deref()));
+        let layer = forwarder.awaited_keyframe()?;
+        Some(KeyframeNeed {
+            kind: MediaKind::Video,
+            layer,
+        })
+    }
+
+    /// Forwards packets of one layer that came together.
+    #[inline]
+    pub(crate) fn forward(
+        &mut self,
+        track: &Track,
+        layer: u8,
+        packets: &[(u64, MediaPacket<'_>)],
+        wire: &mut Wire<'_>,
+    ) {
+        let Some(egress) = &mut self.egress[track_index(track.kind)] else {
+            return;
+        };
+        let mut items = ArrayVec::<Item<'_>, BATCH>::new();
+        for &(source, packet) in packets.iter().take(BATCH) {
+            let empty = packet.payload.is_empty();
+            if let Decision::Send(rewrite) =
+                egress
+                    .forwarder
+                    .decide(wire.now, track, layer, source, packet.info, empty)
+            {
+                items.push(Item {
+                    source,
+                    rewrite,
+                    packet,
+                });
+            }
+        }
+        if !items.is_empty() {
+            egress.send(layer, &items, &mut self.history, wire);
+        }
+    }
+
+    /// Sends what the catch-up may send now, at most `budget` bytes. Returns a need for a keyframe if the live edge
+    /// can't be reached.
+    pub(crate) fn pump(
+        &mut self,
+        channel: &Channel,
+        budget: usize,
+        wire: &mut Wire<'_>,
+    ) -> Option<KeyframeNeed> {
+        let track = channel.track(MediaKind::Video)?;
+        let egress = self.egress[track_index(MediaKind::Video)].as_mut()?;
+        let index = egress.forwarder.current()?;
+        let layer = track.layers.get(usize::from(index))?;
+        let highest = layer.cache.highest()?;
+        let newest = layer.cache.keyframe();
+        let catch_up = egress.forwarder.catching_up()?;
+        let backlog = layer.cache.bytes_after(catch_up.cursor);
+        let overwritten = newest.is_none() && layer.cache.get(catch_up.cursor).is_none();
+        let mut allowance = catch_up.allowance(wire.now).min(budget);
+        if let Some(keyframe) = newest.filter(|&k| k > catch_up.cursor) {
+            catch_up.cursor = keyframe;
+            egress.forwarder.jump(keyframe);
+        } else if overwritten
+            || backlog.is_none_or(|bytes| catch_up.is_hopeless(wire.now, bytes, layer.bitrate))
+        {
+            egress.forwarder.wait();
+            return Some(KeyframeNeed {
+                kind: MediaKind::Video,
+                layer: index,
+            });
+        }
+        loop {
+            let Some(catch_up) = egress.forwarder.catching_up() else {
+                return None;
+            };
+            let mut next = catch_up.cursor;
+            let mut bytes = 0;
+            let mut items = ArrayVec::<Item<'_>, BATCH>::new();
+            while next <= highest && bytes < allowance && !items.is_full() {
+                if let Some(packet) = layer.cache.get(next) {
+                    let empty = packet.payload.is_empty();
+                    if let Decision::Send(rewrite) =
+                        egress.forwarder.forward(wire.now, next, packet.info, empty)
+                    {
+                        bytes += packet.payload.len();
+                        items.push(Item {
+                            source: next,
+                            rewrite,
+                            packet,
+                        });
+                    }
+                }
+                next += 1;
+            }
+            egress.send(index, &items, &mut self.history, wire);
+            let catch_up = egress.forwarder.catching_up()?;
+            catch_up.cursor = next;
+            catch_up.on_sent(bytes);
+            allowance = allowance.saturating_sub(bytes);
+            if next > highest {
+                egress.forwarder.go_live();
+                return None;
+            }
+            if allowance == 0 || bytes == 0 {
+                return None;
+            }
+        }
+    }
+
+    /// Whether a catch-up is under way.
+    pub(crate) fn is_catching_up(&self) -> bool {
+        self.catch_up_timeout().is_some()
+    }
+
+    /// Whether it has no picture and waits for one.
+    pub(crate) fn waits(&self) -> bool {
+        let video = self.egress[track_index(MediaKind::Video)].as_ref();
+        video.is_some_and(|e| e.forwarder.is_waiting())
+    }
+
+    /// The layer that it gets of a track.
+    pub(crate) fn current_layer(&self, kind: MediaKind) -> Option<u8> {
+        self.egress[track_index(kind)].as_ref()?.forwarder.current()
+    }
+
+    /// The video layers that it gets or shall get, as a set of bits.
+    pub(crate) fn watched_layers(&self) -> u64 {
+        let Some(egress) = &self.egress[track_index(MediaKind::Video)] else {
+            return 0;
+        };
+        let current = egress.forwarder.current().map_or(0, |layer| 1 << layer);
+        current | 1 << egress.forwarder.target()
+    }
+
+    fn catch_up_timeout(&self) -> Option<Instant> {
+        self.egress
+            .iter()
+            .flatten()
+            .filter_map(|e| e.forwarder.catch_up_timeout())
+            .min()
+    }
+
+    /// When something is to be done next.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.catch_up_timeout()
+            .into_iter()
+            .chain(self.next_report)
+            .min()
+    }
+
+    /// The viewer lost its picture and asks for a keyframe of the track with this SSRC.
+    pub(crate) fn on_keyframe_request(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        channel: &Channel,
+    ) -> Option<KeyframeNeed> {
+        let egress = self.egress.iter().flatten().find(|e| e.bears(ssrc))?;
+        if egress.outgoing.kind == MediaKind::Audio {
+            return None;
+        }
+        let layer = egress
+            .forwarder
+            .current()
+            .unwrap_or(egress.forwarder.target());
+        let early = self
+            .joined
+            .is_some_and(|at| now.saturating_duration_since(at) < EARLY);
+        let just = self
+            .replayed
+            .is_some_and(|at| now.saturating_duration_since(at) < REPLAY_INTERVAL);
+        if early && self.replays < MAX_REPLAYS {
+            if !just {
+                self.replayed = Some(now);
+                self.replays += 1;
+                return self.begin(now, channel);
+            }
+            return None;
+        }
+        Some(KeyframeNeed {
+            kind: MediaKind::Video,
+            layer,
+        })
+    }
+
+    /// Sends lost packets again (RFC 4585 §6.2.1).
+    pub(crate) fn on_nack(
+        &mut self,
+        ssrc: u32,
+        lost: LostSequences<'_>,
+        channel: &Channel,
+        wire: &mut Wire<'_>,
+    ) {
+        let milliseconds = self.history.milliseconds(wire.now);
+        let apart =
+            (self.path.rtt.unwrap_or(ASSUMED_RTT).as_millis() as u16).clamp(5, 1000) * 3 / 4;
+        let (credit, filled) = self.resend_credit;
+        let passed = wire.now.saturating_duration_since(filled).as_secs_f64();
+        let mut credit = (credit + passed * RESEND_BYTES).min(RESEND_BYTES);
+        let Some(egress) = self.egress.iter_mut().flatten().find(|e| e.ssrc == ssrc) else {
+            return;
+        };
+        let Some(track) = channel.track(egress.outgoing.kind) else {
+            return;
+        };
+        for sequence in lost {
+            if credit <= 0.0 {
+                break;
+            }
+            let Some(source) = egress.lost(sequence, milliseconds, apart) else {
+                continue;
+            };
+            if let Some(layer) = track.layers.get(usize::from(source.layer)) {
+                let before = wire.sent;
+                egress.resend(sequence, source, layer, &mut self.history, wire);
+                credit -= (wire.sent.bytes - before.bytes) as f64;
+                self.resent += wire.sent.packets - before.packets;
+            }
+        }
+        self.resend_credit = (credit, wire.now);
+    }
+
+    /// Reads transport-wide feedback: it drives the catch-up's pace.
+    pub(crate) fn on_feedback(&mut self, now: Instant, feedback: &TransportFeedback<'_>) {
+        let summary = self.history.on_feedback(now, feedback);
+        self.path.on_feedback(now, &summary);
+        if summary.received + summary.lost == 0 {
+            return;
+        }
+        let sign = if summary.is_clean() {
+            PathSign::Clean
+        } else {
+            PathSign::Congested
+        };
+        for catch_up in self
+            .egress
+            .iter_mut()
+            .flatten()
+            .filter_map(|e| e.forwarder.catching_up())
+        {
+            catch_up.on_feedback(now, sign);
+        }
+    }
+
+    /// Reads a report block about one of our tracks: loss and round trip (RFC 3550 §6.4.1).
+    pub(crate) fn on_report(&mut self, wall: NtpTime, block: &crate::rtcp::ReportBlock) {
+        if block.last_sr != 0 {
+            let round = wall
+                .middle()
+                .wrapping_sub(block.last_sr)
+                .wrapping_sub(block.delay_since_last_sr);
+            // More than half the range is a negative round trip: clocks were set, or the report is a lie.
+            if round < 1 << 31 {
+                let rtt = Duration::from_secs_f64(f64::from(round) / 65536.0);
+                self.path.rtt = Some(self.path.rtt.map_or(rtt, |old| (old * 7 + rtt) / 8));
+            }
+        }
+        if !self.feedback {
+            self.path.loss = f32::from(block.fraction_lost) / 256.0;
+        }
+    }
+
+    /// Writes the sender reports that are due: RTP time of each track at `wall`, so that the viewer plays audio and
+    /// video in step.
+    pub(crate) fn report(
+        &mut self,
+        now: Instant,
+        wall: NtpTime,
+        channel: &Channel,
+        cname: &str,
+        writer: &mut Writer<'_>,
+    ) {
+        if self.next_report.is_none_or(|at| now < at) {
+            return;
+        }
+        self.next_report = Some(now + REPORT_INTERVAL);
+        for egress in self.egress.iter().flatten().filter(|e| e.packets > 0) {
+            let Some(rtp) = rtp_at(egress, wall, channel) else {
+                continue;
+            };
+            writer.sender_report(egress.ssrc, wall, rtp, egress.packets, egress.octets, &[]);
+            writer.cname(egress.ssrc, cname);
+        }
+    }
+}
+
+/// The viewer's RTP timestamp of a track at `wall`, once the publisher's sender report told.
+fn rtp_at(egress: &Egress, wall: NtpTime, channel: &Channel) -> Option<u32> {
+    let track = channel.track(egress.outgoing.kind)?;
+    let layer = track.layers.get(usize::from(egress.forwarder.current()?))?;
+    let source = layer.clock?.rtp_at(wall, track.clock_rate());
+    Some(egress.forwarder.timestamp_at_viewer(source))
+}

@@ -1,0 +1,240 @@
+//! Continuous sequence numbers and timestamps toward one viewer, whatever is forwarded: small pure rewriters.
+
+use std::time::Instant;
+
+/// A jump in the source's sequence numbers larger than this is closed: the viewer would wait for packets that will
+/// never come (a publisher's outage), where a contiguous stream lets it go on at the next keyframe.
+const MAX_GAP: u64 = 512;
+/// Stretches of the source with a packet left out between them that are remembered, so that packets which arrive late
+/// still find their place. Later ones than these are dropped.
+const STRETCHES: usize = 8;
+
+/// Maps a source's extended sequence numbers to the viewer's.
+///
+/// Between switches the distance is constant, so a packet that arrives late still finds its place. Numbers go out once
+/// and never backwards across a switch: SRTP's replay protection kills a session that steps back, and sealing two
+/// packets under one number would break the cipher.
+#[derive(Debug, Clone)]
+pub(crate) struct SequenceRewriter {
+    /// The newest first.
+    stretches: [Stretch; STRETCHES],
+    /// The next number that was never used.
+    next: u64,
+}
+
+/// A run of the source's numbers at one distance from the viewer's.
+#[derive(Debug, Clone, Copy, Default)]
+struct Stretch {
+    first: u64,
+    /// One past the last; 0 in a stretch that was never used.
+    end: u64,
+    out: u64,
+}
+
+impl SequenceRewriter {
+    pub(crate) fn new() -> Self {
+        Self {
+            stretches: [Stretch::default(); STRETCHES],
+            next: 0,
+        }
+    }
+
+    /// Continues with a source whose first packet is `sequence`.
+    pub(crate) fn switch(&mut self, sequence: u64) {
+        self.stretches = [Stretch::default(); STRETCHES];
+        self.stretches[0] = Stretch {
+            first: sequence,
+            end: u64::MAX,
+            out: self.next,
+        };
+    }
+
+    /// The viewer's number for a packet of the present source; `None` if it came before the switch.
+    pub(crate) fn map(&mut self, sequence: u64) -> Option<u64> {
+        let stretch = self
+            .stretches
+            .iter()
+            .find(|s| (s.first..s.end).contains(&sequence))?;
+        let mut out = stretch.out + (sequence - stretch.first);
+        if out > self.next + MAX_GAP {
+            self.switch(sequence);
+            out = self.next;
+        }
+        self.next = self.next.max(out + 1);
+        Some(out)
+    }
+
+    /// Leaves out a packet of the source, so that the viewer sees no gap. One that comes late leaves its gap.
+    pub(crate) fn skip(&mut self, sequence: u64) {
+        let newest = self.stretches[0];
+        let Some(distance) = sequence.checked_sub(newest.first) else {
+            return;
+        };
+        let out = newest.out + distance;
+        if newest.end == 0 || out < self.next {
+            return;
+        }
+        self.stretches[0].end = sequence;
+        self.stretches.rotate_right(1);
+        self.stretches[0] = Stretch {
+            first: sequence + 1,
+            end: u64::MAX,
+            out,
+        };
+        self.next = out;
+    }
+}
+
+/// Maps a source's timestamps to the viewer's.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TimestampRewriter {
+    offset: u32,
+    last: Option<(u32, Instant)>,
+}
+
+impl TimestampRewriter {
+    /// Continues with a source whose first packet bears `timestamp`. `aligned` is the viewer's timestamp for it where
+    /// the clocks of both sources are known; else the time that passed decides. The first source keeps its timestamps.
+    pub(crate) fn switch(
+        &mut self,
+        now: Instant,
+        timestamp: u32,
+        clock_rate: u32,
+        aligned: Option<u32>,
+    ) {
+        let Some((last, at)) = self.last else {
+            return;
+        };
+        let elapsed = now.saturating_duration_since(at).as_secs_f64() * f64::from(clock_rate);
+        let out = aligned.unwrap_or_else(|| last.wrapping_add(elapsed as u32));
+        // At least 10 ms on: two frames with one timestamp are one frame to a decoder.
+        let least = clock_rate / 100;
+        let ahead = out.wrapping_sub(last) as i32;
+        let out = if ahead < least as i32 {
+            last.wrapping_add(least)
+        } else {
+            out
+        };
+        self.offset = out.wrapping_sub(timestamp);
+    }
+
+    /// The viewer's timestamp for a packet of the present source.
+    pub(crate) fn map(&mut self, now: Instant, timestamp: u32) -> u32 {
+        let out = timestamp.wrapping_add(self.offset);
+        if self
+            .last
+            .is_none_or(|(last, _)| out.wrapping_sub(last) as i32 > 0)
+        {
+            self.last = Some((out, now));
+        }
+        out
+    }
+
+    /// The viewer's timestamp for the source's `timestamp`, without sending anything.
+    pub(crate) fn peek(&self, timestamp: u32) -> u32 {
+        timestamp.wrapping_add(self.offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_late_packet_finds_its_place() {
+        let mut rewriter = SequenceRewriter::new();
+        rewriter.switch(1000);
+        let first = rewriter.map(1000).unwrap();
+        assert_eq!(rewriter.map(1002), Some(first + 2));
+        assert_eq!(rewriter.map(1001), Some(first + 1));
+        assert_eq!(rewriter.map(999), None);
+    }
+
+    #[test]
+    fn a_switch_is_contiguous() {
+        let mut rewriter = SequenceRewriter::new();
+        rewriter.switch(50);
+        let first = rewriter.map(50).unwrap();
+        rewriter.map(52);
+        rewriter.switch(9_000_000);
+        assert_eq!(rewriter.map(9_000_000), Some(first + 3));
+        assert_eq!(rewriter.map(51), None, "a packet of the old source");
+    }
+
+    #[test]
+    fn a_skipped_packet_leaves_no_gap() {
+        let mut rewriter = SequenceRewriter::new();
+        rewriter.switch(50);
+        let first = rewriter.map(50).unwrap();
+        rewriter.skip(51);
+        assert_eq!(rewriter.map(52), Some(first + 1));
+        rewriter.map(55);
+        rewriter.skip(54);
+        assert_eq!(
+            rewriter.map(56),
+            Some(first + 5),
+            "skipping late changes nothing"
+        );
+        rewriter.skip(58);
+        assert_eq!(rewriter.map(59), Some(first + 7));
+        assert_eq!(
+            rewriter.map(57),
+            Some(first + 6),
+            "late, from before the packet left out"
+        );
+    }
+
+    #[test]
+    fn an_outage_of_the_source_is_closed() {
+        let mut rewriter = SequenceRewriter::new();
+        rewriter.switch(0);
+        let first = rewriter.map(0).unwrap();
+        assert_eq!(rewriter.map(10_000), Some(first + 1));
+    }
+
+    #[test]
+    fn numbers_are_never_used_twice() {
+        let mut seen = std::collections::HashSet::new();
+        let mut rewriter = SequenceRewriter::new();
+        let mut inputs = std::collections::HashSet::new();
+        let mut random = 12345u64;
+        for source in 0..50u64 {
+            let start = 1000 + source * 100_000;
+            rewriter.switch(start);
+            for n in 0..200 {
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                let sequence = start + n + (random >> 60);
+                if !inputs.insert(sequence) {
+                    continue;
+                }
+                if random & 0x3000 == 0 {
+                    rewriter.skip(sequence);
+                } else if let Some(out) = rewriter.map(sequence) {
+                    assert!(seen.insert(out), "{out} was used twice");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn timestamps_advance_by_the_time_that_passed() {
+        let start = Instant::now();
+        let mut rewriter = TimestampRewriter::default();
+        rewriter.switch(start, 5000, 90_000, None);
+        assert_eq!(rewriter.map(start, 5000), 5000);
+        let later = start + Duration::from_secs(2);
+        rewriter.switch(later, 77, 90_000, None);
+        assert_eq!(rewriter.map(later, 77), 185_000);
+        rewriter.switch(later, 1, 90_000, Some(185_000));
+        assert_eq!(
+            rewriter.map(later, 1),
+            185_900,
+            "never the same timestamp for another frame"
+        );
+    }
+}
