@@ -23,6 +23,10 @@ fn read(text: &str) {
     }
 }
 
+fn joined<T>(items: impl Iterator<Item = T>, text: impl Fn(T) -> String) -> String {
+    items.map(text).collect::<Vec<_>>().concat()
+}
+
 #[test]
 fn the_description_is_bounded() {
     let long = format!("{OBS}a=x:{}\n", "y".repeat(MAX_SDP_BYTES));
@@ -34,16 +38,12 @@ fn the_description_is_bounded() {
     assert!(
         matches!(parse_offer(&many), Err(SdpError::Malformed { line, .. }) if line == 40 + MAX_MEDIA - 1)
     );
-    let rids: String = (0..=MAX_RIDS)
-        .map(|rid| format!("a=rid:{rid} send\n"))
-        .collect();
+    let rids = joined(0..=MAX_RIDS, |rid| format!("a=rid:{rid} send\n"));
     assert!(matches!(
         parse_offer(&format!("{OBS}{rids}")),
         Err(SdpError::Malformed { .. })
     ));
-    let ssrcs: String = (0..2000)
-        .map(|ssrc| format!("a=ssrc:{ssrc} cname:x\n"))
-        .collect();
+    let ssrcs = joined(0..2000, |ssrc| format!("a=ssrc:{ssrc} cname:x\n"));
     assert!(matches!(
         parse_offer(&format!("{OBS}{ssrcs}")),
         Err(SdpError::Malformed { .. })
@@ -59,9 +59,7 @@ fn the_longest_descriptions_are_read_fast() {
         }
         text
     };
-    let all_types: String = (0..128)
-        .map(|payload_type| format!(" {payload_type}"))
-        .collect();
+    let all_types = joined(0..128, |payload_type| format!(" {payload_type}"));
     for line in [
         "a=rtcp-fb:* x\n",
         "a=x\n",

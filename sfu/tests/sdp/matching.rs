@@ -2,22 +2,22 @@ use spillway_sfu::codec::Codec;
 
 use super::*;
 
-/// The payload type under which media that `publisher` sends as `payload_type` reaches a viewer.
-fn matched(viewer: &str, publisher: &str, payload_type: u8) -> Option<u8> {
+/// The payload type under which media that `publisher` sends as `sent_as` reaches a viewer.
+fn matched(viewer: &str, publisher: &str, sent_as: u8) -> Option<u8> {
     let viewer = watch(viewer).unwrap();
-    let publisher = publish(publisher).unwrap();
-    let published = publisher
+    let session = publish(publisher).unwrap();
+    let sent = session
         .tracks
         .iter()
         .flat_map(|track| &track.payloads)
-        .find(|payload| payload.payload_type == payload_type)
+        .find(|payload| payload.payload_type == sent_as)
         .unwrap();
     viewer
         .tracks
         .iter()
-        .find(|track| track.kind == published.codec.kind())
+        .find(|track| track.kind == sent.codec.kind())
         .unwrap()
-        .matching(published)
+        .matching(sent)
         .map(|payload| payload.payload_type)
 }
 
