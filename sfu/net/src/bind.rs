@@ -23,6 +23,15 @@ pub(crate) struct PortSockets {
     pub(crate) tcp: Vec<TcpListener>,
 }
 
+/// What a socket shares.
+#[derive(Clone, Copy, Default)]
+struct Sharing {
+    /// Its port, with other workers.
+    port: bool,
+    /// The IPv6 wildcard, with IPv4.
+    families: bool,
+}
+
 /// Opens every worker's sockets, so that a busy port is known before any thread runs.
 pub(crate) fn open_ports(config: &NetConfig) -> Result<Vec<PortSockets>, NetError> {
     if config.single_port && config.media_port != 0 {
@@ -60,8 +69,14 @@ fn open_port(config: &NetConfig, number: u16, shared: bool) -> Result<PortSocket
         udp: Vec::new(),
         tcp: Vec::new(),
     };
-    for ip in bind_addresses(config) {
-        let udp = open_udp(SocketAddr::new(ip, port.port), shared)?;
+    let addresses = bind_addresses(config);
+    // The IPv6 wildcard serves IPv4 as well, unless IPv4 addresses are bound on their own.
+    let sharing = Sharing {
+        port: shared,
+        families: addresses.iter().all(IpAddr::is_ipv6),
+    };
+    for ip in addresses {
+        let udp = open_udp(SocketAddr::new(ip, port.port), sharing)?;
         size_buffers(&udp, config);
         port.port = udp
             .local_addr()
@@ -70,7 +85,7 @@ fn open_port(config: &NetConfig, number: u16, shared: bool) -> Result<PortSocket
         port.udp.push(udp);
         if config.tcp {
             port.tcp
-                .push(open_tcp(SocketAddr::new(ip, port.port), shared)?);
+                .push(open_tcp(SocketAddr::new(ip, port.port), sharing)?);
         }
     }
     Ok(port)
@@ -82,22 +97,22 @@ fn bind_addresses(config: &NetConfig) -> Vec<IpAddr> {
         return config.bind.clone();
     }
     let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
-    match open_udp(any, false) {
+    match open_udp(any, Sharing::default()) {
         Ok(_) => vec![any.ip()],
         // IPv6 may be compiled out or switched off. Any other trouble shows up again with IPv4.
         Err(_) => vec![Ipv4Addr::UNSPECIFIED.into()],
     }
 }
 
-fn open_udp(address: SocketAddr, shared: bool) -> Result<UdpSocket, NetError> {
-    bound_socket(address, Type::DGRAM, Protocol::UDP, shared)
+fn open_udp(address: SocketAddr, sharing: Sharing) -> Result<UdpSocket, NetError> {
+    bound_socket(address, Type::DGRAM, Protocol::UDP, sharing)
         .map(Into::into)
         .map_err(|e| NetError::socket("UDP", address, e))
 }
 
-fn open_tcp(address: SocketAddr, shared: bool) -> Result<TcpListener, NetError> {
+fn open_tcp(address: SocketAddr, sharing: Sharing) -> Result<TcpListener, NetError> {
     let open = || -> io::Result<TcpListener> {
-        let socket = bound_socket(address, Type::STREAM, Protocol::TCP, shared)?;
+        let socket = bound_socket(address, Type::STREAM, Protocol::TCP, sharing)?;
         socket.listen(BACKLOG)?;
         Ok(socket.into())
     };
@@ -108,17 +123,17 @@ fn bound_socket(
     address: SocketAddr,
     kind: Type,
     protocol: Protocol,
-    shared: bool,
+    sharing: Sharing,
 ) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     if let IpAddr::V6(ip) = address.ip() {
-        socket.set_only_v6(!ip.is_unspecified())?;
+        socket.set_only_v6(!(ip.is_unspecified() && sharing.families))?;
     }
     if kind == Type::STREAM {
         // Connections of an earlier run that linger in TIME_WAIT must not keep a restarted node from its port.
         socket.set_reuse_address(true)?;
     }
-    if shared {
+    if sharing.port {
         socket.set_reuse_port(true)?;
     }
     socket.set_nonblocking(true)?;
@@ -210,6 +225,18 @@ mod tests {
         for port in shared.iter().chain(&apart) {
             assert_eq!(port.udp[0].local_addr().unwrap().port(), port.port);
             assert_eq!(port.tcp[0].local_addr().unwrap().port(), port.port);
+        }
+    }
+
+    #[test]
+    fn both_wildcards_can_be_named() {
+        let bind = vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+        let config = NetConfig {
+            bind,
+            ..on_loopback(0)
+        };
+        if UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+            assert_eq!(open_ports(&config).unwrap()[0].udp.len(), 2);
         }
     }
 

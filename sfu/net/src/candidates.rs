@@ -4,7 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use spillway_sfu::{Candidate, CandidateTransport};
 
-use crate::{bind::PortSockets, config::NetConfig, error::NetError};
+use crate::{
+    bind::PortSockets,
+    config::{NetConfig, unspecified},
+    error::NetError,
+};
 
 /// Addresses offered at most: each costs every client a check.
 const MAX_ADDRESSES: usize = 16;
@@ -67,28 +71,23 @@ pub(crate) fn candidates(
         .copied()
         .filter(|ip| ip.is_ipv4() || has_ipv6)
         .collect();
-    // The real address behind a mapped one; what it says doesn't matter to clients, but the grammar wants it.
-    let base = |mapped: IpAddr| {
-        let ip = hosts
+    let at = |ip: &IpAddr| SocketAddr::new(*ip, sockets.port);
+    // An announced address poses as a host's: some clients take no other kind of candidate from a server.
+    let mut addresses: Vec<(SocketAddr, Option<SocketAddr>)> =
+        config.announce.iter().map(|ip| (at(ip), None)).collect();
+    if let Some(mapped) = reflexive
+        && !config.announce.contains(&mapped.ip())
+        && !hosts.contains(&mapped.ip())
+    {
+        // What the base says doesn't matter to clients, but the grammar wants one.
+        let base = hosts
             .iter()
             .find(|host| host.is_ipv4() == mapped.is_ipv4() && !host.is_loopback());
-        let ip = ip.copied().unwrap_or(crate::config::unspecified(mapped));
-        Some(SocketAddr::new(ip, sockets.port))
-    };
-    let announced = config
-        .announce
-        .iter()
-        .map(|ip| SocketAddr::new(*ip, sockets.port));
-    let mut addresses: Vec<(SocketAddr, Option<SocketAddr>)> = announced
-        .chain(reflexive)
-        .filter(|mapped| !hosts.contains(&mapped.ip()))
-        .map(|mapped| (mapped, base(mapped.ip())))
-        .collect();
-    // An announced address that is this machine's own is a host address, only preferred.
-    let (preferred, others): (Vec<IpAddr>, Vec<IpAddr>) =
-        hosts.iter().partition(|ip| config.announce.contains(*ip));
-    let own = preferred.into_iter().chain(others);
-    addresses.extend(own.map(|ip| (SocketAddr::new(ip, sockets.port), None)));
+        let base = base.copied().unwrap_or(unspecified(mapped.ip()));
+        addresses.push((mapped, Some(at(&base))));
+    }
+    let own = hosts.iter().filter(|ip| !config.announce.contains(ip));
+    addresses.extend(own.map(|ip| (at(ip), None)));
 
     let mut offered = Vec::new();
     for transport in [CandidateTransport::Udp, CandidateTransport::TcpPassive] {
@@ -169,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn mapped_addresses_come_first_with_their_base() {
+    fn announced_and_discovered_addresses_come_first() {
         let config = NetConfig {
             bind: vec![ip("127.0.0.1")],
             announce: vec![ip("203.0.113.5"), ip("192.0.2.7")],
@@ -189,20 +188,19 @@ mod tests {
                 .map(|c| (c.address, c.base))
                 .collect::<Vec<_>>()
         };
-        let base = Some(at("198.51.100.1"));
         assert_eq!(
             of(CandidateTransport::Udp),
             [
-                (at("203.0.113.5"), base),
-                (reflexive, base),
+                (at("203.0.113.5"), None),
                 (at("192.0.2.7"), None),
+                (reflexive, Some(at("198.51.100.1"))),
                 (at("198.51.100.1"), None),
             ]
         );
         assert_eq!(
             of(CandidateTransport::TcpPassive),
             [
-                (at("203.0.113.5"), base),
+                (at("203.0.113.5"), None),
                 (at("192.0.2.7"), None),
                 (at("198.51.100.1"), None),
             ]

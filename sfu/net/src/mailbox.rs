@@ -131,7 +131,8 @@ impl<S> Mailbox<S> {
 impl<S> Letters<S> {
     /// To be called before the letters are read: what comes after this wakes the worker anew.
     pub(crate) fn answer_knock(&self) {
-        self.knocked.store(false, Ordering::Release);
+        // Acquires too: a sender that found the flag set relies on its letter being seen now.
+        self.knocked.swap(false, Ordering::AcqRel);
     }
 
     pub(crate) fn next(&self) -> Option<Letter<S>> {

@@ -1,6 +1,8 @@
 //! Real sockets on the loopback, a stand-in engine behind them.
 
 mod commands;
+mod cost;
+mod descriptors;
 mod shutdown;
 mod single_port;
 mod tcp;

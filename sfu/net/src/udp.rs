@@ -244,3 +244,62 @@ fn segmentation_refused(error: &io::Error) -> bool {
     let refusals = [Errno::INVAL, Errno::IO, Errno::MSGSIZE, Errno::OPNOTSUPP];
     Errno::from_io_error(error).is_some_and(|errno| refusals.contains(&errno))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{net::Ipv4Addr, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn what_waited_for_room_goes_first_and_in_order() {
+        let receiver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        receiver
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        let mut port = UdpPort::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).unwrap();
+        let path = Path {
+            protocol: Protocol::Udp,
+            local: Ipv4Addr::LOCALHOST.into(),
+            remote: receiver.local_addr().unwrap(),
+        };
+        // The loopback never fills a send buffer, so the first burst is put where a full one would have put it.
+        port.blocked.push(path, b"aabbc", 2);
+        port.send(path, b"ddee", 2);
+        assert!(port.is_blocked());
+        port.send_blocked();
+        assert!(!port.is_blocked());
+        let mut buffer = [0; 16];
+        for expected in [&b"aa"[..], b"bb", b"c", b"dd", b"ee"] {
+            let len = receiver.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..len], expected);
+        }
+        assert_eq!((port.counters.sent, port.counters.messages), (5, 2));
+    }
+
+    #[test]
+    fn where_segmentation_is_refused_each_datagram_is_sent_by_itself() {
+        let receiver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        receiver
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        let mut port = UdpPort::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).unwrap();
+        let path = Path {
+            protocol: Protocol::Udp,
+            local: Ipv4Addr::LOCALHOST.into(),
+            remote: receiver.local_addr().unwrap(),
+        };
+        let error = io::Error::from_raw_os_error(Errno::IO.raw_os_error());
+        assert!(segmentation_refused(&error));
+        port.segmentation
+            .refused(path.remote.ip(), Instant::now(), &error);
+        port.send(path, &[7; 500], 200);
+        let mut buffer = [0; 1_024];
+        for expected in [200, 200, 100] {
+            assert_eq!(receiver.recv(&mut buffer).unwrap(), expected);
+        }
+        assert_eq!((port.counters.sent, port.counters.messages), (3, 3));
+    }
+}

@@ -127,8 +127,10 @@ impl<C: Core> Worker<C> {
     }
 
     fn is_done(&self) -> bool {
-        self.stop_at
-            .is_some_and(|deadline| !self.outlet.is_blocked() || Instant::now() >= deadline)
+        self.stop_at.is_some_and(|deadline| {
+            let waiting = self.outlet.is_blocked() || self.events_wait;
+            !waiting || Instant::now() >= deadline
+        })
     }
 
     /// How long nothing needs to be done unless the network or a letter says so.
