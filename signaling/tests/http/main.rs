@@ -1,0 +1,28 @@
+//! The HTTP face on a real socket, over a platform in memory. One row of WHIP and WHEP, or one promise of the REST API, per
+//! test; the modules are named by what they're about.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::format_push_string)]
+
+mod client;
+mod fake;
+mod server;
+
+mod client_is_found_behind_proxies;
+mod connections_are_bounded;
+mod cors_is_on_every_answer;
+mod endpoints_answer_offers;
+mod endpoints_are_discoverable;
+mod openapi_describes_every_route;
+mod operators_see_the_node;
+mod pages_are_secured;
+mod requests_are_rate_limited;
+mod rest_api_manages_channels;
+mod rest_api_manages_sessions;
+mod rest_api_manages_tokens;
+mod rest_api_needs_admin;
+mod sessions_end;
+mod sessions_take_candidates;
+mod tokens_guard_endpoints;
+mod tokens_stay_out_of_logs;
+mod unknown_addresses_are_problems;
+mod viewers_wait_or_not;

@@ -1,0 +1,47 @@
+//! The web client's pages and their security headers.
+
+use crate::{
+    client::get,
+    server::{start, whip},
+};
+
+#[tokio::test]
+async fn pages_come_with_their_policies() {
+    let server = start().await;
+    for (path, body) in [("/", "front"), ("/watch/demo", "watch")] {
+        let reply = server.send(get(path)).await;
+        assert_eq!(reply.status, 200);
+        assert_eq!(reply.body, body);
+        assert!(
+            reply
+                .get("content-security-policy")
+                .contains("default-src 'self'")
+        );
+        assert!(
+            reply
+                .get("permissions-policy")
+                .contains("display-capture=(self)")
+        );
+        assert_eq!(reply.get("referrer-policy"), "same-origin");
+        assert_eq!(reply.get("x-content-type-options"), "nosniff");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sniffed_anywhere() {
+    let server = start().await;
+    assert_eq!(
+        server
+            .send(whip("demo"))
+            .await
+            .get("x-content-type-options"),
+        "nosniff"
+    );
+    assert_eq!(
+        server
+            .send(get("/nothing"))
+            .await
+            .get("x-content-type-options"),
+        "nosniff"
+    );
+}
