@@ -37,6 +37,8 @@ const ICONS = {
 
 export type Icon = keyof typeof ICONS;
 
+const SOLID: ReadonlySet<Icon> = new Set(['play', 'pause']);
+
 /** Gives a button an icon and a name that is spoken and shown as its tooltip. */
 export function dress(button: HTMLButtonElement, icon: Icon, name: string): void {
   if (button.title === name) return;
@@ -48,7 +50,7 @@ export function dress(button: HTMLButtonElement, icon: Icon, name: string): void
 export function makeIcon(icon: Icon): SVGSVGElement {
   const svg = document.createElementNS(SVG, 'svg');
   svg.setAttribute('viewBox', '0 0 24 24');
-  svg.setAttribute('class', 'icon');
+  svg.setAttribute('class', SOLID.has(icon) ? 'icon solid' : 'icon');
   svg.setAttribute('aria-hidden', 'true');
   const path = document.createElementNS(SVG, 'path');
   path.setAttribute('d', ICONS[icon]);
