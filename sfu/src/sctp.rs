@@ -21,7 +21,7 @@ use rtc_datachannel::{
 };
 use rtc_sctp::{
     Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event,
-    Payload, PayloadProtocolIdentifier, ReliabilityType, ServerConfig, StreamEvent,
+    Payload, PayloadProtocolIdentifier, ReliabilityType, ServerConfig, StreamEvent, TimerConfig,
     TransportConfig,
 };
 use rtc_shared::{
@@ -466,6 +466,11 @@ fn transport_config() -> TransportConfig {
     TransportConfig::default()
         .with_max_receive_buffer_size(RECEIVE_BUFFER)
         .with_max_message_size(MAX_MESSAGE_LEN as u32)
+        // Data is repeated for as long as the session lives: whether the peer is there, ICE consent tells.
+        .with_timer_config(TimerConfig {
+            max_t3_rtx_retrans: usize::MAX,
+            ..TimerConfig::default()
+        })
 }
 
 fn write_dcep(stream: &mut rtc_sctp::Stream<'_>, now: Instant, message: &Message) -> Option<()> {

@@ -7,8 +7,8 @@ use openssl::{
     nid::Nid,
     pkey::{PKey, Private},
     ssl::{
-        SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslSessionCacheMode,
-        SslVerifyMode, SslVersion,
+        SslContext, SslContextBuilder, SslMethod, SslOptions, SslSessionCacheMode, SslVerifyMode,
+        SslVersion,
     },
     x509::{X509, X509NameBuilder},
 };
@@ -43,7 +43,7 @@ impl Certificate {
         Ok(Self::from_key(&ecdsa_key()?, &Profile::ALL)?)
     }
 
-    /// With an RSA key, as GStreamer's peers have.
+    /// With an RSA key, as `GStreamer` makes.
     #[cfg(test)]
     pub(crate) fn generate_rsa() -> Result<Self, CertificateError> {
         let key = PKey::from_rsa(openssl::rsa::Rsa::generate(2048)?)?;
@@ -134,7 +134,5 @@ fn build_context(
         SslOptions::NO_QUERY_MTU | SslOptions::NO_TICKET | SslOptions::NO_RENEGOTIATION,
     );
     context.set_session_cache_mode(SslSessionCacheMode::OFF);
-    // Frees the record buffers of peers that are quiet, which after the handshake is nearly all.
-    context.set_mode(SslMode::RELEASE_BUFFERS);
     Ok(context.build())
 }

@@ -2,6 +2,7 @@
 
 mod channels;
 mod connecting;
+mod cost;
 mod hostile;
 mod paths;
 mod world;

@@ -168,6 +168,29 @@ fn opening_survives_loss() {
 }
 
 #[test]
+fn an_outage_delays_messages_but_loses_none() {
+    let (mut world, id) = with_channel("chat", Delivery::RELIABLE);
+    let lose = Rc::new(Cell::new(true));
+    let losing = lose.clone();
+    world.loss = Box::new(move |_, _| losing.get());
+    send(&mut world, End::Server, id, b"late", false).unwrap();
+    for _ in 0..20 {
+        // Media or checks keep the session itself alive.
+        world.run_for(5 * SECOND);
+        world.nominate();
+    }
+    lose.set(false);
+    for _ in 0..20 {
+        world.run_for(5 * SECOND);
+        world.nominate();
+    }
+    assert_eq!(
+        received(&mut world, End::Client),
+        [(id, b"late".to_vec(), false)]
+    );
+}
+
+#[test]
 fn the_buffer_is_bounded() {
     let (mut world, id) = with_channel("chat", Delivery::RELIABLE);
     world.loss = Box::new(|end, _| end == End::Client);
