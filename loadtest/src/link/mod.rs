@@ -22,7 +22,7 @@ const MAX_PACKET: usize = 1 << 16;
 /// otherwise for the way from B to A.
 #[derive(Args)]
 pub struct Options {
-    /// Network namespace of end A (see `ip netns`).
+    /// Network namespace of end A (see `ip netns`); `.` is the one that this runs in.
     #[arg(long, value_name = "NETNS")]
     a: String,
     /// Network namespace of end B.

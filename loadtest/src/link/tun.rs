@@ -37,22 +37,35 @@ pub enum TunError {
     Device(io::Error),
 }
 
-/// Makes the device [`NAME`] with `address` in network namespace `netns`.
+/// Stands for the namespace that the program runs in.
+pub const OWN_NAMESPACE: &str = ".";
+
+/// Makes the device [`NAME`] with `address` in network namespace `netns`, or in [`OWN_NAMESPACE`].
 ///
 /// It goes away when it is dropped.
 pub fn create(netns: &str, address: Ipv4Addr) -> Result<AsyncDevice, TunError> {
-    let path = Path::new("/var/run/netns").join(netns);
-    let namespace = File::open(&path).map_err(|source| TunError::Namespace { path, source })?;
-    // Only a thread of its own may change namespaces without moving the rest of the program.
-    let device = thread::spawn(move || create_within(&namespace, address));
-    let device = device
-        .join()
-        .map_err(|_| TunError::Device(io::Error::other("the thread panicked")))??;
+    let device = if netns == OWN_NAMESPACE {
+        build(address)?
+    } else {
+        create_within(netns, address)?
+    };
     AsyncDevice::new(device).map_err(TunError::Device)
 }
 
-fn create_within(namespace: &File, address: Ipv4Addr) -> Result<SyncDevice, TunError> {
-    setns(namespace, CloneFlags::CLONE_NEWNET).map_err(TunError::Enter)?;
+fn create_within(netns: &str, address: Ipv4Addr) -> Result<SyncDevice, TunError> {
+    let path = Path::new("/var/run/netns").join(netns);
+    let namespace = File::open(&path).map_err(|source| TunError::Namespace { path, source })?;
+    // Only a thread of its own may change namespaces without moving the rest of the program.
+    let device = thread::spawn(move || {
+        setns(namespace, CloneFlags::CLONE_NEWNET).map_err(TunError::Enter)?;
+        build(address)
+    });
+    device
+        .join()
+        .map_err(|_| TunError::Device(io::Error::other("the thread panicked")))?
+}
+
+fn build(address: Ipv4Addr) -> Result<SyncDevice, TunError> {
     DeviceBuilder::new()
         .name(NAME)
         .ipv4(address, PREFIX, None)

@@ -1,0 +1,55 @@
+/** What WHIP and WHEP sessions have in common: offer, POST, answer, DELETE. */
+export async function openSession(peer, { url, token, editAnswer = (sdp) => sdp }) {
+  const offer = await peer.createOffer();
+  await peer.setLocalDescription(offer);
+  const postedAt = performance.now();
+  const headers = { 'content-type': 'application/sdp' };
+  if (token) headers.authorization = `Bearer ${token}`;
+  const response = await fetch(url, { method: 'POST', headers, body: offer.sdp });
+  const body = await response.text();
+  if (response.status !== 201) throw new Error(`${url} answered ${response.status}: ${body}`);
+  const location = new URL(response.headers.get('location'), url).href;
+  await peer.setRemoteDescription({ type: 'answer', sdp: editAnswer(body) });
+  return {
+    postedAt,
+    answer: body,
+    close: async () => {
+      peer.close();
+      await fetch(location, { method: 'DELETE', headers: token ? { authorization: headers.authorization } : {} });
+    },
+  };
+}
+
+/** Resolves when the connection is up; rejects when it failed. */
+export function connected(peer) {
+  return new Promise((resolve, reject) => {
+    const check = () => {
+      if (peer.connectionState === 'connected') resolve();
+      if (peer.connectionState === 'failed') reject(new Error('the peer connection failed'));
+    };
+    peer.addEventListener('connectionstatechange', check);
+    check();
+  });
+}
+
+/** All statistics as an array of plain objects. */
+export async function statistics(peer) {
+  return [...(await peer.getStats()).values()].map((entry) => ({ ...entry }));
+}
+
+/** The transport's facts: what protects it, and which pair of candidates carries it. */
+export async function transport(peer) {
+  const stats = await statistics(peer);
+  const path = stats.find(({ type }) => type === 'transport');
+  const pair =
+    stats.find(({ id }) => id === path?.selectedCandidatePairId) ??
+    stats.find(({ type, selected }) => type === 'candidate-pair' && selected);
+  const byId = (id) => stats.find((entry) => entry.id === id);
+  return {
+    srtpCipher: path?.srtpCipher,
+    dtlsVersion: path?.tlsVersion,
+    roundTripTime: pair?.currentRoundTripTime,
+    local: byId(pair?.localCandidateId),
+    remote: byId(pair?.remoteCandidateId),
+  };
+}

@@ -1,0 +1,86 @@
+import { openSession, statistics, transport } from './session.js';
+import { TimecodeReader } from './timecode.js';
+
+/** Samples of shown frames that are kept. */
+const MAX_FRAMES = 5_000;
+
+/**
+ * Views a channel by WHEP and keeps, for every shown frame, when it came and what its timecode says.
+ *
+ * `only` ('udp' or 'tcp') leaves just those candidates in the answer.
+ */
+export async function view(options) {
+  const { iceServers = [], iceTransportPolicy = 'all', only, audio = true, video = true } = options;
+  const peer = new RTCPeerConnection({ iceServers, iceTransportPolicy });
+  const element = document.createElement('video');
+  Object.assign(element, { autoplay: true, muted: true, playsInline: true });
+  document.body.append(element);
+  element.srcObject = new MediaStream();
+  peer.addEventListener('track', ({ track }) => {
+    element.srcObject.addTrack(track);
+    void element.play().catch(() => {});
+  });
+  if (audio) peer.addTransceiver('audio', { direction: 'recvonly' });
+  if (video) peer.addTransceiver('video', { direction: 'recvonly' });
+  const frames = watchFrames(element);
+  const editAnswer = only ? (sdp) => keepCandidates(sdp, only) : undefined;
+  const session = await openSession(peer, { ...options, editAnswer });
+  return {
+    peer,
+    element,
+    frames,
+    answer: session.answer,
+    postedAt: session.postedAt,
+    stats: () => statistics(peer),
+    inbound: (kind) => inbound(peer, kind),
+    apartMs: () => apartMs(peer),
+    transport: () => transport(peer),
+    close: session.close,
+  };
+}
+
+/** The received stream of this kind: counters, with the codec's MIME type. */
+async function inbound(peer, kind) {
+  const stats = await statistics(peer);
+  const streams = stats.filter((entry) => entry.type === 'inbound-rtp' && entry.kind === kind);
+  const stream = streams.sort((a, b) => (b.packetsReceived ?? 0) - (a.packetsReceived ?? 0))[0];
+  const codec = stats.find(({ id }) => id === stream?.codecId);
+  return stream && { ...stream, mimeType: codec?.mimeType };
+}
+
+/** How far apart in capture time the sound and the picture are that are played now, in milliseconds. */
+async function apartMs(peer) {
+  const [audio, video] = [await inbound(peer, 'audio'), await inbound(peer, 'video')];
+  return Math.abs(audio.estimatedPlayoutTimestamp - video.estimatedPlayoutTimestamp);
+}
+
+/**
+ * Each shown frame: `at` and `displayAt` on the clock of `performance.now()`, `unixMs` at that moment, `timecode`
+ * and, where the browser tells, `receivedAt` (when its last packet came).
+ */
+function watchFrames(element) {
+  const frames = [];
+  const reader = new TimecodeReader();
+  const shown = (_now, metadata) => {
+    const at = performance.now();
+    if (frames.length < MAX_FRAMES) {
+      frames.push({
+        at,
+        displayAt: metadata.expectedDisplayTime,
+        receivedAt: metadata.receiveTime,
+        unixMs: Date.now(),
+        timecode: reader.read(element),
+        width: metadata.width,
+        height: metadata.height,
+      });
+    }
+    element.requestVideoFrameCallback(shown);
+  };
+  element.requestVideoFrameCallback(shown);
+  return frames;
+}
+
+function keepCandidates(sdp, protocol) {
+  const keep = (line) => !line.startsWith('a=candidate:') || line.split(' ')[2].toLowerCase() === protocol;
+  return sdp.split('\r\n').filter(keep).join('\r\n');
+}

@@ -1,0 +1,27 @@
+import { chromium } from 'playwright-core';
+
+const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const FLAGS = [
+  '--no-sandbox',
+  '--autoplay-policy=no-user-gesture-required',
+  '--use-fake-ui-for-media-stream',
+  '--use-fake-device-for-media-stream=fps=30',
+  '--allow-loopback-in-peer-connection',
+  // Several pages are watched at a time, and only one of them is in front.
+  '--disable-background-timer-throttling',
+  '--disable-renderer-backgrounding',
+  '--disable-backgrounding-occluded-windows',
+];
+
+/** Launches headless Chromium. `args` are added to its flags; `env` may move it into a network namespace. */
+export function launchChromium({ args = [], executablePath = EXECUTABLE } = {}) {
+  return chromium.launch({ executablePath, headless: true, args: [...FLAGS, ...args] });
+}
+
+/** Opens the bench page in a context of its own. */
+export async function openBench(browser, bench) {
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(bench.url);
+  await page.waitForFunction(() => window.bench !== undefined);
+  return page;
+}

@@ -1,0 +1,154 @@
+import ndc from 'node-datachannel';
+import { FPS, readAccessUnits, readOpusPackets, testFile, TIMECODE_BASE } from './media.js';
+import { SrReport, RtpStream } from './rtp.js';
+import { until } from './wait.js';
+
+const AUDIO_SSRC = 0x0b5a;
+const VIDEO_SSRC = 0x0b5b;
+const AUDIO_PT = 111;
+const VIDEO_PT = 96;
+const MID_URI = 'urn:ietf:params:rtp-hdrext:sdes:mid';
+const RID_URI = 'urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id';
+const SR_INTERVAL_MS = 1_000;
+
+/**
+ * A publisher with OBS Studio's SDP and habits, on the library that OBS is built on: no trickle, no RTX, no
+ * transport-wide feedback, keyframe requests are ignored, NACKs are answered on the same SSRC, video sequence numbers
+ * start at 0, video packets carry mid and rid "0", audio packets nothing.
+ */
+export class ObsPublisher {
+  #peer;
+  #session;
+  #timers = new Map();
+  /** Counts of what came back. */
+  received = { nacks: 0, keyframeRequests: 0 };
+
+  /** @param {{ url: string, token: string, gop?: number, loss?: (sequence: number) => boolean }} options */
+  static async start(options) {
+    const publisher = new ObsPublisher();
+    await publisher.#start(options);
+    return publisher;
+  }
+
+  async #start({ url, token, gop = 10, loss = () => false }) {
+    const { h264, opus } = await testFile(gop);
+    const [units, packets] = [await readAccessUnits(h264), await readOpusPackets(opus)];
+    this.durationMs = (units.length * 1000) / FPS;
+    this.#peer = new ndc.PeerConnection('obs', { iceServers: [] });
+    const audio = this.#peer.addTrack(audioDescription());
+    const video = this.#peer.addTrack(videoDescription());
+    const offered = new Promise((resolve) => this.#peer.onLocalDescription((sdp) => resolve(sdp)));
+    this.#peer.setLocalDescription('offer');
+    this.offer = await offered;
+    await this.#post(url, token, this.offer);
+    await until('OBS is connected', () => this.#peer.state() === 'connected');
+    this.#sendVideo(video, units, loss);
+    this.#sendAudio(audio, packets);
+  }
+
+  async #post(url, token, offer) {
+    const headers = { 'content-type': 'application/sdp', authorization: `Bearer ${token}` };
+    const response = await fetch(url, { method: 'POST', headers, body: offer, signal: AbortSignal.timeout(8_000) });
+    const body = await response.text();
+    if (response.status !== 201) throw new Error(`OBS was answered ${response.status}: ${body}`);
+    this.answer = body;
+    this.#session = { url: new URL(response.headers.get('location'), url).href, headers };
+    this.#peer.setRemoteDescription(body, 'answer');
+  }
+
+  #sendVideo(track, units, loss) {
+    const stream = new RtpStream({ ssrc: VIDEO_SSRC, payloadType: VIDEO_PT, extensions: [[1, '1'], [2, '0']] });
+    track.onMessage((rtcp) => this.#onRtcp(track, stream, rtcp));
+    this.startedAt = Date.now();
+    this.#clock(1000 / FPS, (frame) => {
+      const timestamp = Math.round((frame * 90_000) / FPS);
+      for (const packet of stream.h264(units[frame % units.length], timestamp)) {
+        if (!loss(packet.readUInt16BE(2))) track.sendMessageBinary(packet);
+      }
+    });
+    this.#reports(track, stream, 90_000);
+  }
+
+  #sendAudio(track, packets) {
+    const stream = new RtpStream({ ssrc: AUDIO_SSRC, payloadType: AUDIO_PT, extensions: [] });
+    track.onMessage(() => {});
+    this.#clock(20, (number) => {
+      track.sendMessageBinary(stream.packet(packets[number % packets.length], number * 960, number === 0));
+    });
+    this.#reports(track, stream, 48_000);
+  }
+
+  /** Calls `tick(n)` at n times the interval, without drift. */
+  #clock(interval, tick) {
+    const start = performance.now();
+    let number = 0;
+    const turn = () => {
+      if (!this.#peer) return;
+      while (start + number * interval <= performance.now()) tick(number++);
+      this.#timers.set(tick, setTimeout(turn, start + number * interval - performance.now()));
+    };
+    turn();
+  }
+
+  #reports(track, stream, clockRate) {
+    const report = new SrReport(stream, clockRate);
+    const send = () => this.#peer && track.sendMessageBinary(report.write());
+    this.#timers.set(send, setInterval(send, SR_INTERVAL_MS));
+  }
+
+  #onRtcp(track, stream, rtcp) {
+    for (let offset = 0; offset + 4 <= rtcp.length;) {
+      const [format, type] = [rtcp[offset] & 0x1f, rtcp[offset + 1]];
+      const length = 4 + rtcp.readUInt16BE(offset + 2) * 4;
+      if (type === 205 && format === 1) {
+        this.received.nacks++;
+        for (const packet of stream.lost(rtcp.subarray(offset + 12, offset + length))) track.sendMessageBinary(packet);
+      }
+      if (type === 206 && (format === 1 || format === 4)) this.received.keyframeRequests++;
+      offset += length;
+    }
+  }
+
+  /** How old a shown frame with this timecode is, in milliseconds: the file is sent in a loop. */
+  age(timecode, unixMs) {
+    const age = unixMs - this.startedAt - (timecode - TIMECODE_BASE);
+    const wrapped = ((age % this.durationMs) + this.durationMs) % this.durationMs;
+    // The clocks of two processes may make a frame seem to come before it was sent.
+    return wrapped > this.durationMs - 1_000 ? wrapped - this.durationMs : wrapped;
+  }
+
+  /** Stops as OBS does: closes the connection, then deletes the session. Gives the answer's status. */
+  async stop() {
+    this.abandon();
+    const response = await fetch(this.#session.url, { method: 'DELETE', headers: this.#session.headers });
+    return response.status;
+  }
+
+  /** Stops without telling the server over HTTP. */
+  abandon() {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    const peer = this.#peer;
+    this.#peer = undefined;
+    peer?.close();
+  }
+}
+
+/** For the end of the process: the library's threads keep it alive otherwise. */
+export const cleanup = () => ndc.cleanup();
+
+function audioDescription() {
+  const audio = new ndc.Audio('0', 'SendOnly');
+  audio.addOpusCodec(AUDIO_PT, 'minptime=10;maxaveragebitrate=96000;stereo=1;sprop-stereo=1;useinbandfec=1');
+  audio.parseSdpLine(`a=extmap:1 ${MID_URI}`);
+  audio.addSSRC(AUDIO_SSRC, 'obs', 'stream', 'stream-audio');
+  return audio;
+}
+
+function videoDescription() {
+  const video = new ndc.Video('1', 'SendOnly');
+  video.addH264Codec(VIDEO_PT, 'profile-level-id=42e01f;packetization-mode=1;level-asymmetry-allowed=1');
+  video.parseSdpLine(`a=extmap:1 ${MID_URI}`);
+  video.parseSdpLine(`a=extmap:2 ${RID_URI}`);
+  video.addSSRC(VIDEO_SSRC, 'obs', 'stream', 'stream-video');
+  return video;
+}

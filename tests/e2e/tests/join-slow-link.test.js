@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import test, { after, before } from 'node:test';
+import { report } from '../lib/artifacts.js';
+import { Bench } from '../lib/bench.js';
+import { launchChromium, openBench } from '../lib/chromium.js';
+import { NEAR, SlowLink, canMakeNamespaces } from '../lib/link.js';
+import { ObsPublisher } from '../lib/obs.js';
+import { Spillway } from '../lib/spillway.js';
+import { assertPlays, closeSession, viewIn } from '../lib/viewing.js';
+import { sleep } from '../lib/wait.js';
+
+const NAME = 'join-slow-link';
+const JOINS = Number(process.env.SLOW_JOINS ?? 6);
+const WATCH_MS = 6_000;
+const MAX_LOSS = 0.02;
+const MAX_GAP_MS = 1_000;
+const CONDITIONS = ['--rate', '6mbit', '--delay', '20ms', '--queue', '300ms', '--seed', '1'];
+
+let link, spillway, bench, chromium, obs;
+
+before(async () => {
+  if (!canMakeNamespaces) return;
+  link = await SlowLink.start({ test: NAME, conditions: CONDITIONS });
+  spillway = await Spillway.start({ test: NAME, host: NEAR });
+  bench = await Bench.start(NEAR);
+  chromium = await launchChromium({ executablePath: await link.wrap('/usr/bin/chromium') });
+  obs = await ObsPublisher.start({ url: spillway.url('/whip/slow'), token: await spillway.token('publish', 'slow') });
+});
+
+after(async () => {
+  await chromium?.close();
+  obs?.abandon();
+  await bench?.stop();
+  await spillway?.stop();
+  await link?.stop();
+});
+
+const skip = canMakeNamespaces ? false : 'network namespaces need root';
+
+test('joins over a 6 Mbit/s, 40 ms link lose little and leave the other viewer alone', { skip }, async () => {
+  const steady = await openBench(chromium, bench);
+  await viewIn(steady, { url: spillway.url('/whep/slow') });
+  await assertPlays(steady);
+  const joins = [];
+  for (let join = 0; join < JOINS; join++) {
+    await sleep(Math.random() * 2_000);
+    const before = await steady.evaluate(() => window.viewer.frames.length);
+    const page = await openBench(chromium, bench);
+    await viewIn(page, { url: spillway.url('/whep/slow') });
+    await sleep(WATCH_MS);
+    joins.push({ ...(await joiner(page)), otherGapMs: await longestGap(steady, before) });
+    await closeSession(page, 'viewer');
+    await page.context().close();
+  }
+  report(NAME, { joins });
+  for (const join of joins) {
+    assert.ok(join.loss <= MAX_LOSS, `a join lost ${join.loss}`);
+    assert.ok(join.otherGapMs <= MAX_GAP_MS, `the other viewer's picture stood for ${join.otherGapMs} ms`);
+    assert.ok(join.frames > 0, 'the join gets a picture');
+  }
+});
+
+async function joiner(page) {
+  return page.evaluate(async () => {
+    const { packetsReceived, packetsLost, framesDecoded } = await window.viewer.inbound('video');
+    const { postedAt, frames } = window.viewer;
+    return {
+      loss: packetsLost / (packetsLost + packetsReceived),
+      frames: framesDecoded,
+      firstFrameMs: Math.round((frames[0]?.at ?? Infinity) - postedAt),
+    };
+  });
+}
+
+/** The longest time between two shown frames since the frame with this number. */
+function longestGap(page, since) {
+  return page.evaluate((first) => {
+    const times = window.viewer.frames.slice(Math.max(0, first - 1)).map(({ at }) => at);
+    return Math.round(Math.max(...times.slice(1).map((at, i) => at - times[i])));
+  }, since);
+}

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { artifact } from '../lib/artifacts.js';
+import { harness } from '../lib/harness.js';
+import { assertPlays, viewIn } from '../lib/viewing.js';
+
+const parts = harness('studio-publishes');
+
+test("the studio's test picture goes live and is watched", async () => {
+  const { spillway } = parts;
+  const token = await spillway.token('publish', 'studio');
+  const page = await (await parts.chromium.newContext()).newPage();
+  await page.goto(`${spillway.url('/studio/studio')}#token=${token}`);
+  await page.check('input[name="source"][value="test"]', { force: true });
+  await page.click('#go-live');
+  await page.waitForSelector('html[data-state="live"]', { timeout: 15_000 });
+
+  const watch = await (await parts.chromium.newContext()).newPage();
+  await watch.goto(spillway.url('/watch/studio'));
+  await watch.waitForSelector('html[data-state="playing"]', { timeout: 15_000 });
+  const viewer = await parts.openBench();
+  await viewIn(viewer, { url: spillway.url('/whep/studio') });
+  await assertPlays(viewer);
+  await page.screenshot({ path: artifact(parts.test, 'studio.png') });
+  await watch.screenshot({ path: artifact(parts.test, 'watch.png') });
+
+  await page.click('#stop');
+  await watch.waitForSelector('html[data-state="ended"]', { timeout: 30_000 });
+});
+
+test('a wrong token is refused with advice', async () => {
+  const page = await (await parts.chromium.newContext()).newPage();
+  await page.goto(`${parts.spillway.url('/studio/studio')}#token=nonsense`);
+  await page.check('input[name="source"][value="test"]', { force: true });
+  await page.click('#go-live');
+  await page.waitForSelector('html[data-state="error"]', { timeout: 15_000 });
+  assert.match(await page.textContent('#alert-title'), /token/i);
+});
