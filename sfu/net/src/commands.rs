@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use spillway_sfu::{Accepted, Reject};
+use spillway_sfu::{Accepted, EndReason, Reject};
 use tokio::sync::oneshot;
 
 use crate::{core::Core, mailbox::Command, worker::Worker};
@@ -31,7 +31,7 @@ impl<C: Core> Worker<C> {
                 let _ = reply.send(engine.restart_ice(now, session, remote));
             }
             Command::Close { session, reply } => {
-                let _ = reply.send(engine.close(now, session, out));
+                let _ = reply.send(engine.close(now, session, EndReason::Closed, out));
             }
             Command::SendData {
                 session,
@@ -40,7 +40,7 @@ impl<C: Core> Worker<C> {
                 binary,
                 reply,
             } => {
-                let _ = reply.send(engine.send_data(now, session, channel, &data, binary, out));
+                let _ = reply.send(engine.send_data(now, session, (channel, &data, binary), out));
             }
             Command::Statistics { reply } => {
                 let _ = reply.send(self.statistics(now));
@@ -60,7 +60,9 @@ impl<C: Core> Worker<C> {
             self.outlet.directory.departed(self.outlet.worker);
         }
         if let Err(Ok(accepted)) = reply.send(result)
-            && let Err(error) = self.engine.close(now, accepted.session, &mut self.outlet)
+            && let Err(error) =
+                self.engine
+                    .close(now, accepted.session, EndReason::Closed, &mut self.outlet)
         {
             tracing::debug!(%error, session = %accepted.session, "an abandoned session was gone already");
         }

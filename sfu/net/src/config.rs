@@ -2,11 +2,27 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
+use spillway_sfu::{Limits, dtls::Certificate, rtp::PlayoutDelay};
+
 /// Workers have one byte in a session's name.
 pub const MAX_WORKERS: usize = 255;
+
+/// How a node's media core is set up.
+#[derive(Clone)]
+pub struct MediaConfig {
+    /// Addresses, ports, sockets.
+    pub net: NetConfig,
+    /// The node's DTLS certificate.
+    pub certificate: Arc<Certificate>,
+    /// Bounds of each worker's engine.
+    pub limits: Limits,
+    /// What viewers are told of how long they may hold the picture back.
+    pub playout_delay: PlayoutDelay,
+}
 
 /// The addresses, ports and bounds of a node's media I/O.
 #[derive(Debug, Clone)]
@@ -54,7 +70,7 @@ impl Default for NetConfig {
 }
 
 impl NetConfig {
-    /// The addresses to bind worker `index` to; `None` is the dual-stack wildcard.
+    /// The port of worker `index`; 0 for a free one.
     pub(crate) fn port(&self, index: usize) -> u16 {
         match (self.media_port, self.single_port) {
             (0, _) => 0,

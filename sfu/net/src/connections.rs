@@ -2,10 +2,10 @@
 
 use std::{io, time::Instant};
 
-use spillway_sfu::Path;
+use spillway_sfu::{Disposition, Path};
 
 use crate::{
-    core::{Core, Disposition},
+    core::Core,
     tcp::{
         MovedConnection,
         framing::{LENGTH, first_frame},
@@ -48,7 +48,7 @@ impl<C: Core> Worker<C> {
                     connection.readable = false;
                     return;
                 }
-                Err(_) => return self.close_connection(now, number),
+                Err(_) => return self.close_connection(number),
             };
             if self.take_frames(now, number, path, filled) == Fate::Lost {
                 return;
@@ -67,7 +67,7 @@ impl<C: Core> Worker<C> {
                 Ok(None) => break,
                 Err(_) => {
                     self.outlet.tcp.counters.malformed += 1;
-                    self.close_connection(now, number);
+                    self.close_connection(number);
                     return Fate::Lost;
                 }
             };
@@ -123,9 +123,9 @@ impl<C: Core> Worker<C> {
     }
 
     /// Closes a connection and tells the engine that its path is no more.
-    pub(crate) fn close_connection(&mut self, now: Instant, number: u32) {
+    pub(crate) fn close_connection(&mut self, number: u32) {
         if let Some(path) = self.outlet.tcp.close(number) {
-            self.engine.connection_closed(now, path);
+            self.engine.connection_closed(path);
         }
     }
 }

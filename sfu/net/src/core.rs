@@ -3,67 +3,49 @@
 use std::time::Instant;
 
 use spillway_sfu::{
-    Accepted, IceCredentials, Output, Path, PeerMessage, PublishRequest, Reject, SessionId,
-    WatchRequest, WorkerId,
+    Accepted, Disposition, EndReason, Engine, EngineStatistics, IceCredentials, Output, Path,
+    PeerMessage, PublishRequest, Reject, SessionId, WatchRequest, WorkerId,
 };
 
-/// What became of a datagram.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disposition {
-    /// It belonged to a session of this worker.
-    Taken,
-    /// It names another worker.
-    Foreign(WorkerId),
-    /// It belongs to nobody here.
-    Unknown,
-}
-
-/// The sans-IO engine of one worker, with the driving contract of [`spillway_sfu`].
+/// The sans-IO engine of one worker, with the driving contract of [`spillway_sfu`]. Every method is [`Engine`]'s.
+#[allow(missing_docs)]
 pub trait Core: 'static {
     /// What it says of itself.
     type Statistics: Clone + Send + 'static;
 
-    #[allow(missing_docs)]
     fn publish(
         &mut self,
         now: Instant,
         request: PublishRequest,
         out: &mut dyn Output,
     ) -> Result<Accepted, Reject>;
-    #[allow(missing_docs)]
     fn watch(
         &mut self,
         now: Instant,
         request: WatchRequest,
         out: &mut dyn Output,
     ) -> Result<Accepted, Reject>;
-    #[allow(missing_docs)]
     fn restart_ice(
         &mut self,
         now: Instant,
         session: SessionId,
         remote: IceCredentials,
     ) -> Result<IceCredentials, Reject>;
-    #[allow(missing_docs)]
     fn close(
         &mut self,
         now: Instant,
         session: SessionId,
+        reason: EndReason,
         out: &mut dyn Output,
     ) -> Result<(), Reject>;
-    #[allow(missing_docs)]
     fn close_all(&mut self, now: Instant, out: &mut dyn Output);
-    #[allow(missing_docs)]
     fn send_data(
         &mut self,
         now: Instant,
         session: SessionId,
-        channel: u16,
-        data: &[u8],
-        binary: bool,
+        message: (u16, &[u8], bool),
         out: &mut dyn Output,
     ) -> Result<(), Reject>;
-    #[allow(missing_docs)]
     fn handle_datagram(
         &mut self,
         now: Instant,
@@ -71,9 +53,7 @@ pub trait Core: 'static {
         datagram: &mut [u8],
         out: &mut dyn Output,
     ) -> Disposition;
-    #[allow(missing_docs)]
-    fn connection_closed(&mut self, now: Instant, path: Path);
-    #[allow(missing_docs)]
+    fn connection_closed(&mut self, path: Path);
     fn handle_peer(
         &mut self,
         now: Instant,
@@ -81,12 +61,103 @@ pub trait Core: 'static {
         message: PeerMessage,
         out: &mut dyn Output,
     );
-    #[allow(missing_docs)]
     fn flush(&mut self, now: Instant, out: &mut dyn Output);
-    #[allow(missing_docs)]
-    fn next_timeout(&self) -> Option<Instant>;
-    #[allow(missing_docs)]
+    fn next_timeout(&self) -> Instant;
     fn handle_timeout(&mut self, now: Instant, out: &mut dyn Output);
-    #[allow(missing_docs)]
     fn statistics(&self, now: Instant) -> Self::Statistics;
+}
+
+impl Core for Engine {
+    type Statistics = EngineStatistics;
+
+    fn publish(
+        &mut self,
+        now: Instant,
+        request: PublishRequest,
+        out: &mut dyn Output,
+    ) -> Result<Accepted, Reject> {
+        Engine::publish(self, now, request, out)
+    }
+
+    fn watch(
+        &mut self,
+        now: Instant,
+        request: WatchRequest,
+        out: &mut dyn Output,
+    ) -> Result<Accepted, Reject> {
+        Engine::watch(self, now, request, out)
+    }
+
+    fn restart_ice(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        remote: IceCredentials,
+    ) -> Result<IceCredentials, Reject> {
+        Engine::restart_ice(self, now, session, remote)
+    }
+
+    fn close(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        reason: EndReason,
+        out: &mut dyn Output,
+    ) -> Result<(), Reject> {
+        Engine::close(self, now, session, reason, out)
+    }
+
+    fn close_all(&mut self, now: Instant, out: &mut dyn Output) {
+        Engine::close_all(self, now, out);
+    }
+
+    fn send_data(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        message: (u16, &[u8], bool),
+        out: &mut dyn Output,
+    ) -> Result<(), Reject> {
+        Engine::send_data(self, now, session, message, out)
+    }
+
+    fn handle_datagram(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagram: &mut [u8],
+        out: &mut dyn Output,
+    ) -> Disposition {
+        Engine::handle_datagram(self, now, path, datagram, out)
+    }
+
+    fn connection_closed(&mut self, path: Path) {
+        Engine::connection_closed(self, path);
+    }
+
+    fn handle_peer(
+        &mut self,
+        now: Instant,
+        from: WorkerId,
+        message: PeerMessage,
+        out: &mut dyn Output,
+    ) {
+        Engine::handle_peer(self, now, from, message, out);
+    }
+
+    fn flush(&mut self, now: Instant, out: &mut dyn Output) {
+        Engine::flush(self, now, out);
+    }
+
+    fn next_timeout(&self) -> Instant {
+        Engine::next_timeout(self)
+    }
+
+    fn handle_timeout(&mut self, now: Instant, out: &mut dyn Output) {
+        Engine::handle_timeout(self, now, out);
+    }
+
+    fn statistics(&self, now: Instant) -> Self::Statistics {
+        Engine::statistics(self, now)
+    }
 }

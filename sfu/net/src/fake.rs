@@ -1,13 +1,20 @@
 //! A stand-in for the engine that shows what the sockets do: it answers datagrams by what they say.
 
-use std::{collections::HashSet, net::SocketAddr, time::Instant};
-
-use spillway_sfu::{
-    Accepted, EndReason, Event, IceCredentials, Output, Path, PeerMessage, PublishRequest, Reject,
-    SessionId, WatchRequest, WorkerId,
+use std::{
+    collections::HashSet,
+    net::SocketAddr,
+    time::{Duration, Instant},
 };
 
-use crate::core::{Core, Disposition};
+use spillway_sfu::{
+    Accepted, Disposition, EndReason, Event, IceCredentials, Output, Path, PeerMessage,
+    PublishRequest, Reject, SessionId, WatchRequest, WorkerId,
+};
+
+use crate::core::Core;
+
+/// It has nothing to do by itself.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(crate) struct FakeCore {
     worker: WorkerId,
@@ -96,6 +103,7 @@ impl Core for FakeCore {
         &mut self,
         _: Instant,
         session: SessionId,
+        _: EndReason,
         out: &mut dyn Output,
     ) -> Result<(), Reject> {
         self.end(session, out)
@@ -111,9 +119,7 @@ impl Core for FakeCore {
         &mut self,
         _: Instant,
         session: SessionId,
-        id: u16,
-        data: &[u8],
-        binary: bool,
+        (id, data, binary): (u16, &[u8], bool),
         out: &mut dyn Output,
     ) -> Result<(), Reject> {
         out.event(Event::Data {
@@ -162,7 +168,7 @@ impl Core for FakeCore {
         Disposition::Taken
     }
 
-    fn connection_closed(&mut self, _: Instant, _: Path) {
+    fn connection_closed(&mut self, _: Path) {
         self.closed_paths += 1;
     }
 
@@ -170,8 +176,8 @@ impl Core for FakeCore {
 
     fn flush(&mut self, _: Instant, _: &mut dyn Output) {}
 
-    fn next_timeout(&self) -> Option<Instant> {
-        None
+    fn next_timeout(&self) -> Instant {
+        Instant::now() + PATIENCE
     }
 
     fn handle_timeout(&mut self, _: Instant, _: &mut dyn Output) {}

@@ -1,5 +1,5 @@
-//! The media core's worker threads and sockets: UDP in batches and bursts, ICE-TCP, and [`Handle`], through which
-//! the rest of Spillway asks for sessions.
+//! The media core's worker threads and sockets: UDP in batches and bursts, ICE-TCP, and [`Media`], through which the
+//! rest of Spillway asks for sessions.
 //!
 //! Each worker is one thread with its own engine, its own UDP socket and TCP listener (one port number, or one shared
 //! by all), and its own event loop; see `worker.rs`. A worker is reached through its mailbox and through its sockets,
@@ -33,9 +33,9 @@ mod fake;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-pub use config::{MAX_WORKERS, NetConfig, TcpLimits};
+pub use config::{MAX_WORKERS, MediaConfig, NetConfig, TcpLimits};
 pub use error::NetError;
-pub use media::Handle;
+pub use media::{Handle, Media};
 pub use statistics::{WorkerCounters, WorkerStatistics};
 pub use tcp::TcpCounters;
 pub use udp::UdpCounters;

@@ -3,20 +3,20 @@
 use std::{
     sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use mio::Poll;
 use spillway_sfu::{
-    Accepted, Candidate, Event, IceCredentials, PublishRequest, Reject, SessionId, WatchRequest,
-    WorkerId,
+    Accepted, Candidate, Engine, EngineConfig, Event, IceCredentials, PublishRequest, Reject,
+    SessionId, WatchRequest, WorkerId,
 };
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     bind::{PortSockets, open_ports},
     candidates::{candidates, host_addresses},
-    config::{MAX_WORKERS, NetConfig},
+    config::{MAX_WORKERS, MediaConfig, NetConfig},
     core::Core,
     directory::Directory,
     error::NetError,
@@ -41,6 +41,33 @@ impl<C: Core> Clone for Handle<C> {
     }
 }
 
+/// The media workers with the media core in them.
+pub type Media = Handle<Engine>;
+
+impl Media {
+    /// Opens the ports and starts the workers. What happens in sessions comes through the receiver; read it all the
+    /// time.
+    ///
+    /// Blocks up to 1.5 s when a STUN server is configured, and not otherwise.
+    pub fn start(config: &MediaConfig) -> Result<(Self, mpsc::Receiver<Event>), NetError> {
+        let workers = config.net.workers as u8;
+        let (certificate, limits) = (Arc::clone(&config.certificate), config.limits.clone());
+        let playout_delay = config.playout_delay;
+        Self::start_with(&config.net, move |worker, candidates| {
+            let config = EngineConfig {
+                worker,
+                workers,
+                certificate: Arc::clone(&certificate),
+                candidates,
+                limits: limits.clone(),
+                playout_delay,
+                unix_time: SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default(),
+            };
+            Engine::new(config, Instant::now())
+        })
+    }
+}
+
 struct Shared<C: Core> {
     mailboxes: Arc<[Mailbox<C::Statistics>]>,
     directory: Arc<Directory>,
@@ -48,11 +75,8 @@ struct Shared<C: Core> {
 }
 
 impl<C: Core> Handle<C> {
-    /// Opens the ports and starts the workers, each with the engine that `make` makes on its thread. What happens in
-    /// sessions comes through the receiver; read it all the time.
-    ///
-    /// Blocks up to 1.5 s when a STUN server is configured, and not otherwise.
-    pub fn start_with(
+    /// Like [`Media::start`], each worker with the engine that `make` makes on its thread.
+    pub(crate) fn start_with(
         config: &NetConfig,
         make: impl Fn(WorkerId, Vec<Candidate>) -> C + Clone + Send + 'static,
     ) -> Result<(Self, mpsc::Receiver<Event>), NetError> {

@@ -12,11 +12,11 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, unix::SourceFd};
-use spillway_sfu::Path;
+use spillway_sfu::{Disposition, Path};
 use tokio::sync::oneshot;
 
 use crate::{
-    core::{Core, Disposition},
+    core::Core,
     handover::Owners,
     mailbox::{Letter, Letters},
     outlet::Outlet,
@@ -143,7 +143,7 @@ impl<C: Core> Worker<C> {
         }
         let mut next = self.next_sweep;
         let mut sooner = |at: Option<Instant>| next = next.min(at.unwrap_or(next));
-        sooner(self.engine.next_timeout());
+        sooner(Some(self.engine.next_timeout()));
         sooner(self.outlet.tcp.next_timeout());
         sooner(self.stop_at);
         sooner(self.events_wait.then(|| now + EVENT_RETRY));
@@ -185,7 +185,7 @@ impl<C: Core> Worker<C> {
         self.outlet.tcp.accept(Instant::now());
         self.read_connections();
         let now = Instant::now();
-        if self.engine.next_timeout().is_some_and(|due| due <= now) {
+        if self.engine.next_timeout() <= now {
             self.engine.handle_timeout(now, &mut self.outlet);
             self.engine.flush(now, &mut self.outlet);
         }
@@ -198,7 +198,7 @@ impl<C: Core> Worker<C> {
             }
         }
         for number in self.outlet.tcp.take_dead(now, sweep) {
-            self.close_connection(now, number);
+            self.close_connection(number);
         }
         self.outlet.hand_over();
         self.events_wait = !self.outlet.deliver_events();
