@@ -4,6 +4,7 @@ import { LevelMeter } from '../whip/level.ts';
 import type { Capture } from '../whip/capture.ts';
 import type { PublisherState } from '../whip/publisher.ts';
 import { whipEndpoint } from '../whip/session.ts';
+import { WakeLock } from './wake-lock.ts';
 
 const LEVEL_MS = 100;
 const COPIED_MS = 2_000;
@@ -20,6 +21,7 @@ export class StudioView {
   readonly #clock = byId('clock', HTMLElement);
   readonly #level = byId('level', HTMLMeterElement);
   readonly #alert = byId('alert', HTMLElement);
+  readonly #wakeLock = new WakeLock();
   #meter: LevelMeter | null = null;
   #liveSince: number | null = null;
 
@@ -32,9 +34,10 @@ export class StudioView {
     link.target = '_blank';
     setText(link, watch);
     const whip = whipEndpoint(location.origin, channel);
-    setText(byId('whip-url', HTMLElement), whip);
-    copies(byId('copy-watch', HTMLButtonElement), watch);
-    copies(byId('copy-whip', HTMLButtonElement), whip);
+    const server = byId('whip-url', HTMLElement);
+    setText(server, whip);
+    copies(byId('copy-watch', HTMLButtonElement), link);
+    copies(byId('copy-whip', HTMLButtonElement), server);
     setInterval(() => {
       this.#tick();
     }, LEVEL_MS);
@@ -58,6 +61,7 @@ export class StudioView {
     root.dataset.state = name === 'offline' ? (capturing ? 'ready' : 'idle') : name;
     if (name === 'live') this.#liveSince ??= Date.now();
     if (offline) this.#liveSince = null;
+    this.#wakeLock.want(!offline);
     this.goLive.hidden = !offline;
     this.stop.hidden = offline;
     this.startPreview.hidden = !offline;
@@ -119,11 +123,11 @@ function publishAdvice({
   }
 }
 
-function copies(button: HTMLButtonElement, text: string): void {
+function copies(button: HTMLButtonElement, source: HTMLElement): void {
   const label = button.textContent;
   button.addEventListener('click', () => {
-    void copy(text).then((copied) => {
-      setText(button, copied ? 'Copied' : 'Press Ctrl+C');
+    void copy(source).then((copied) => {
+      setText(button, copied ? 'Copied' : 'Selected');
       setTimeout(() => {
         setText(button, label);
       }, COPIED_MS);
@@ -131,12 +135,13 @@ function copies(button: HTMLButtonElement, text: string): void {
   });
 }
 
-/** The clipboard exists on secure origins only; elsewhere the link can still be selected. */
-async function copy(text: string): Promise<boolean> {
+/** The clipboard exists on secure origins only; elsewhere the text is selected, ready to be copied. */
+async function copy(source: HTMLElement): Promise<boolean> {
   try {
-    await navigator.clipboard.writeText(text);
+    await navigator.clipboard.writeText(source.textContent);
     return true;
   } catch {
+    getSelection()?.selectAllChildren(source);
     return false;
   }
 }

@@ -1,17 +1,15 @@
 import { readAddress, type PageAddress } from '../shared/address.ts';
 import { believed } from '../shared/capture-time.ts';
-import { byId, make, setText } from '../shared/dom.ts';
-import { formatDuration, formatMs, formatViewers } from '../shared/format.ts';
-import { fetchLive, type LiveChannel } from '../shared/live.ts';
+import { byId, setText } from '../shared/dom.ts';
+import { formatMs } from '../shared/format.ts';
 import { noticeOf } from '../whep/notices.ts';
 import { Player } from '../whep/player.ts';
 import type { PlayerState } from '../whep/player-state.ts';
 import { openViewerSession, whepEndpoint } from '../whep/session.ts';
 import type { ViewerStats } from '../whep/viewer-stats.ts';
 import { Controls } from './watch-controls.ts';
+import { Facts } from './watch-facts.ts';
 import { showStats } from './watch-stats.ts';
-
-const FACTS_MS = 10_000;
 
 const page = {
   root: document.documentElement,
@@ -22,9 +20,6 @@ const page = {
   retry: byId('retry', HTMLButtonElement),
   badge: byId('badge', HTMLElement),
   latency: byId('latency', HTMLElement),
-  title: byId('title', HTMLElement),
-  facts: byId('facts', HTMLElement),
-  tags: byId('tags', HTMLElement),
 };
 
 /** Moments of the newest session in `performance.now()` milliseconds, for those who measure joins. */
@@ -35,6 +30,7 @@ interface Timings {
 
 function watch(address: PageAddress): void {
   const controls = new Controls();
+  const facts = new Facts(address);
   const endpoint = whepEndpoint(location.origin, address.channel, address.layer);
   let stats: ViewerStats | null = null;
   let captureAge: number | null = null;
@@ -57,16 +53,10 @@ function watch(address: PageAddress): void {
         onMedia: (media) => void show(media),
       });
     },
-    isLive: async () => {
-      const { channels, complete } = await fetchLive();
-      if (channels.some(({ name }) => name === address.channel)) return true;
-      // The list leaves out restricted channels, and a token hints at one.
-      return complete && address.token === '' ? false : null;
-    },
+    isLive: () => facts.isLive(),
     isHidden: () => document.hidden,
     onState: (state) => {
       showState(state, address.channel);
-      if (state.name === 'ended') fillFacts(address.channel, undefined);
     },
     onStats: (fresh) => {
       stats = { ...fresh, endToEndMs: fresh.endToEndMs ?? captureAge };
@@ -87,7 +77,6 @@ function watch(address: PageAddress): void {
     timings: () => timings,
   });
   listen(player);
-  void keepFacts(address);
   player.open();
 }
 
@@ -152,34 +141,6 @@ function onEachFrame(
   video.requestVideoFrameCallback(next);
 }
 
-async function keepFacts(address: PageAddress): Promise<void> {
-  if (!document.hidden) await showFacts(address).catch(() => undefined);
-  setTimeout(() => void keepFacts(address), FACTS_MS);
-}
-
-async function showFacts({ channel }: PageAddress): Promise<void> {
-  const { channels } = await fetchLive();
-  fillFacts(
-    channel,
-    channels.find(({ name }) => name === channel),
-  );
-}
-
-function fillFacts(channel: string, facts: LiveChannel | undefined): void {
-  setText(page.title, facts?.title === undefined || facts.title === '' ? channel : facts.title);
-  document.title = `${page.title.textContent} · Spillway`;
-  if (facts === undefined) {
-    setText(page.facts, '');
-    page.tags.replaceChildren();
-    return;
-  }
-  const onAir =
-    facts.since === null ? '' : `on air for ${formatDuration(Date.now() - facts.since)}`;
-  const name = facts.title === '' ? '' : channel;
-  setText(page.facts, [name, formatViewers(facts.viewers), onAir].filter(Boolean).join(' · '));
-  page.tags.replaceChildren(...facts.tags.map((tag) => make('li', 'tag', tag)));
-}
-
 /** A read-only view for tests and for the curious: see README.md. */
 function expose(read: {
   state: () => PlayerState;
@@ -216,7 +177,5 @@ if (address === null) {
   );
   page.retry.hidden = true;
 } else {
-  setText(page.title, address.channel);
-  document.title = `${address.channel} · Spillway`;
   watch(address);
 }
