@@ -3,9 +3,12 @@
 //! One association per session. As DTLS server we wait for the peer's INIT, as DTLS client we send it. An association
 //! that fails costs the session its data channels, not its media.
 
+mod guard;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    panic::{self, AssertUnwindSafe},
     sync::Arc,
     time::Instant,
 };
@@ -30,6 +33,7 @@ use rtc_shared::{
 };
 
 use crate::dtls::DtlsRole;
+use guard::Guard;
 
 /// The longest message either way, which SDP tells the peer as `a=max-message-size` (RFC 8841 §6).
 pub const MAX_MESSAGE_LEN: usize = 64 * 1024;
@@ -120,6 +124,7 @@ pub(crate) struct Sctp {
     associations: Vec<(AssociationHandle, Association)>,
     established: Option<AssociationHandle>,
     inits: usize,
+    guard: Guard,
     channels: BTreeMap<ChannelId, Channel>,
     packets: VecDeque<Bytes>,
     events: VecDeque<ChannelEvent>,
@@ -144,6 +149,7 @@ impl Sctp {
             associations: Vec::new(),
             established: None,
             inits: 0,
+            guard: Guard::default(),
             channels: BTreeMap::new(),
             packets: VecDeque::new(),
             events: VecDeque::new(),
@@ -166,6 +172,12 @@ impl Sctp {
 
     /// Takes one SCTP packet in.
     pub(crate) fn handle(&mut self, now: Instant, packet: &[u8]) {
+        if self.guard.admits(packet) {
+            self.contain(|sctp| sctp.handle_packet(now, packet));
+        }
+    }
+
+    fn handle_packet(&mut self, now: Instant, packet: &[u8]) {
         let Some((handle, event)) =
             self.endpoint
                 .handle(now, NOWHERE, None, Bytes::copy_from_slice(packet))
@@ -202,10 +214,12 @@ impl Sctp {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        for (_, association) in &mut self.associations {
-            association.handle_timeout(now);
-        }
-        self.turn(now);
+        self.contain(|sctp| {
+            for (_, association) in &mut sctp.associations {
+                association.handle_timeout(now);
+            }
+            sctp.turn(now);
+        });
     }
 
     /// The next SCTP packet for DTLS.
@@ -299,6 +313,24 @@ impl Sctp {
         self.turn(now);
     }
 
+    /// The library can panic on what a hostile peer sends: without the guard a short ERROR chunk is enough. A panic
+    /// that the guard doesn't prevent costs the peer its data channels, and nobody else anything.
+    fn contain(&mut self, act: impl FnOnce(&mut Self)) {
+        if panic::catch_unwind(AssertUnwindSafe(|| act(self))).is_ok() {
+            return;
+        }
+        tracing::warn!("SCTP panicked on a peer's packet; its data channels are closed");
+        self.associations.clear();
+        self.established = None;
+        self.endpoint.reject_new_associations();
+        self.packets.clear();
+        for (id, channel) in std::mem::take(&mut self.channels) {
+            if channel.open {
+                self.events.push_back(ChannelEvent::Closed(id));
+            }
+        }
+    }
+
     fn association(&mut self) -> Option<&mut Association> {
         let handle = self.established?;
         let (_, association) = self
@@ -337,6 +369,7 @@ impl Sctp {
         for (_, association) in &mut self.associations {
             while let Some(transmit) = association.poll_transmit(now) {
                 if let Payload::RawEncode(packets) = transmit.message {
+                    packets.iter().for_each(|packet| self.guard.sent(packet));
                     self.packets.extend(packets);
                 }
             }
@@ -521,3 +554,6 @@ fn delivery_of(open: &DataChannelOpen) -> Delivery {
         max_lifetime: value.filter(|_| kind == ReliabilityType::Timed),
     }
 }
+
+#[cfg(test)]
+mod tests;
