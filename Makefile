@@ -1,0 +1,47 @@
+# What to do with Spillway. `make` alone lists it. All work on a bare Debian 12 with Rust and Node: what else they
+# need, they install.
+
+.DEFAULT_GOAL := help
+.PHONY: help run web test check advisories bench soak setup
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+run: setup web ## build and run a node with a moving test picture, at http://localhost:8080/watch/demo
+	cargo run --profile quick --locked -- serve --demo $(ARGS)
+
+web: web-client/dist/index.html ## build the pages
+
+test: setup web ## all tests, browsers included
+	@scripts/test.sh
+
+check: web-client/node_modules/.package-lock.json ## formatting, lints, licences
+	@scripts/setup.sh check
+	scripts/check-tree.sh
+	cargo fmt --all --check
+	npm --prefix web-client run check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo deny --log-level error --locked check --hide-inclusion-graph licenses bans sources
+
+advisories: ## known vulnerabilities of dependencies; asks GitHub
+	@scripts/setup.sh check
+	cargo deny --locked check advisories
+
+bench: setup ## cost per packet of the media core
+	cargo bench -p spillway-sfu --locked $(ARGS)
+
+soak: setup ## the long tests: FUZZ_SECONDS (default 600) of fuzzing for each parser
+	scripts/fuzz.sh
+
+setup: ## install what building needs and isn't there
+	@scripts/setup.sh
+
+# Everything of the pages but what is made of it.
+WEB_SOURCES := $(shell find web-client \( -name node_modules -o -name dist \) -prune -o -type f -print)
+
+web-client/dist/index.html: web-client/node_modules/.package-lock.json $(WEB_SOURCES)
+	npm --prefix web-client run build
+
+web-client/node_modules/.package-lock.json: web-client/package-lock.json | setup
+	cd web-client && npm ci --no-audit --no-fund
+	touch $@

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Fuzzes the parsers of network input, one target after the other, FUZZ_SECONDS each (default 600). What is found
+# lands in sfu/fuzz/artifacts. Names of targets as arguments: only these. See docs/fuzzing.md.
+set -euo pipefail
+cd "$(dirname "$0")/../sfu"
+seconds=${FUZZ_SECONDS:-600}
+
+if ! cargo fuzz --version >/dev/null 2>&1; then
+    echo "fuzz: installing cargo-fuzz: a few minutes, once"
+    cargo install --locked cargo-fuzz
+fi
+# The sanitizers are options of nightly compilers; a stable one knows them too if told to pose as one.
+if cargo +nightly --version >/dev/null 2>&1; then
+    fuzz() { cargo +nightly fuzz "$@"; }
+else
+    fuzz() { RUSTC_BOOTSTRAP=1 cargo fuzz "$@"; }
+fi
+
+targets=("$@")
+[ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(fuzz list)
+for target in "${targets[@]}"; do
+    echo "── $target, $seconds s"
+    # New inputs go to a folder of their own: what is worth keeping is moved to the corpus by hand (`cargo fuzz cmin`).
+    mkdir -p "fuzz/found/$target"
+    fuzz run "$target" "fuzz/found/$target" "fuzz/corpus/$target" -- \
+        -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
+done
+echo "Fuzzing found nothing."
