@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::Deserialize;
 
 /// How the HTTP face behaves; every bound has a default. Times are in seconds.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The most bytes of an SDP offer or sdpfrag: 64 KiB. A larger one is answered with 413.
     pub max_sdp_bytes: usize,
@@ -52,12 +50,11 @@ impl Config {
 }
 
 /// A token bucket for each address; IPv6 addresses count by /64, which is what one customer gets.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RequestRate {
     /// How many requests at once: 200, so that an office or a load test behind one address isn't stopped.
     pub burst: u32,
-    /// How many a second after that: 50.
+    /// How many a second after that, finite and not negative: 50.
     pub per_second: f64,
     /// The most addresses that are remembered: 65536. Beyond it the least recently seen half is forgotten, which gives
     /// those addresses a new burst.
@@ -75,8 +72,7 @@ impl Default for RequestRate {
 }
 
 /// The header in which a proxy names the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For`
     XForwardedFor,

@@ -34,8 +34,8 @@ async fn a_body_that_does_not_come_is_408() {
     assert_eq!(&answer, b"HTTP/1.1 408");
 }
 
-#[tokio::test]
-async fn a_head_that_does_not_come_ends_the_connection() {
+/// A server with bounded connections and a header timeout of a second, and a connection to it.
+async fn connect() -> TcpStream {
     let config = Config {
         header_timeout_s: 1,
         ..Config::default()
@@ -47,13 +47,33 @@ async fn a_head_that_does_not_come_ends_the_connection() {
     bound_connections(server.http_builder(), &config);
     let router = router(Arc::new(Fake::default()), config, pages());
     tokio::spawn(server.serve(router.into_make_service_with_connect_info::<SocketAddr>()));
+    TcpStream::connect(address).await.unwrap()
+}
 
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream
-        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n")
-        .await
-        .unwrap();
+/// Sends that and gives what comes until the server closes.
+async fn answer_until_closed(request: &str) -> String {
+    let mut stream = connect().await;
+    stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     let ended = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
-    assert!(ended.is_ok(), "the connection is still open");
+    ended.expect("the connection is still open").unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_ends_the_connection() {
+    answer_until_closed("GET / HTTP/1.1\r\nHost: x\r\n").await;
+}
+
+#[tokio::test]
+async fn a_connection_that_idles_after_a_request_ends() {
+    let answer = answer_until_closed("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_of_too_many_fields_is_431() {
+    let fields = "X-Field: y\r\n".repeat(100);
+    let answer = answer_until_closed(&format!("GET / HTTP/1.1\r\nHost: x\r\n{fields}\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
 }
