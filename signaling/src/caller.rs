@@ -156,3 +156,42 @@ fn is_loopback_name(host: &str) -> bool {
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_local_operator_connects_from_loopback_to_loopback() {
+        let is_local = |peer: &str, host: &str| {
+            let request = Request::builder()
+                .header(header::HOST, host)
+                .body(())
+                .unwrap();
+            let (mut parts, ()) = request.into_parts();
+            let peer: SocketAddr = peer.parse().unwrap();
+            parts.extensions.insert(ConnectInfo(peer));
+            is_local_operator(&parts)
+        };
+        for host in [
+            "localhost",
+            "localhost:8080",
+            "127.0.0.1:8080",
+            "[::1]:8080",
+        ] {
+            assert!(is_local("127.0.0.1:9", host), "{host}");
+            assert!(is_local("[::1]:9", host), "{host}");
+            assert!(is_local("[::ffff:127.0.0.1]:9", host), "{host}");
+            assert!(!is_local("192.0.2.1:9", host), "{host}");
+        }
+        for host in [
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "192.0.2.1",
+            "",
+        ] {
+            assert!(!is_local("127.0.0.1:9", host), "{host}");
+        }
+    }
+}

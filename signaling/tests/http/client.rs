@@ -78,7 +78,7 @@ impl Reply {
         let mut bytes = Vec::new();
         // A reset after the answer, on account of an unread body, doesn't take the answer back.
         let _ = stream.read_to_end(&mut bytes).await;
-        let text = String::from_utf8(bytes).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
         let (head, body) = text.split_once("\r\n\r\n").expect("an answer with a head");
         Self {
             status: head.split(' ').nth(1).unwrap().parse().unwrap(),

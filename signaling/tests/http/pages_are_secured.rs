@@ -45,3 +45,14 @@ async fn nothing_is_sniffed_anywhere() {
         "nosniff"
     );
 }
+
+#[tokio::test]
+async fn pages_are_compressed_for_those_who_take_it() {
+    let server = start().await;
+    let reply = server
+        .send(get("/long").header("Accept-Encoding", "gzip"))
+        .await;
+    assert_eq!(reply.get("content-encoding"), "gzip");
+    let reply = server.send(get("/long")).await;
+    assert!(reply.all("content-encoding").is_empty());
+}

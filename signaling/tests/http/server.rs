@@ -55,6 +55,7 @@ pub(crate) fn pages() -> Router {
     Router::new()
         .route("/", get(|| async { Html("front") }))
         .route("/watch/{channel}", get(|| async { Html("watch") }))
+        .route("/long", get(|| async { Html("long ".repeat(1000)) }))
 }
 
 impl Server {
