@@ -369,7 +369,9 @@ impl Sctp {
         for (_, association) in &mut self.associations {
             while let Some(transmit) = association.poll_transmit(now) {
                 if let Payload::RawEncode(packets) = transmit.message {
-                    packets.iter().for_each(|packet| self.guard.sent(packet));
+                    for packet in &packets {
+                        self.guard.sent(packet);
+                    }
                     self.packets.extend(packets);
                 }
             }
