@@ -2,11 +2,20 @@
 //! metrics. It assembles the media core and the HTTP face into one server.
 
 pub mod auth;
+pub mod cli;
+pub mod commands;
 pub mod config;
+pub mod data_dir;
 pub mod demo;
+pub mod descriptors;
+pub mod doctor;
+pub mod logging;
 pub mod media;
 pub mod metrics;
+pub mod pages;
 pub mod platform;
+pub mod serve;
 pub mod store;
 pub mod time;
+pub mod tls;
 pub mod webhooks;

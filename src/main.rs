@@ -1,2 +1,16 @@
-//! .
-fn main() {}
+//! The `spillway` binary: see `spillway --help`.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use spillway::{cli::Cli, commands};
+
+fn main() -> ExitCode {
+    match commands::run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("spillway: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

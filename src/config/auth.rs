@@ -10,8 +10,8 @@ use super::Problem;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
-    /// Requests from this machine itself need no token.
-    pub loopback_is_admin: bool,
+    /// Requests from this machine itself need no admin token.
+    pub admin_from_loopback: bool,
     /// Other issuers whose tokens are believed besides this node's own.
     pub issuers: Vec<Issuer>,
 }

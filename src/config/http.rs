@@ -21,11 +21,21 @@ pub struct Http {
     pub tls_key: PathBuf,
     /// Proxies whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Web origins whose pages may publish and watch. `*`: all.
-    pub cors_origins: Vec<String>,
+    /// The header in which they name the client; the other one is never read.
+    pub forwarded_header: ForwardedHeader,
     /// How long a shutdown may take before what is left is cut off.
     #[serde(with = "humantime_serde")]
     pub shutdown_deadline: Duration,
+}
+
+/// The header in which a proxy names the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239)
+    Forwarded,
 }
 
 impl Default for Http {
@@ -36,7 +46,7 @@ impl Default for Http {
             tls_cert: PathBuf::new(),
             tls_key: PathBuf::new(),
             trusted_proxies: Vec::new(),
-            cors_origins: vec!["*".into()],
+            forwarded_header: ForwardedHeader::XForwardedFor,
             shutdown_deadline: Duration::from_secs(10),
         }
     }
@@ -85,16 +95,6 @@ impl Http {
             problems.push(Problem::new(
                 "http.public_url",
                 format!("is \"{url}\"; it begins with http:// or https://"),
-            ));
-        }
-        if self
-            .cors_origins
-            .iter()
-            .any(|origin| origin != "*" && origin.parse::<axum::http::HeaderValue>().is_err())
-        {
-            problems.push(Problem::new(
-                "http.cors_origins",
-                "has an entry that isn't an origin; write \"https://example.org\", or \"*\" for all",
             ));
         }
     }

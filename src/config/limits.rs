@@ -1,5 +1,7 @@
 //! `[limits]`: the bounds of everything that grows with use. At each bound new work is refused, what runs goes on.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
@@ -12,8 +14,17 @@ pub struct Limits {
     pub viewers: usize,
     /// Publishers on this node; beyond it 503 with `Retry-After`.
     pub publishers: usize,
-    /// Sessions from one address (one IPv6 /64); beyond it 503 with `Retry-After`.
+    /// Sessions from one address (one IPv6 /64); beyond it 429 with `Retry-After`.
     pub sessions_per_address: usize,
+    /// Bytes of packets kept for one layer, for joins and retransmissions; beyond it the oldest go.
+    pub cache_bytes_per_layer: usize,
+    /// Bytes of packets that one worker keeps for all layers; beyond it caches stop growing.
+    pub cache_bytes: usize,
+    /// Bits a second that all catch-ups of one worker may take; beyond it each gets less.
+    pub catch_up_bits_per_second: u64,
+    /// A publisher is asked for a keyframe of one layer at most this often.
+    #[serde(with = "humantime_serde")]
+    pub keyframe_interval: Duration,
     /// Channels in the store; beyond it a new one is refused.
     pub channels: usize,
     /// Bytes of an SDP offer or sdpfrag; beyond it 413.
@@ -24,6 +35,14 @@ pub struct Limits {
     pub requests_per_second: u32,
     /// How many of them may come at once.
     pub request_burst: u32,
+    /// Addresses whose request rate is remembered; beyond it the least recently seen half is forgotten.
+    pub rate_addresses: usize,
+    /// How long a request's body may take to arrive; beyond it 408.
+    #[serde(with = "humantime_serde")]
+    pub body_timeout: Duration,
+    /// How long a request's head may take, and a connection may be idle; beyond it the connection is closed.
+    #[serde(with = "humantime_serde")]
+    pub header_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -32,11 +51,18 @@ impl Default for Limits {
             viewers: 10_000,
             publishers: 100,
             sessions_per_address: 256,
+            cache_bytes_per_layer: 16 << 20,
+            cache_bytes: 512 << 20,
+            catch_up_bits_per_second: 1_000_000_000,
+            keyframe_interval: Duration::from_millis(500),
             channels: 10_000,
             sdp_bytes: 64 * 1024,
             json_bytes: 64 * 1024,
-            requests_per_second: 20,
-            request_burst: 100,
+            requests_per_second: 50,
+            request_burst: 200,
+            rate_addresses: 65_536,
+            body_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -50,6 +76,9 @@ impl Limits {
             ("channels", self.channels),
             ("requests_per_second", self.requests_per_second as usize),
             ("request_burst", self.request_burst as usize),
+            ("rate_addresses", self.rate_addresses),
+            ("body_timeout", self.body_timeout.as_secs() as usize),
+            ("header_timeout", self.header_timeout.as_secs() as usize),
         ];
         for (key, value) in least_one {
             if value == 0 {

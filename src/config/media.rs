@@ -23,6 +23,8 @@ pub struct Media {
     pub tcp: bool,
     /// Addresses that clients are told, for nodes behind NAT. Empty: the addresses of the interfaces.
     pub announce: Vec<IpAddr>,
+    /// Loopback addresses are told too, for tests and clients on this machine.
+    pub include_loopback: bool,
     /// STUN server `host:port` that tells this node its public address. Empty: none is asked.
     pub stun_server: String,
     /// The least delay that viewers' players are asked to keep.
@@ -57,6 +59,7 @@ impl Default for Media {
             single_port: false,
             tcp: true,
             announce: Vec::new(),
+            include_loopback: false,
             stun_server: String::new(),
             playout_delay_min: Duration::ZERO,
             playout_delay_max: Duration::ZERO,
@@ -87,12 +90,6 @@ impl Media {
     }
 
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
-        if self.port == 0 && !self.single_port && self.worker_count() > 1 {
-            problems.push(Problem::new(
-                "media.port",
-                "is 0 (any free port), which needs single_port = true",
-            ));
-        }
         if self.workers > MAX_WORKERS {
             problems.push(Problem::new(
                 "media.workers",

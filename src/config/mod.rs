@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use auth::{Auth, Issuer};
 pub use channels::Channels;
 pub use error::{ConfigError, Problem};
-pub use http::Http;
+pub use http::{ForwardedHeader, Http};
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
 pub use media::{IceServer, Media};

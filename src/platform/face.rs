@@ -140,6 +140,9 @@ impl Platform for Node {
         if self.state().draining {
             return Err("the server is about to stop".into());
         }
+        if !self.parts.media.is_healthy() {
+            return Err("a media worker has stopped; restart the server and report its log".into());
+        }
         self.parts
             .store
             .check()

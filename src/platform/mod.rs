@@ -12,6 +12,8 @@ mod on_air;
 mod permission;
 mod refusals;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod whip_whep;
 
 use std::{
@@ -55,7 +57,6 @@ pub struct Node {
 struct Rules {
     take_over: bool,
     grace: Duration,
-    loopback_is_admin: bool,
     channels: usize,
     bounds: Bounds,
     ice_servers: Vec<IceServer>,
@@ -86,6 +87,11 @@ impl Node {
             since: now,
             state: state.into(),
         })
+    }
+
+    /// Refuses new sessions from now on; [`Node::drain`] does the rest.
+    pub fn refuse_sessions(&self) {
+        self.state().draining = true;
     }
 
     /// Refuses new sessions from now on, ends those that there are, and closes the broadcasts.
@@ -123,7 +129,6 @@ impl Rules {
         Self {
             take_over: config.channels.take_over,
             grace: config.channels.reconnect_grace,
-            loopback_is_admin: config.auth.loopback_is_admin,
             channels: limits.channels,
             bounds: Bounds {
                 publishers: limits.publishers,

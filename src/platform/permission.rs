@@ -134,14 +134,6 @@ impl Node {
                 .verify(&token.0, &*self.parts.store)
                 .await
                 .map(Some),
-            None if self.rules.loopback_is_admin && caller.address.is_loopback() => {
-                Ok(Some(Grant {
-                    kind: TokenKind::Admin,
-                    channel: None,
-                    id: String::new(),
-                    holder: "loopback".into(),
-                }))
-            }
             None => Ok(None),
         }
     }

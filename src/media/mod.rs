@@ -1,10 +1,14 @@
-//! What the platform asks of the media plane.
+//! The media plane as the platform sees it, and its workers behind that.
+
+mod workers;
 
 use std::collections::HashMap;
 
 use async_trait::async_trait;
 use spillway_sfu::{Accepted, IceCredentials, PublishRequest, Reject, SessionId, WatchRequest};
 use spillway_signaling::api::model::SessionFigures;
+
+pub use workers::{MediaError, Workers, start};
 
 /// The media plane of a node: the workers of `spillway-sfu-net`, or in tests a stand-in.
 #[async_trait]
@@ -23,6 +27,8 @@ pub trait MediaPlane: Send + Sync + 'static {
     async fn close(&self, session: SessionId) -> Result<(), Reject>;
     /// How media goes now.
     async fn figures(&self) -> MediaFigures;
+    /// Whether all of it runs. What doesn't had a bug, and takes no sessions any more.
+    fn is_healthy(&self) -> bool;
 }
 
 /// This side of a restarted ICE session.

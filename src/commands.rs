@@ -1,0 +1,155 @@
+//! The commands that aren't the server: tokens and configuration.
+
+use std::{io::Write as _, path::Path};
+
+use anyhow::{Context as _, bail};
+use spillway_signaling::{
+    ChannelName,
+    api::model::{Timestamp, TokenKind},
+};
+
+use crate::{
+    auth::{self, SigningKey},
+    cli::{Cli, Command, Source, Terms, Token, TokenCommand},
+    data_dir, doctor, serve,
+    store::{Page, Sqlite, Store as _},
+    time,
+};
+
+/// Tokens that are read from the store at a time.
+const PAGE: usize = 200;
+
+/// Does what the command line asks for.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new().context("can't start the runtime")?;
+    match cli.command {
+        Command::Serve(serve) => runtime.block_on(serve::run(&serve.source.load()?, serve.demo)),
+        Command::Token(token) => runtime.block_on(tokens(&token)),
+        Command::CheckConfig(source) => check_config(&source),
+        Command::Doctor(source) => runtime.block_on(doctor::run(&source.load()?)),
+    }
+}
+
+fn check_config(source: &Source) -> anyhow::Result<()> {
+    source.load()?;
+    let what = source
+        .config
+        .as_deref()
+        .map_or("the defaults are".into(), |path| {
+            format!("{} is", path.display())
+        });
+    print(&format!("{what} valid"))
+}
+
+async fn tokens(command: &Token) -> anyhow::Result<()> {
+    let config = command.source().load()?;
+    let directory = data_dir::prepare(&config.data_dir)?;
+    let store = Sqlite::open(&data_dir::database(&directory))?;
+    let channel = |name: &ChannelName| Some(name.clone());
+    match &command.command {
+        TokenCommand::Publish(wish) => {
+            issue(
+                &directory,
+                &store,
+                TokenKind::Publish,
+                channel(&wish.channel),
+                &wish.terms,
+            )
+            .await
+        }
+        TokenCommand::View(wish) => {
+            issue(
+                &directory,
+                &store,
+                TokenKind::View,
+                channel(&wish.channel),
+                &wish.terms,
+            )
+            .await
+        }
+        TokenCommand::Moderate(wish) => {
+            issue(
+                &directory,
+                &store,
+                TokenKind::Moderate,
+                channel(&wish.channel),
+                &wish.terms,
+            )
+            .await
+        }
+        TokenCommand::Admin(terms) => {
+            issue(&directory, &store, TokenKind::Admin, None, terms).await
+        }
+        TokenCommand::List => list(&store).await,
+        TokenCommand::Revoke { id } => revoke(&store, id).await,
+    }
+}
+
+async fn issue(
+    data_dir: &Path,
+    store: &Sqlite,
+    kind: TokenKind,
+    channel: Option<ChannelName>,
+    terms: &Terms,
+) -> anyhow::Result<()> {
+    let key = SigningKey::load_or_create(data_dir)?;
+    let issued = auth::issue(&key, kind, channel, terms.expires, terms.note.clone())?;
+    store.add_token(&issued.details).await?;
+    print(&issued.token)
+}
+
+async fn list(store: &Sqlite) -> anyhow::Result<()> {
+    print(&format!(
+        "{:32}  {:8}  {:20}  {:20}  {}",
+        "ID", "KIND", "CHANNEL", "EXPIRES", "NOTE"
+    ))?;
+    let mut after = None;
+    loop {
+        let tokens = store
+            .tokens(time::now(), &Page { after, limit: PAGE })
+            .await?;
+        let Some(last) = tokens.last() else {
+            return Ok(());
+        };
+        after = Some(last.id.clone());
+        for token in &tokens {
+            let expires = match (token.revoked_at, token.expires_at) {
+                (Some(_), _) => "revoked".into(),
+                (None, None) => "never".into(),
+                (None, Some(at)) => date(at),
+            };
+            let channel = token.channel.as_ref().map_or("(all)", ChannelName::as_str);
+            let kind = kind_name(token.kind);
+            print(&format!(
+                "{:32}  {kind:8}  {channel:20}  {expires:20}  {}",
+                token.id, token.note
+            ))?;
+        }
+    }
+}
+
+async fn revoke(store: &Sqlite, id: &str) -> anyhow::Result<()> {
+    if !store.revoke_token(id, time::now()).await? {
+        bail!("no token has the identifier {id}; `spillway token list` shows all");
+    }
+    print("revoked")
+}
+
+fn kind_name(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::Publish => "publish",
+        TokenKind::View => "view",
+        TokenKind::Moderate => "moderate",
+        TokenKind::Admin => "admin",
+    }
+}
+
+fn date(at: Timestamp) -> String {
+    let moment = std::time::UNIX_EPOCH + std::time::Duration::from_millis(at.0);
+    humantime::format_rfc3339_seconds(moment).to_string()
+}
+
+/// A reader that goes away (`| head`) is no reason for a panic.
+pub(crate) fn print(line: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{line}").context("can't write to the terminal")
+}

@@ -1,0 +1,38 @@
+//! The directory in which a node keeps what it remembers.
+
+use std::{
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+/// Why the data directory can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the data directory {path} can't be written to: {source}; make it writable for this user, or choose another with --data-dir", path = path.display())]
+pub struct DataDirError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// Makes the directory if there's none, and makes sure that it can be written to.
+pub fn prepare(path: &Path) -> Result<PathBuf, DataDirError> {
+    let failed = |source| DataDirError {
+        path: path.to_owned(),
+        source,
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(failed)?;
+    let probe = path.join(format!(".probe.{}", std::process::id()));
+    fs::write(&probe, b"").map_err(failed)?;
+    fs::remove_file(&probe).map_err(failed)?;
+    Ok(path.to_owned())
+}
+
+/// The database in it.
+pub fn database(data_dir: &Path) -> PathBuf {
+    data_dir.join("spillway.db")
+}

@@ -1,0 +1,93 @@
+//! The pages: files that Vite built from `web-client/`, embedded in the binary.
+
+use axum::{
+    Router,
+    extract::Path,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use rust_embed::{EmbeddedFile, RustEmbed};
+use spillway_signaling::ChannelName;
+
+#[derive(RustEmbed)]
+#[folder = "web-client/dist"]
+struct Files;
+
+/// The names of files below it contain a hash of their content.
+const HASHED: &str = "assets/";
+const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+const ASK_FIRST: &str = "no-cache";
+
+const NOT_BUILT: &str = "This build has no pages. Run `make web` in Spillway's source directory, then build the server \
+                         again. WHIP, WHEP and the API work without them.\n";
+
+/// Routes of all pages and their files.
+pub fn routes() -> Router {
+    Router::new()
+        .route("/", get(|headers| page(headers, "index.html")))
+        .route(
+            "/watch/{channel}",
+            get(|channel, headers| channel_page(channel, headers, "watch.html")),
+        )
+        .route(
+            "/studio/{channel}",
+            get(|channel, headers| channel_page(channel, headers, "studio.html")),
+        )
+        .route("/assets/{*path}", get(asset))
+        .route(
+            "/{file}",
+            get(|Path(name): Path<String>, headers| async move { file(&headers, &name) }),
+        )
+}
+
+async fn page(headers: HeaderMap, name: &'static str) -> Response {
+    file(&headers, name)
+}
+
+async fn channel_page(
+    Path(channel): Path<String>,
+    headers: HeaderMap,
+    name: &'static str,
+) -> Response {
+    match channel.parse::<ChannelName>() {
+        Ok(_) => file(&headers, name),
+        Err(error) => (StatusCode::NOT_FOUND, format!("{error}\n")).into_response(),
+    }
+}
+
+async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
+    file(&headers, &format!("{HASHED}{path}"))
+}
+
+fn file(headers: &HeaderMap, name: &str) -> Response {
+    match Files::get(name) {
+        Some(file) => serve(headers, name, file),
+        None if Files::get("index.html").is_none() => {
+            (StatusCode::NOT_FOUND, NOT_BUILT).into_response()
+        }
+        None => (StatusCode::NOT_FOUND, "There is no such page or file.\n").into_response(),
+    }
+}
+
+fn serve(headers: &HeaderMap, name: &str, file: EmbeddedFile) -> Response {
+    let tag = format!("\"{}\"", hex::encode(file.metadata.sha256_hash()));
+    let cached = if name.starts_with(HASHED) {
+        FOR_GOOD
+    } else {
+        ASK_FIRST
+    };
+    let described = [
+        (header::ETAG, tag.clone()),
+        (header::CACHE_CONTROL, cached.into()),
+    ];
+    let known = headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .any(|sent| sent.as_bytes() == tag.as_bytes());
+    if known {
+        return (StatusCode::NOT_MODIFIED, described).into_response();
+    }
+    let kind = [(header::CONTENT_TYPE, file.metadata.mimetype().to_owned())];
+    (described, kind, file.data.into_owned()).into_response()
+}

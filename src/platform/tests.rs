@@ -1,0 +1,234 @@
+//! The node over a real store and a media plane that answers as told.
+#![allow(clippy::unwrap_used)]
+
+mod api;
+mod broadcasts;
+mod permission;
+mod sessions;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use spillway_sfu::{
+    Accepted, EndReason, Event, IceCredentials, PublishRequest, Reject, SessionId, WatchRequest,
+    WorkerId,
+};
+use spillway_signaling::{
+    ChannelName, Platform as _, Refusal,
+    api::model::{ChannelProfile, PageRequest, TokenKind},
+    platform::{BearerToken, Caller, NewSession, PublishCall, Role, SessionRef, WatchCall},
+};
+
+use super::*;
+use crate::{
+    auth::{self, Issuers, SigningKey},
+    config,
+    media::{MediaFigures, RestartedIce},
+    store::{Sqlite, StoredChannel},
+};
+
+/// A media plane that accepts everything, or refuses once what it's told to refuse with.
+#[derive(Default)]
+struct FakeMedia {
+    serial: AtomicU64,
+    refuse_with: Mutex<Option<Reject>>,
+    published: Mutex<Vec<PublishRequest>>,
+    watched: Mutex<Vec<WatchRequest>>,
+    closed: Mutex<Vec<SessionId>>,
+}
+
+impl FakeMedia {
+    fn accept(&self) -> Result<Accepted, Reject> {
+        if let Some(reject) = self.refuse_with.lock().unwrap().take() {
+            return Err(reject);
+        }
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        let session = SessionId {
+            worker: WorkerId(0),
+            serial,
+        };
+        Ok(Accepted {
+            session,
+            answer: "answer".into(),
+            ufrag: format!("ufrag{serial}"),
+        })
+    }
+}
+
+#[async_trait]
+impl MediaPlane for FakeMedia {
+    async fn publish(&self, request: PublishRequest) -> Result<Accepted, Reject> {
+        self.published.lock().unwrap().push(request);
+        self.accept()
+    }
+
+    async fn watch(&self, request: WatchRequest) -> Result<Accepted, Reject> {
+        self.watched.lock().unwrap().push(request);
+        self.accept()
+    }
+
+    async fn restart_ice(
+        &self,
+        _: SessionId,
+        remote: IceCredentials,
+    ) -> Result<RestartedIce, Reject> {
+        Ok(RestartedIce {
+            ufrag: "renewed".into(),
+            sdpfrag: format!("for {}", remote.ufrag),
+        })
+    }
+
+    async fn close(&self, session: SessionId) -> Result<(), Reject> {
+        self.closed.lock().unwrap().push(session);
+        Ok(())
+    }
+
+    async fn figures(&self) -> MediaFigures {
+        MediaFigures::default()
+    }
+
+    fn is_healthy(&self) -> bool {
+        true
+    }
+}
+
+struct Fixture {
+    node: Node,
+    media: Arc<FakeMedia>,
+    store: Arc<Sqlite>,
+    _directory: tempfile::TempDir,
+}
+
+async fn fixture() -> Fixture {
+    fixture_with(&Config::default()).await
+}
+
+async fn fixture_with(config: &Config) -> Fixture {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(Sqlite::open(&directory.path().join("spillway.db")).unwrap());
+    let key = SigningKey::load_or_create(directory.path()).unwrap();
+    let media = Arc::new(FakeMedia::default());
+    let metrics = Metrics::default();
+    let parts = Parts {
+        store: store.clone(),
+        verifier: Verifier::new(key, Issuers::default()),
+        media: media.clone(),
+        webhooks: Webhooks::start(&config.webhooks, &metrics).unwrap(),
+        metrics,
+    };
+    let node = Node::new(config, parts).await.unwrap();
+    Fixture {
+        node,
+        media,
+        store,
+        _directory: directory,
+    }
+}
+
+fn demo() -> ChannelName {
+    "demo".parse().unwrap()
+}
+
+fn caller(token: Option<&str>) -> Caller {
+    Caller {
+        address: "192.0.2.1".parse().unwrap(),
+        token: token.map(|token| BearerToken(token.into())),
+        user_agent: Some("test".into()),
+    }
+}
+
+fn first_page() -> PageRequest {
+    PageRequest {
+        limit: 50,
+        after: None,
+    }
+}
+
+impl Fixture {
+    async fn token(&self, kind: TokenKind, channel: Option<&str>) -> String {
+        self.token_with_id(kind, channel).await.0
+    }
+
+    async fn token_with_id(&self, kind: TokenKind, channel: Option<&str>) -> (String, String) {
+        let channel = channel.map(|name| name.parse().unwrap());
+        let issued = auth::issue(
+            self.node.parts.verifier.key(),
+            kind,
+            channel,
+            None,
+            String::new(),
+        )
+        .unwrap();
+        self.store.add_token(&issued.details).await.unwrap();
+        (issued.token, issued.details.id)
+    }
+
+    async fn publish(&self, token: Option<&str>) -> Result<NewSession, Refusal> {
+        let call = PublishCall {
+            channel: demo(),
+            offer: "offer".into(),
+            caller: caller(token),
+        };
+        self.node.publish(call).await
+    }
+
+    async fn watch(&self, token: Option<&str>) -> Result<NewSession, Refusal> {
+        let call = WatchCall {
+            channel: demo(),
+            offer: "offer".into(),
+            caller: caller(token),
+            layer: None,
+            wait: true,
+        };
+        self.node.watch(call).await
+    }
+
+    async fn add_channel(&self, restricted_viewing: bool) {
+        let mut profile = ChannelProfile {
+            title: "Demo".into(),
+            ..ChannelProfile::default()
+        };
+        profile.settings.restricted_viewing = restricted_viewing;
+        let channel = StoredChannel {
+            name: demo(),
+            profile,
+            created_at: Timestamp(1),
+        };
+        self.store.create_channel(&channel, 10).await.unwrap();
+    }
+
+    async fn event(&self, event: Event) {
+        self.node.on_media_event(event).await;
+    }
+
+    async fn live(&self, serial: u64) {
+        self.event(Event::Live {
+            channel: "demo".parse().unwrap(),
+            session: id(serial),
+        })
+        .await;
+    }
+
+    async fn ended(&self, serial: u64) {
+        self.event(Event::Ended {
+            session: id(serial),
+            reason: EndReason::ByPeer,
+        })
+        .await;
+    }
+}
+
+fn id(serial: u64) -> SessionId {
+    SessionId {
+        worker: WorkerId(0),
+        serial,
+    }
+}
+
+fn session(role: Role, session: &NewSession) -> SessionRef {
+    SessionRef {
+        role,
+        channel: demo(),
+        key: session.key.clone(),
+    }
+}

@@ -1,0 +1,191 @@
+#![allow(clippy::unwrap_used)]
+
+use spillway_signaling::platform::Action;
+
+use super::*;
+
+#[tokio::test]
+async fn publishing_needs_the_channels_key() {
+    let fixture = fixture().await;
+    assert!(matches!(
+        fixture.publish(None).await,
+        Err(Refusal::Unauthorized(_))
+    ));
+    assert!(matches!(
+        fixture.publish(Some("nonsense")).await,
+        Err(Refusal::Unauthorized(_))
+    ));
+    let other = fixture.token(TokenKind::Publish, Some("other")).await;
+    let view = fixture.token(TokenKind::View, Some("demo")).await;
+    for token in [other, view] {
+        assert!(matches!(
+            fixture.publish(Some(&token)).await,
+            Err(Refusal::Forbidden(_))
+        ));
+    }
+    assert!(fixture.media.published.lock().unwrap().is_empty());
+    let key = fixture.token(TokenKind::Publish, Some("demo")).await;
+    assert!(fixture.publish(Some(&key)).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_first_use_of_a_key_makes_its_channel() {
+    let fixture = fixture().await;
+    assert!(matches!(
+        fixture.watch(None).await,
+        Err(Refusal::NotFound(_))
+    ));
+    let key = fixture.token(TokenKind::Publish, Some("demo")).await;
+    fixture.publish(Some(&key)).await.unwrap();
+    assert!(fixture.store.channel(&demo()).await.unwrap().is_some());
+    assert!(fixture.watch(None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_revoked_key_ends_its_session_and_makes_no_other() {
+    let fixture = fixture().await;
+    let (key, key_id) = fixture
+        .token_with_id(TokenKind::Publish, Some("demo"))
+        .await;
+    let published = fixture.publish(Some(&key)).await.unwrap();
+    fixture.node.revoke_token(&key_id).await.unwrap();
+    assert_eq!(*fixture.media.closed.lock().unwrap(), [id(0)]);
+    let gone = fixture
+        .node
+        .ice_tag(&session(Role::Publisher, &published))
+        .await;
+    assert!(matches!(gone, Err(Refusal::NotFound(_))));
+    assert!(matches!(
+        fixture.publish(Some(&key)).await,
+        Err(Refusal::Unauthorized(_))
+    ));
+}
+
+#[tokio::test]
+async fn restricted_viewing_needs_a_token_for_the_channel() {
+    let fixture = fixture().await;
+    fixture.add_channel(true).await;
+    assert!(matches!(
+        fixture.watch(None).await,
+        Err(Refusal::Unauthorized(_))
+    ));
+    let other = fixture.token(TokenKind::View, Some("other")).await;
+    assert!(matches!(
+        fixture.watch(Some(&other)).await,
+        Err(Refusal::Forbidden(_))
+    ));
+    for kind in [TokenKind::View, TokenKind::Publish, TokenKind::Moderate] {
+        let token = fixture.token(kind, Some("demo")).await;
+        assert!(fixture.watch(Some(&token)).await.is_ok(), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_token_is_told_even_where_none_is_needed() {
+    let fixture = fixture().await;
+    fixture.add_channel(false).await;
+    assert!(matches!(
+        fixture.watch(Some("nonsense")).await,
+        Err(Refusal::Unauthorized(_))
+    ));
+    assert!(fixture.watch(None).await.is_ok());
+}
+
+#[tokio::test]
+async fn only_administrators_administer() {
+    let fixture = fixture().await;
+    let may = async |token: Option<&str>| {
+        fixture
+            .node
+            .authorize(&caller(token), Action::Administer)
+            .await
+    };
+    assert!(matches!(may(None).await, Err(Refusal::Unauthorized(_))));
+    let key = fixture.token(TokenKind::Publish, Some("demo")).await;
+    assert!(matches!(may(Some(&key)).await, Err(Refusal::Forbidden(_))));
+    let admin = fixture.token(TokenKind::Admin, None).await;
+    assert!(may(Some(&admin)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_channel_is_seen_by_all_unless_its_viewing_is_restricted() {
+    let fixture = fixture().await;
+    let name = demo();
+    let see = async |token: Option<&str>| {
+        fixture
+            .node
+            .authorize(&caller(token), Action::View(&name))
+            .await
+    };
+    assert!(matches!(see(None).await, Err(Refusal::NotFound(_))));
+    fixture.add_channel(true).await;
+    assert!(matches!(see(None).await, Err(Refusal::Unauthorized(_))));
+    let token = fixture.token(TokenKind::View, Some("demo")).await;
+    assert!(see(Some(&token)).await.is_ok());
+}
+
+/// A service that knows one key of its own.
+async fn service() -> config::Webhooks {
+    use axum::{Json, Router, http::StatusCode, routing::post};
+    let judge = async |Json(question): Json<serde_json::Value>| {
+        if question["token"] == "streamers-own-key" {
+            StatusCode::OK
+        } else {
+            StatusCode::FORBIDDEN
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        axum::serve(listener, Router::new().route("/", post(judge)))
+            .await
+            .unwrap()
+    });
+    config::Webhooks {
+        secret: "sixteen letters!".into(),
+        authorize_publish: url.clone(),
+        authorize_view: url,
+        ..config::Webhooks::default()
+    }
+}
+
+#[tokio::test]
+async fn an_outside_service_admits_its_own_keys_and_vetoes_ours() {
+    let config = Config {
+        webhooks: service().await,
+        ..Config::default()
+    };
+    let fixture = fixture_with(&config).await;
+    assert!(fixture.publish(Some("streamers-own-key")).await.is_ok());
+    assert!(matches!(
+        fixture.publish(Some("another")).await,
+        Err(Refusal::Forbidden(_))
+    ));
+    assert!(matches!(
+        fixture.publish(None).await,
+        Err(Refusal::Forbidden(_))
+    ));
+    let ours = fixture.token(TokenKind::Publish, Some("demo")).await;
+    assert!(matches!(
+        fixture.publish(Some(&ours)).await,
+        Err(Refusal::Forbidden(_))
+    ));
+    assert!(matches!(
+        fixture.watch(None).await,
+        Err(Refusal::Forbidden(_))
+    ));
+    assert!(fixture.watch(Some("streamers-own-key")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_service_that_is_down_lets_nobody_in() {
+    let mut config = Config::default();
+    config.webhooks.secret = "sixteen letters!".into();
+    config.webhooks.authorize_view = "http://127.0.0.1:9/".into();
+    let fixture = fixture_with(&config).await;
+    fixture.add_channel(false).await;
+    assert!(matches!(
+        fixture.watch(None).await,
+        Err(Refusal::Overloaded { .. })
+    ));
+}

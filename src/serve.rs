@@ -1,0 +1,174 @@
+//! Assembles a node and runs it until it's told to stop.
+
+mod http;
+mod welcome;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use spillway_sfu::Event;
+use spillway_signaling::api::model::TokenKind;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::{Instant, interval},
+};
+
+use crate::{
+    auth::{self, Issuers, SigningKey, Verifier},
+    config::Config,
+    data_dir, demo, descriptors, logging,
+    media::{self, Workers},
+    metrics::Metrics,
+    platform::{Node, Parts},
+    store::Sqlite,
+    tls,
+    webhooks::Webhooks,
+};
+
+/// How often broadcasts under way are written down.
+const SAVE_EVERY: Duration = Duration::from_secs(10);
+/// How long the demo publisher's token lasts; it's a new one at every start.
+const DEMO_TOKEN_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+const DEMO_CHANNEL: &str = "demo";
+
+/// Runs a node until SIGTERM or SIGINT.
+pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
+    logging::start(&config.log)?;
+    descriptors::raise()?;
+    let data_dir = data_dir::prepare(&config.data_dir)?;
+    let tls = tls::load(&config.http)?;
+    let listener = http::listen(&config.http)?;
+    let store = Arc::new(Sqlite::open(&data_dir::database(&data_dir))?);
+    let key = SigningKey::load_or_create(&data_dir)?;
+    let demo_token = auth::issue(
+        &key,
+        TokenKind::Publish,
+        Some(DEMO_CHANNEL.parse()?),
+        Some(DEMO_TOKEN_LIFETIME),
+        String::new(),
+    )?;
+    let verifier = Verifier::new(key, Issuers::load(&config.auth.issuers)?);
+    let metrics = Metrics::default();
+    let webhooks = Webhooks::start(&config.webhooks, &metrics)?;
+    let (workers, events) = tokio::task::block_in_place(|| media::start(config))?;
+    let parts = Parts {
+        store,
+        verifier,
+        media: Arc::new(workers.clone()),
+        webhooks,
+        metrics,
+    };
+    let node = Arc::new(Node::new(config, parts).await?);
+    let housekeeping = tokio::spawn(keep_house(node.clone(), events));
+    let address = listener.local_addr()?;
+    let server = http::Server::start(listener, tls, node.clone(), config)?;
+    let demo = with_demo.then(|| Demo::start(config, address, demo_token.token));
+    welcome::print(config, with_demo)?;
+    wait_for_signal().await?;
+
+    let stop = stop(
+        node,
+        workers,
+        housekeeping,
+        server,
+        demo,
+        config.http.shutdown_deadline,
+    );
+    tokio::select! {
+        () = stop => tracing::info!("stopped"),
+        signal = wait_for_signal() => {
+            signal?;
+            tracing::warn!("told to stop a second time: stopping at once");
+        }
+    }
+    Ok(())
+}
+
+/// Opens the HTTP port for a moment.
+pub(crate) fn http_port(config: &Config) -> Result<std::net::SocketAddr, http::ListenError> {
+    http::listen(&config.http).map(|_| config.http.listen)
+}
+
+/// Takes the media plane's events until it ends, and does what's due in between.
+async fn keep_house(node: Arc<Node>, mut events: mpsc::Receiver<Event>) {
+    let mut tick = interval(Duration::from_secs(1));
+    let mut save = interval(SAVE_EVERY);
+    loop {
+        tokio::select! {
+            event = events.recv() => match event {
+                Some(event) => node.on_media_event(event).await,
+                None => return,
+            },
+            _ = tick.tick() => node.on_tick().await,
+            _ = save.tick() => node.save_on_air().await,
+        }
+    }
+}
+
+/// Ends what runs, from the outside to the inside, and cuts off what isn't done by the deadline.
+async fn stop(
+    node: Arc<Node>,
+    workers: Workers,
+    housekeeping: JoinHandle<()>,
+    server: http::Server,
+    demo: Option<Demo>,
+    deadline: Duration,
+) {
+    tracing::info!("stopping: new sessions are refused");
+    let end = Instant::now() + deadline;
+    let left = || end.saturating_duration_since(Instant::now());
+    node.refuse_sessions();
+    if let Some(demo) = demo {
+        demo.stop(left()).await;
+    }
+    if tokio::time::timeout(left(), node.drain()).await.is_err() {
+        tracing::warn!("not every session ended before the deadline");
+    }
+    if let Err(error) = workers.shutdown(left()).await {
+        tracing::warn!(%error, "media is cut off");
+    }
+    housekeeping.abort();
+    node.webhooks().stop(left()).await;
+    server.stop(left()).await;
+}
+
+async fn wait_for_signal() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("can't wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("can't wait for SIGINT")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// The running demo publisher.
+struct Demo {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Demo {
+    fn start(config: &Config, address: std::net::SocketAddr, token: String) -> Self {
+        let whip_url = format!("{}/whip/{DEMO_CHANNEL}", http::local_url(config, address));
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async {
+            // A dropped sender means stop as well.
+            let _ = stopped.await;
+        };
+        let task = tokio::spawn(demo::run(demo::DemoConfig { whip_url, token }, stopped));
+        Self { stop, task }
+    }
+
+    async fn stop(mut self, deadline: Duration) {
+        drop(self.stop);
+        if tokio::time::timeout(deadline, &mut self.task)
+            .await
+            .is_err()
+        {
+            self.task.abort();
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The HTTP listener and what answers on it.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use axum::Router;
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use spillway_signaling::{Platform, RequestRate, bound_connections, router};
+use tokio::task::JoinHandle;
+
+use crate::{
+    config::{Config, ForwardedHeader, Http},
+    pages,
+};
+
+/// Why nobody can be listened to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListenError {
+    /// Somebody else does.
+    #[error("port {} on {} is already in use; stop the program that holds it (`ss -ltnp | grep :{}` names it) or choose another with --http {}:{}", .0.port(), .0.ip(), .0.port(), .0.ip(), .0.port().saturating_add(1))]
+    Busy(SocketAddr),
+    /// The port is for the administrator.
+    #[error("port {} needs a privilege; choose one above 1023 with --http, or grant it with `setcap cap_net_bind_service=+ep`", .0.port())]
+    Forbidden(SocketAddr),
+    /// Another reason.
+    #[error("can't listen on {address}: {source}; choose another address with --http")]
+    Other {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Opens the port.
+pub(super) fn listen(http: &Http) -> Result<TcpListener, ListenError> {
+    let address = http.listen;
+    let open = || {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    open().map_err(|source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => ListenError::Busy(address),
+        io::ErrorKind::PermissionDenied => ListenError::Forbidden(address),
+        _ => ListenError::Other { address, source },
+    })
+}
+
+/// The URL by which this machine reaches itself at `address`.
+pub(super) fn local_url(config: &Config, address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let scheme = if config.http.tls().is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    format!("{scheme}://{}", SocketAddr::new(ip, address.port()))
+}
+
+/// The running HTTP server.
+pub(super) struct Server {
+    handle: Handle<SocketAddr>,
+    task: JoinHandle<io::Result<()>>,
+}
+
+impl Server {
+    pub(super) fn start(
+        listener: TcpListener,
+        tls: Option<RustlsConfig>,
+        platform: Arc<dyn Platform>,
+        config: &Config,
+    ) -> anyhow::Result<Self> {
+        let face = face(config);
+        let router: Router = router(platform, face.clone(), pages::routes());
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let handle = Handle::new();
+        let opened = "can't serve on the HTTP port";
+        let task = match tls {
+            Some(tls) => {
+                let mut server = axum_server::from_tcp_rustls(listener, tls)
+                    .context(opened)?
+                    .handle(handle.clone());
+                bound_connections(server.http_builder(), &face);
+                tokio::spawn(server.serve(service))
+            }
+            None => {
+                let mut server = axum_server::from_tcp(listener)
+                    .context(opened)?
+                    .handle(handle.clone());
+                bound_connections(server.http_builder(), &face);
+                tokio::spawn(server.serve(service))
+            }
+        };
+        Ok(Self { handle, task })
+    }
+
+    /// Lets requests finish, but not longer than `deadline`.
+    pub(super) async fn stop(self, deadline: Duration) {
+        self.handle.graceful_shutdown(Some(deadline));
+        match self.task.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the HTTP server failed"),
+            Err(error) => tracing::error!(%error, "the HTTP server broke off"),
+        }
+    }
+}
+
+fn face(config: &Config) -> spillway_signaling::Config {
+    let (http, limits) = (&config.http, &config.limits);
+    spillway_signaling::Config {
+        max_sdp_bytes: limits.sdp_bytes,
+        max_json_bytes: limits.json_bytes,
+        body_timeout_s: limits.body_timeout.as_secs(),
+        header_timeout_s: limits.header_timeout.as_secs(),
+        requests: RequestRate {
+            burst: limits.request_burst,
+            per_second: limits.requests_per_second.into(),
+            addresses: limits.rate_addresses,
+        },
+        trusted_proxies: http.trusted_proxies.clone(),
+        forwarded_header: match http.forwarded_header {
+            ForwardedHeader::XForwardedFor => spillway_signaling::ForwardedHeader::XForwardedFor,
+            ForwardedHeader::Forwarded => spillway_signaling::ForwardedHeader::Forwarded,
+        },
+        admin_from_loopback: config.auth.admin_from_loopback,
+    }
+}
