@@ -17,7 +17,11 @@ async fn status(url: String) -> StatusCode {
 #[tokio::test]
 async fn it_greets_with_urls_and_without_a_key() {
     let server = Server::start(&[]);
-    for part in ["/whip/mychannel", "/studio/mychannel", "spillway token publish mychannel"] {
+    for part in [
+        "/whip/mychannel",
+        "/studio/mychannel",
+        "spillway token publish mychannel",
+    ] {
         assert!(server.welcome.contains(part), "{}", server.welcome);
     }
     assert!(!server.welcome.contains("eyJ"), "{}", server.welcome);
@@ -29,31 +33,65 @@ async fn it_greets_with_urls_and_without_a_key() {
 async fn whip_and_whep_answer_from_the_media_core() {
     let server = Server::start(&[]);
     let post = async |path: &str, token: Option<&str>, offer: &'static str| {
-        let mut request = Client::new().post(server.url(path)).header("Content-Type", "application/sdp").body(offer);
+        let mut request = Client::new()
+            .post(server.url(path))
+            .header("Content-Type", "application/sdp")
+            .body(offer);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
         request.send().await.unwrap().status()
     };
-    assert_eq!(post("/whip/demo", None, "v=0").await, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        post("/whip/demo", None, "v=0").await,
+        StatusCode::UNAUTHORIZED
+    );
     assert_eq!(post("/whep/demo", None, "v=0").await, StatusCode::NOT_FOUND);
     let key = server.token(&["publish", "demo"]);
-    assert_eq!(post("/whip/demo", Some(&key), "nonsense").await, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        post("/whip/demo", Some(&key), "nonsense").await,
+        StatusCode::BAD_REQUEST
+    );
     // The key was sound, so the channel is known now.
-    assert_eq!(post("/whep/demo", None, "nonsense").await, StatusCode::BAD_REQUEST);
-    let id = server.token(&["list"]).lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    assert_eq!(
+        post("/whep/demo", None, "nonsense").await,
+        StatusCode::BAD_REQUEST
+    );
+    let id = server
+        .token(&["list"])
+        .lines()
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .to_owned();
     server.token(&["revoke", &id]);
-    assert_eq!(post("/whip/demo", Some(&key), "nonsense").await, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        post("/whip/demo", Some(&key), "nonsense").await,
+        StatusCode::UNAUTHORIZED
+    );
 }
 
 #[tokio::test]
 async fn metrics_need_an_admin_token_and_count() {
     let server = Server::start(&[]);
-    assert_eq!(status(server.url("/metrics")).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        status(server.url("/metrics")).await,
+        StatusCode::UNAUTHORIZED
+    );
     let admin = server.token(&["admin"]);
-    let metrics = Client::new().get(server.url("/metrics")).bearer_auth(admin).send().await.unwrap();
+    let metrics = Client::new()
+        .get(server.url("/metrics"))
+        .bearer_auth(admin)
+        .send()
+        .await
+        .unwrap();
     let text = metrics.text().await.unwrap();
-    assert!(text.contains("spillway_worker_sessions{worker=\"0\"} 0"), "{text}");
+    assert!(
+        text.contains("spillway_worker_sessions{worker=\"0\"} 0"),
+        "{text}"
+    );
     assert!(text.ends_with("# EOF\n"), "{text}");
 }
 
@@ -72,12 +110,16 @@ async fn connections_beyond_the_descriptor_table_do_not_stop_it() {
         .status()
         .unwrap();
     assert!(limit.success());
-    let crowd: Vec<_> = (0..100).filter_map(|_| TcpStream::connect(server.address).ok()).collect();
+    let crowd: Vec<_> = (0..100)
+        .filter_map(|_| TcpStream::connect(server.address).ok())
+        .collect();
     assert!(crowd.len() > 64);
     drop(crowd);
     let url = server.url("/healthz");
     let answered = async { while Client::new().get(&url).send().await.is_err() {} };
-    tokio::time::timeout(Duration::from_secs(10), answered).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), answered)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -85,18 +127,43 @@ async fn https_speaks_http_2() {
     let directory = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(directory.path().join("tls.crt"), made.cert.pem()).unwrap();
-    std::fs::write(directory.path().join("tls.key"), made.signing_key.serialize_pem()).unwrap();
-    let server = Server::start_in(directory, &["--tls-cert", "tls.crt", "--tls-key", "tls.key"]);
-    let client = Client::builder().danger_accept_invalid_certs(true).build().unwrap();
-    let answer = client.get(format!("https://{}/healthz", server.address)).send().await.unwrap();
-    assert_eq!((answer.status(), answer.version()), (StatusCode::OK, Version::HTTP_2));
+    std::fs::write(
+        directory.path().join("tls.key"),
+        made.signing_key.serialize_pem(),
+    )
+    .unwrap();
+    let server = Server::start_in(
+        directory,
+        &["--tls-cert", "tls.crt", "--tls-key", "tls.key"],
+    );
+    let client = Client::builder()
+        .danger_accept_invalid_certs(true)
+        .build()
+        .unwrap();
+    let answer = client
+        .get(format!("https://{}/healthz", server.address))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (answer.status(), answer.version()),
+        (StatusCode::OK, Version::HTTP_2)
+    );
     assert!(server.welcome.contains("https://"), "{}", server.welcome);
 }
 
 #[test]
 fn the_doctor_finds_nothing_wrong_here() {
     let directory = tempfile::tempdir().unwrap();
-    let arguments = ["doctor", "--http", "127.0.0.1:0", "--media-port", "0", "--workers", "1"];
+    let arguments = [
+        "doctor",
+        "--http",
+        "127.0.0.1:0",
+        "--media-port",
+        "0",
+        "--workers",
+        "1",
+    ];
     let report = output_of(spillway(directory.path()).args(arguments));
     for test in ["clock", "database", "media ports", "UDP segmentation"] {
         assert!(report.contains(&format!("ok    {test}")), "{report}");

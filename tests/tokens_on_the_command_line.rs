@@ -30,7 +30,13 @@ fn a_revoked_token_is_listed_as_such() {
     output_of(spillway(directory.path()).args(["token", "publish", "demo", "--note", "OBS"]));
     let list = || output_of(spillway(directory.path()).args(["token", "list"]));
     let listed = list();
-    let id = listed.lines().nth(1).unwrap().split_whitespace().next().unwrap();
+    let id = listed
+        .lines()
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
     output_of(spillway(directory.path()).args(["token", "revoke", id]));
     assert!(list().contains("revoked") && list().contains("OBS"));
     let error = error_of(spillway(directory.path()).args(["token", "revoke", "nobody"]));
@@ -41,6 +47,9 @@ fn a_revoked_token_is_listed_as_such() {
 fn the_default_configuration_is_valid_and_so_is_the_commented_file() {
     let directory = tempdir().unwrap();
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/spillway.toml");
-    assert!(output_of(spillway(directory.path()).args(["check-config", "--config", file])).contains("valid"));
+    assert!(
+        output_of(spillway(directory.path()).args(["check-config", "--config", file]))
+            .contains("valid")
+    );
     assert!(output_of(spillway(directory.path()).arg("check-config")).contains("valid"));
 }

@@ -1,5 +1,11 @@
 //! Runs the real `spillway` binary.
-#![allow(dead_code, clippy::unwrap_used, clippy::missing_panics_doc, missing_docs, unreachable_pub)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    missing_docs,
+    unreachable_pub
+)]
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
@@ -19,20 +25,35 @@ pub fn spillway(directory: &Path) -> Command {
             command.env_remove(name);
         }
     }
-    command.current_dir(directory).env("SPILLWAY_DATA_DIR", directory.join("data")).stdin(Stdio::null());
+    command
+        .current_dir(directory)
+        .env("SPILLWAY_DATA_DIR", directory.join("data"))
+        .stdin(Stdio::null());
     command
 }
 
 /// `spillway serve` on free ports, with one worker.
 pub fn serve(directory: &Path) -> Command {
     let mut command = spillway(directory);
-    command.args(["serve", "--http", "127.0.0.1:0", "--media-port", "0", "--workers", "1"]);
+    command.args([
+        "serve",
+        "--http",
+        "127.0.0.1:0",
+        "--media-port",
+        "0",
+        "--workers",
+        "1",
+    ]);
     command
 }
 
 /// Runs to the end; a server that starts although it shouldn't is killed after a while.
 pub fn finish(command: &mut Command) -> Output {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let deadline = Instant::now() + START_DEADLINE;
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > deadline {
@@ -54,7 +75,11 @@ pub fn error_of(command: &mut Command) -> String {
 /// Runs to the end, which must be a success; returns what it prints.
 pub fn output_of(command: &mut Command) -> String {
     let output = finish(command);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -76,19 +101,43 @@ impl Server {
     pub fn start_in(directory: tempfile::TempDir, arguments: &[&str]) -> Self {
         let address = free_tcp();
         let mut command = spillway(directory.path());
-        command.args(["serve", "--http", &address.to_string(), "--media-port", "0", "--workers", "1"]);
-        let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        command.args([
+            "serve",
+            "--http",
+            &address.to_string(),
+            "--media-port",
+            "0",
+            "--workers",
+            "1",
+        ]);
+        let mut child = command
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut welcome = String::new();
         while !welcome.contains("Ctrl-C") {
             if lines.read_line(&mut welcome).unwrap() == 0 {
                 let mut errors = String::new();
-                child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+                child
+                    .stderr
+                    .take()
+                    .unwrap()
+                    .read_to_string(&mut errors)
+                    .unwrap();
                 panic!("the server didn't start: {errors}");
             }
         }
         let data_dir = directory.path().join("data");
-        Self { child, welcome, address, _directory: directory, data_dir }
+        Self {
+            child,
+            welcome,
+            address,
+            _directory: directory,
+            data_dir,
+        }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -97,11 +146,16 @@ impl Server {
 
     pub fn token(&self, arguments: &[&str]) -> String {
         let parent = self.data_dir.parent().unwrap();
-        output_of(spillway(parent).arg("token").args(arguments)).trim().to_owned()
+        output_of(spillway(parent).arg("token").args(arguments))
+            .trim()
+            .to_owned()
     }
 
     pub fn terminate(&self) {
-        Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status()
+            .unwrap();
     }
 
     /// Waits for the end and returns whether it was a success.
@@ -111,7 +165,10 @@ impl Server {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.success();
             }
-            assert!(Instant::now() < deadline, "the server didn't end within {within:?}");
+            assert!(
+                Instant::now() < deadline,
+                "the server didn't end within {within:?}"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -126,7 +183,10 @@ impl Drop for Server {
 
 /// A TCP port that's free now.
 pub fn free_tcp() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
 }
 
 /// A UDP port that's taken while the socket lives.

@@ -57,7 +57,7 @@ impl Engine {
         }
         let answer = negotiated.answer(&self.local(&local));
         let publisher = Publisher::new(now, negotiated, rand::rng().next_u32());
-        let published = publisher.published();
+        let announced = publisher.published();
         let channel = self.channel_index(now, &request.channel);
         let index = self.add(
             now,
@@ -68,11 +68,11 @@ impl Engine {
         );
         let session = self.sessions[index].id;
         self.announced.remove(&request.channel);
-        self.set_feed(now, channel, Feed::Local { session, index }, &published);
+        self.set_feed(now, channel, Feed::Local { session, index }, &announced);
         let message = PeerMessage::Published {
             channel: request.channel,
             feed: session,
-            tracks: Arc::new(published),
+            tracks: Arc::new(announced),
         };
         self.broadcast(&message, out);
         Ok(Accepted {

@@ -215,13 +215,12 @@ impl PacketCache {
     fn note_keyframe(&mut self, sequence: u64, info: PacketInfo, position: u64) {
         match self.keyframe {
             Some(k) if k.timestamp == info.timestamp => {
-                if sequence < k.first {
-                    self.keyframe = Some(Keyframe {
-                        first: sequence,
-                        position: position.min(k.position),
-                        ..k
-                    });
-                }
+                let earlier = Keyframe {
+                    first: sequence,
+                    position: position.min(k.position),
+                    ..k
+                };
+                self.keyframe = Some(if sequence < k.first { earlier } else { k });
             }
             newest if info.keyframe && newest.is_none_or(|k| sequence > k.first) => {
                 let mut first = (sequence, position);

@@ -33,7 +33,20 @@ impl<'a> Extras<'a> {
     }
 }
 
-impl<'a> Iterator for Extras<'a> {
+impl<'a> IntoIterator for Extras<'a> {
+    type Item = (Extension, &'a [u8]);
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        Iter(self.0)
+    }
+}
+
+/// Goes through [`Extras`].
+#[derive(Debug)]
+pub(crate) struct Iter<'a>(&'a [u8]);
+
+impl<'a> Iterator for Iter<'a> {
     type Item = (Extension, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -90,7 +103,11 @@ mod tests {
         buffer.push(Extension::Mid, b"0");
         buffer.push(Extension::DependencyDescriptor, &[1; 90]);
         buffer.push(Extension::DependencyDescriptor, &[2; 250]);
-        let seen: Vec<_> = buffer.extras().map(|(e, d)| (e, d.len())).collect();
+        let seen: Vec<_> = buffer
+            .extras()
+            .into_iter()
+            .map(|(e, d)| (e, d.len()))
+            .collect();
         assert_eq!(
             seen,
             [

@@ -17,7 +17,10 @@ use crate::{
         SenderClock,
     },
     rtcp::{FeedbackRecorder, ReportBlock, Writer},
-    rtp::{Extension, Packet, rtx, time::NtpTime},
+    rtp::{
+        Extension, Packet, rtx,
+        time::{AbsCaptureTime, NtpTime},
+    },
     sdp::PublisherSession,
 };
 
@@ -204,12 +207,13 @@ impl Publisher {
                         self.next_feedback.get_or_insert(now + FEEDBACK_INTERVAL);
                     }
                 }
-                (Some(Extension::AbsCaptureTime), &[a, b, c, d, e, f, g, h, ..]) => {
+                (Some(Extension::AbsCaptureTime), value) => {
                     // In the publisher's clock: moved into ours, in which our sender reports are, too. The offset that
                     // may follow is to the publisher's clock, so it goes.
-                    if let Some(offset) = self.clock_offset {
-                        let time = u64::from_be_bytes([a, b, c, d, e, f, g, h])
-                            .wrapping_add_signed(offset);
+                    if let (Some(offset), Some(capture)) =
+                        (self.clock_offset, AbsCaptureTime::parse(value))
+                    {
+                        let time = capture.captured.bits().wrapping_add_signed(offset);
                         extras.push(Extension::AbsCaptureTime, &time.to_be_bytes());
                     }
                 }

@@ -141,11 +141,12 @@ impl Forwarder {
     ) -> Decision {
         if self.current == Some(layer) {
             match &self.state {
-                State::Live => return self.forward(now, sequence, info, empty),
                 State::CatchingUp(catch_up) if sequence >= catch_up.cursor => {
                     return Decision::Later(catch_up.next_timeout());
                 }
-                State::CatchingUp(_) => return self.forward(now, sequence, info, empty),
+                State::Live | State::CatchingUp(_) => {
+                    return self.forward(now, sequence, info, empty);
+                }
                 State::Waiting => {}
             }
         }

@@ -50,7 +50,7 @@ struct Fixed {
 impl Fixed {
     fn push(&mut self, two_byte: bool, id: u8, value: &[u8]) -> Option<usize> {
         let head = element_head(two_byte, id, value.len())?;
-        let head = &head[..1 + usize::from(two_byte)];
+        let head = &head[..=usize::from(two_byte)];
         let at = self.length + head.len();
         let target = self.bytes.get_mut(self.length..at + value.len())?;
         target[..head.len()].copy_from_slice(head);

@@ -272,9 +272,7 @@ impl Viewer {
             });
         }
         loop {
-            let Some(catch_up) = egress.forwarder.catching_up() else {
-                return None;
-            };
+            let catch_up = egress.forwarder.catching_up()?;
             let mut next = catch_up.cursor;
             let mut bytes = 0;
             let mut items = ArrayVec::<Item<'_>, BATCH>::new();

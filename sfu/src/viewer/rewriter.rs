@@ -108,10 +108,10 @@ impl TimestampRewriter {
         let elapsed = now.saturating_duration_since(at).as_secs_f64() * f64::from(clock_rate);
         let out = aligned.unwrap_or_else(|| last.wrapping_add(elapsed as u32));
         // At least 10 ms on: two frames with one timestamp are one frame to a decoder.
-        let least = clock_rate / 100;
+        let step = clock_rate / 100;
         let ahead = out.wrapping_sub(last) as i32;
-        let out = if ahead < least as i32 {
-            last.wrapping_add(least)
+        let out = if ahead < step as i32 {
+            last.wrapping_add(step)
         } else {
             out
         };
