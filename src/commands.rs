@@ -149,6 +149,21 @@ fn date(at: Timestamp) -> String {
     humantime::format_rfc3339_seconds(moment).to_string()
 }
 
+/// An error with its causes, each told once: many of our texts repeat their cause already.
+pub fn explain(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .skip(1)
+        .map(ToString::to_string)
+        .fold(error.to_string(), |told, cause| {
+            if told.contains(&cause) {
+                told
+            } else {
+                format!("{told}: {cause}")
+            }
+        })
+}
+
 /// A reader that goes away (`| head`) is no reason for a panic.
 pub(crate) fn print(line: &str) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{line}").context("can't write to the terminal")

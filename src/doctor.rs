@@ -1,6 +1,6 @@
 //! `spillway doctor`: tests on this machine what a node will need, and says what to do about what fails.
 
-use std::{net::UdpSocket, path::Path, time::Duration};
+use std::{collections::BTreeSet, net::UdpSocket, path::Path, time::Duration};
 
 use anyhow::bail;
 
@@ -104,11 +104,8 @@ fn certificate(config: &Config) -> Finding {
 /// Starts the media plane for a moment: the ports are free, and the addresses are those that clients would be told.
 async fn media_ports(config: &Config) -> Finding {
     let (workers, _events) = tokio::task::block_in_place(|| media::start(config)).map_err(text)?;
-    let mut addresses: Vec<_> = workers
-        .addresses()
-        .map(|address| address.to_string())
-        .collect();
-    addresses.dedup();
+    let addresses: BTreeSet<_> = workers.addresses().collect();
+    let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
     workers.shutdown(STOP_DEADLINE).await.map_err(text)?;
     Ok(format!("free; clients are told {}", addresses.join(", ")))
 }

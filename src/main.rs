@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     match commands::run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("spillway: {error:#}");
+            eprintln!("spillway: {}", commands::explain(&error));
             ExitCode::FAILURE
         }
     }

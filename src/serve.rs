@@ -65,7 +65,9 @@ pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let server = http::Server::start(listener, tls, node.clone(), config)?;
     let demo = with_demo.then(|| Demo::start(config, address, demo_token.token));
-    welcome::print(config, with_demo)?;
+    if let Err(error) = welcome::print(config, with_demo) {
+        tracing::debug!(%error, "nobody reads the welcome");
+    }
     wait_for_signal().await?;
 
     let stop = stop(
