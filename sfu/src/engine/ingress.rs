@@ -1,11 +1,12 @@
 //! Datagrams of peers: to whom they belong, and what they bring.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::Engine;
 use crate::{
-    EndReason, Event, Output, Path, WorkerId,
+    EndReason, Event, MediaKind, Output, Path, PeerMessage, WorkerId,
     ice::{stun_ufrag, worker_of},
+    media::{Feed, PayloadChange},
     publisher::Received,
     session::Role,
     transport::{CloseReason, Incoming, TransportEvent},
@@ -118,28 +119,79 @@ impl Engine {
         let Some(channel) = self.channels.get_mut(session.channel) else {
             return;
         };
-        let received = publisher.on_rtp(now, packet, channel);
-        if received != Received::Nothing {
-            if !channel.dirty {
-                channel.dirty = true;
-                self.dirty.push(session.channel);
+        match publisher.on_rtp(now, packet, channel) {
+            Received::Nothing => {}
+            Received::Restarted => {
+                self.restart_feed(now, index, out);
+                return self.on_rtp(now, index, packet, out);
             }
-            if !channel.on_air {
-                channel.on_air = true;
-                out.event(Event::Live {
-                    channel: channel.name.clone(),
-                    session: session.id,
-                });
+            Received::Media(kind, change) => {
+                if !channel.dirty {
+                    channel.dirty = true;
+                    self.dirty.push(session.channel);
+                }
+                if !channel.on_air {
+                    channel.on_air = true;
+                    out.event(Event::Live {
+                        channel: channel.name.clone(),
+                        session: session.id,
+                    });
+                }
+                let channel = session.channel;
+                self.on_payload(now, channel, kind, change, out);
             }
-        }
-        if let Received::NewPayload(_) = received {
-            self.reselect(now, self.sessions[index].channel, out);
         }
         self.reschedule(now, index);
     }
 
+    /// A publisher's sequence numbers begin anew: to its viewers that is as if another publisher had come.
+    fn restart_feed(&mut self, now: Instant, index: usize, out: &mut dyn Output) {
+        let session = &self.sessions[index];
+        let Role::Publisher(publisher) = &session.role else {
+            return;
+        };
+        let (id, channel) = (session.id, session.channel);
+        let announced = publisher.published();
+        let on_air = self.channels.get(channel).is_some_and(|c| c.on_air);
+        self.set_feed(now, channel, Feed::Local { session: id, index }, &announced);
+        if let Some(channel) = self.channels.get_mut(channel) {
+            channel.on_air = on_air;
+        }
+        let message = PeerMessage::Published {
+            channel: self.sessions[index].channel_name.clone(),
+            feed: id,
+            tracks: Arc::new(announced),
+        };
+        self.broadcast(&message, out);
+    }
+
+    /// Acts on what a packet's payload type said of a track's codec.
+    pub(super) fn on_payload(
+        &mut self,
+        now: Instant,
+        channel: usize,
+        kind: MediaKind,
+        change: PayloadChange,
+        out: &mut dyn Output,
+    ) {
+        if change == PayloadChange::Other
+            && let Some(channel) = self.channels.get(channel)
+        {
+            for &viewer in &channel.viewers {
+                if let Some(Role::Viewer(viewer)) =
+                    self.sessions.get_mut(viewer).map(|s| &mut s.role)
+                {
+                    viewer.reset_track(kind);
+                }
+            }
+        }
+        if change != PayloadChange::None {
+            self.reselect(now, channel, out);
+        }
+    }
+
     /// The codec is known, or another: viewers who can't follow are let go.
-    pub(super) fn reselect(&mut self, now: Instant, channel: usize, out: &mut dyn Output) {
+    fn reselect(&mut self, now: Instant, channel: usize, out: &mut dyn Output) {
         let mut lost = Vec::new();
         let Some(known) = self.channels.get(channel) else {
             return;

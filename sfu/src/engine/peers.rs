@@ -203,6 +203,7 @@ impl Engine {
         let Some(track) = channel.track_mut(burst.kind) else {
             return;
         };
+        let change = track.note_payload(burst.payload_type);
         let Some(layer) = track.layers.get_mut(usize::from(burst.layer)) else {
             return;
         };
@@ -214,9 +215,7 @@ impl Engine {
                 layer.push(now, sequence, &packet);
             }
         }
-        if track.note_payload(burst.payload_type) {
-            self.reselect(now, index, out);
-        }
+        self.on_payload(now, index, burst.kind, change, out);
         if burst.backlog {
             self.begin_waiting(now, index, out);
         } else if let Some(channel) = self.channels.get_mut(index).filter(|c| !c.dirty) {

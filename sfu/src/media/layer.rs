@@ -27,6 +27,9 @@ pub(crate) struct Layer {
     /// Smoothed, in bits per second.
     pub(crate) bitrate: u64,
     last_packet: Option<Instant>,
+    /// The newest timestamp and when it came.
+    newest: Option<(u32, Instant)>,
+    cache_limit: usize,
     bytes: u64,
     measured: Instant,
 }
@@ -49,6 +52,8 @@ impl Layer {
             size: (0, 0),
             bitrate: 0,
             last_packet: None,
+            newest: None,
+            cache_limit,
             bytes: 0,
             measured: now,
         }
@@ -60,6 +65,13 @@ impl Layer {
             return false;
         }
         self.last_packet = Some(now);
+        let timestamp = packet.info.timestamp;
+        if self
+            .newest
+            .is_none_or(|(newest, _)| timestamp.wrapping_sub(newest) as i32 > 0)
+        {
+            self.newest = Some((timestamp, now));
+        }
         self.bytes += packet.payload.len() as u64;
         if packet.info.keyframe {
             self.keyframes.on_keyframe();
@@ -69,6 +81,23 @@ impl Layer {
         }
         self.pending.push(sequence);
         true
+    }
+
+    /// Forgets its packets: what comes is another codec.
+    pub(crate) fn restart(&mut self) {
+        self.cache = PacketCache::new(self.cache_limit);
+        self.pending.clear();
+        self.size = (0, 0);
+    }
+
+    /// How RTP time would relate to `wall` at `now` if packets took no time to arrive: the best guess for a publisher
+    /// that sends no sender reports.
+    pub(crate) fn arrival_clock(&self, now: Instant, wall: NtpTime) -> Option<SenderClock> {
+        let (rtp, at) = self.newest?;
+        let age = NtpTime::from_unix(now.saturating_duration_since(at)).bits();
+        let epoch = NtpTime::from_unix(Duration::ZERO).bits();
+        let wall = NtpTime::from_bits(wall.bits().wrapping_sub(age.wrapping_sub(epoch)));
+        Some(SenderClock { wall, rtp })
     }
 
     /// Whether packets came lately.

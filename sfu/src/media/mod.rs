@@ -14,8 +14,7 @@ pub(crate) use extras::{Extras, ExtrasBuffer};
 pub(crate) use layer::Layer;
 pub use layer::SenderClock;
 pub use track::PublishedLayers;
-pub(crate) use track::PublishedTrack;
-pub(crate) use track::Track;
+pub(crate) use track::{PayloadChange, PublishedTrack, Track};
 
 /// What forwarding must know of a packet, beside its bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

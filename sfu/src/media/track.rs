@@ -20,6 +20,17 @@ pub(crate) struct PublishedTrack {
 #[derive(Debug, Clone, Default)]
 pub struct PublishedLayers(pub(crate) Vec<PublishedTrack>);
 
+/// What a packet's payload type says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PayloadChange {
+    /// The same as before.
+    None,
+    /// The codec is known now.
+    First,
+    /// The codec is another one now.
+    Other,
+}
+
 /// One track as this worker holds it.
 #[derive(Debug)]
 pub(crate) struct Track {
@@ -68,9 +79,19 @@ impl Track {
         self.flowing.is_some()
     }
 
-    /// Notes the payload type of a packet. True if it isn't the one that flowed before.
-    pub(crate) fn note_payload(&mut self, payload_type: u8) -> bool {
-        self.flowing.replace(payload_type) != Some(payload_type)
+    /// Notes the payload type of a packet before it is taken in. Another one than flowed before is another codec: what
+    /// is cached of the old one is of no use any more.
+    pub(crate) fn note_payload(&mut self, payload_type: u8) -> PayloadChange {
+        match self.flowing.replace(payload_type) {
+            Some(before) if before == payload_type => PayloadChange::None,
+            None => PayloadChange::First,
+            Some(_) => {
+                for layer in &mut self.layers {
+                    layer.restart();
+                }
+                PayloadChange::Other
+            }
+        }
     }
 
     /// The RTP clock, in Hz.

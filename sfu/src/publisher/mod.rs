@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 pub(crate) use estimate::ReceiveEstimate;
-use streams::{MAX_STREAMS, Role, Streams};
+use streams::{Found, MAX_STREAMS, Role, Streams};
 
 use crate::{
     MediaKind,
     codec::inspect,
     media::{
-        Channel, ExtrasBuffer, MediaPacket, PacketInfo, PublishedLayers, PublishedTrack,
-        SenderClock,
+        Channel, ExtrasBuffer, MediaPacket, PacketInfo, PayloadChange, PublishedLayers,
+        PublishedTrack, SenderClock,
     },
     rtcp::{FeedbackRecorder, ReportBlock, Writer},
     rtp::{
@@ -37,9 +37,10 @@ const MAX_NACK: usize = 250;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received {
     /// New media of this track.
-    Media(MediaKind),
-    /// New media whose payload type isn't what flowed before.
-    NewPayload(MediaKind),
+    Media(MediaKind, PayloadChange),
+    /// A layer comes under another SSRC, and so with other sequence numbers: the encoder was restarted. The packet wasn't
+    /// taken in: give it again.
+    Restarted,
     /// A duplicate, a probe, or nothing we know.
     Nothing,
 }
@@ -117,13 +118,15 @@ impl Publisher {
         let Ok(packet) = Packet::parse(datagram) else {
             return Received::Nothing;
         };
-        self.packets += 1;
-        self.bytes += datagram.len() as u64;
         let mut extras = ExtrasBuffer::new();
         self.read_extensions(now, &packet, &mut extras);
-        let Some(stream) = self.streams.find(&packet, &self.session) else {
-            return Received::Nothing;
+        let stream = match self.streams.find(&packet, &self.session) {
+            Found::Known(stream) => stream,
+            Found::Replaced => return Received::Restarted,
+            Found::Unknown => return Received::Nothing,
         };
+        self.packets += 1;
+        self.bytes += datagram.len() as u64;
         let (kind, layer_index) = (stream.kind, stream.layer);
         let Some(track) = self.session.tracks.iter().find(|t| t.kind == kind) else {
             return Received::Nothing;
@@ -185,6 +188,12 @@ impl Publisher {
         let Some(track) = channel.track_mut(kind) else {
             return Received::Nothing;
         };
+        // Padding has a payload type too, but says nothing of the codec.
+        let change = if payload.is_empty() {
+            PayloadChange::None
+        } else {
+            track.note_payload(payload_type)
+        };
         let Some(layer) = track.layers.get_mut(usize::from(layer_index)) else {
             return Received::Nothing;
         };
@@ -192,10 +201,7 @@ impl Publisher {
             return Received::Nothing;
         }
         layer.payload_type = payload_type;
-        if payload.is_empty() || !track.note_payload(payload_type) {
-            return Received::Media(kind);
-        }
-        Received::NewPayload(kind)
+        Received::Media(kind, change)
     }
 
     fn read_extensions(&mut self, now: Instant, packet: &Packet<'_>, extras: &mut ExtrasBuffer) {

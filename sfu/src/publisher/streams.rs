@@ -7,8 +7,7 @@ use crate::{
     sdp::{IncomingTrack, PublisherSession},
 };
 
-/// SSRCs of one publisher at most: audio, and four layers with their repairs, twice over for encoders that restart.
-/// Packets of further ones are dropped.
+/// SSRCs of one publisher at most: audio, and up to nine layers with their repairs. Packets of further ones are dropped.
 pub(super) const MAX_STREAMS: usize = 20;
 
 /// What an SSRC carries of its layer.
@@ -30,6 +29,14 @@ pub(super) struct Stream {
     pub(super) statistics: ReceiveStatistics,
     pub(super) nacks: NackGenerator,
     pub(super) full_intra_requests: u8,
+}
+
+/// What [`Streams::find`] found.
+pub(super) enum Found<'a> {
+    Known(&'a mut Stream),
+    /// A new SSRC took the place of another one that had media.
+    Replaced,
+    Unknown,
 }
 
 /// All SSRCs of one publisher, in the order they were met.
@@ -63,26 +70,34 @@ impl Streams {
         self.0.iter_mut().find(|s| s.ssrc == ssrc)
     }
 
-    /// The stream of a layer's media: the one met last, since an encoder that restarts takes a new SSRC.
+    /// The stream of a layer's media.
     pub(super) fn media(&mut self, kind: MediaKind, layer: u8) -> Option<&mut Stream> {
         self.0
             .iter_mut()
-            .rev()
             .find(|s| s.role == Role::Media && (s.kind, s.layer) == (kind, layer))
     }
 
     /// The stream of a packet, by SSRC; a new one is told by its rid, its mid or its payload type, in this order
     /// (RFC 8843 §9.2, RFC 8852 §3): OBS sends no mid on audio, and rid "0" without simulcast.
-    pub(super) fn find(
-        &mut self,
-        packet: &Packet<'_>,
-        session: &PublisherSession,
-    ) -> Option<&mut Stream> {
+    pub(super) fn find(&mut self, packet: &Packet<'_>, session: &PublisherSession) -> Found<'_> {
         if let Some(known) = self.0.iter().position(|s| s.ssrc == packet.ssrc()) {
-            return self.0.get_mut(known);
+            return Found::Known(&mut self.0[known]);
         }
-        let (track, layer, role) = identify(packet, session)?;
-        self.add(packet.ssrc(), track.kind, layer, role)
+        let Some((track, layer, role)) = identify(packet, session) else {
+            return Found::Unknown;
+        };
+        let former = |s: &Stream| (s.kind, s.layer, s.role) == (track.kind, layer, role);
+        let replaces = self
+            .0
+            .iter()
+            .any(|s| former(s) && s.unwrapper.highest().is_some());
+        self.0.retain(|s| !former(s));
+        match self.add(packet.ssrc(), track.kind, layer, role) {
+            // Repairs are matched by the number of what they repair: a new SSRC changes nothing.
+            Some(_) if replaces && role == Role::Media => Found::Replaced,
+            Some(stream) => Found::Known(stream),
+            None => Found::Unknown,
+        }
     }
 
     fn add(&mut self, ssrc: u32, kind: MediaKind, layer: u8, role: Role) -> Option<&mut Stream> {

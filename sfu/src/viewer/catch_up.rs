@@ -159,10 +159,7 @@ mod tests {
     #[test]
     fn a_wide_path_gets_ten_seconds_in_less_than_one() {
         let took = run(MEDIA / 8 * 10, 1_000_000_000);
-        assert!(
-            took.is_ok_and(|t| t < Duration::from_secs(1)),
-            "{took:?}"
-        );
+        assert!(took.is_ok_and(|t| t < Duration::from_secs(1)), "{took:?}");
     }
 
     #[test]

@@ -176,6 +176,13 @@ impl Viewer {
         }
     }
 
+    /// The source of one track is gone.
+    pub(crate) fn reset_track(&mut self, kind: MediaKind) {
+        if let Some(egress) = &mut self.egress[track_index(kind)] {
+            egress.reset();
+        }
+    }
+
     /// Begins with the cached group of pictures of the best layer, or says which keyframe is needed.
     pub(crate) fn begin(&mut self, now: Instant, channel: &Channel) -> Option<KeyframeNeed> {
         let feedback = self.feedback;
@@ -475,7 +482,7 @@ impl Viewer {
         }
         self.next_report = Some(now + REPORT_INTERVAL);
         for egress in self.egress.iter().flatten().filter(|e| e.packets > 0) {
-            let Some(rtp) = rtp_at(egress, wall, channel) else {
+            let Some(rtp) = rtp_at(egress, (now, wall), channel) else {
                 continue;
             };
             writer.sender_report(egress.ssrc, wall, rtp, egress.packets, egress.octets, &[]);
@@ -484,10 +491,18 @@ impl Viewer {
     }
 }
 
-/// The viewer's RTP timestamp of a track at `wall`, once the publisher's sender report told.
-fn rtp_at(egress: &Egress, wall: NtpTime, channel: &Channel) -> Option<u32> {
+/// The viewer's RTP timestamp of a track at `wall`: by the publisher's sender reports once all of its tracks have them,
+/// until then by when packets arrived. Both tracks must go by the same clock to stay in step.
+fn rtp_at(egress: &Egress, (now, wall): (Instant, NtpTime), channel: &Channel) -> Option<u32> {
     let track = channel.track(egress.outgoing.kind)?;
     let layer = track.layers.get(usize::from(egress.forwarder.current()?))?;
-    let source = layer.clock?.rtp_at(wall, track.clock_rate());
+    let reported = |track: &Track| {
+        let mut flowing = track.layers.iter().filter(|l| l.flowing(now));
+        flowing.all(|l| l.clock.is_some())
+    };
+    let by_reports = channel.tracks.iter().flatten().all(reported);
+    let clock = layer.clock.filter(|_| by_reports);
+    let clock = clock.or_else(|| layer.arrival_clock(now, wall))?;
+    let source = clock.rtp_at(wall, track.clock_rate());
     Some(egress.forwarder.timestamp_at_viewer(source))
 }
