@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 #[path = "../fuzz/src/lib.rs"]
+#[allow(unreachable_pub, reason = "it is a library of its own, too")]
 mod entry;
 
 use std::{
@@ -12,46 +13,66 @@ use std::{
 
 use rand::{Rng, RngExt, SeedableRng, rngs::SmallRng};
 
-/// Changed copies of each input.
+/// Changed copies of each input of a parser.
 const MUTATIONS: u64 = 20;
+/// For the engine each input takes two DTLS handshakes.
+const ENGINE_MUTATIONS: u64 = 3;
 
 #[test]
 fn stun() {
-    replay("stun", entry::stun);
+    replay("stun", entry::stun, MUTATIONS);
 }
 
 #[test]
 fn rtp() {
-    replay("rtp", entry::rtp);
+    replay("rtp", entry::rtp, MUTATIONS);
 }
 
 #[test]
 fn rtcp() {
-    replay("rtcp", entry::rtcp);
+    replay("rtcp", entry::rtcp, MUTATIONS);
 }
 
 #[test]
 fn sdp() {
-    replay("sdp", entry::sdp);
+    replay("sdp", entry::sdp, MUTATIONS);
 }
 
 #[test]
 fn sdpfrag() {
-    replay("sdpfrag", entry::sdpfrag);
+    replay("sdpfrag", entry::sdpfrag, MUTATIONS);
+}
+
+#[test]
+fn engine() {
+    replay("engine", entry::engine, ENGINE_MUTATIONS);
 }
 
 /// The corpus is the seed: what fails here fails again.
-fn replay(target: &str, entry: fn(&[u8])) {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-    let mut files: Vec<_> = fs::read_dir(&corpus).expect("a corpus").map(|file| file.unwrap().path()).collect();
+fn replay(target: &str, entry: fn(&[u8]), mutations: u64) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(target);
+    let mut files: Vec<_> = fs::read_dir(&corpus)
+        .expect("a corpus")
+        .map(|file| file.unwrap().path())
+        .collect();
     files.sort();
     assert!(!files.is_empty(), "{} is empty", corpus.display());
     for file in files {
         let input = fs::read(&file).unwrap();
-        for seed in 0..=MUTATIONS {
-            let input = if seed == 0 { input.clone() } else { mutate(&input, seed) };
+        for seed in 0..=mutations {
+            let input = if seed == 0 {
+                input.clone()
+            } else {
+                mutate(&input, seed)
+            };
             let outcome = panic::catch_unwind(AssertUnwindSafe(|| entry(&input)));
-            assert!(outcome.is_ok(), "{} with seed {seed}: {input:02x?}", file.display());
+            assert!(
+                outcome.is_ok(),
+                "{} with seed {seed}: {input:02x?}",
+                file.display()
+            );
         }
     }
 }

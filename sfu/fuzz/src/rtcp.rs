@@ -20,23 +20,33 @@ fn read(packet: Rtcp<'_>) {
         Rtcp::SenderReport { reports, .. } | Rtcp::ReceiverReport { reports, .. } => {
             let reports: Vec<_> = reports.collect();
             assert!(reports.len() <= 31, "the header counts in 5 bits");
-            let again = rewritten(|writer| writer.receiver_report(1, &reports), |again| match again {
-                Rtcp::ReceiverReport { reports, .. } => reports.collect::<Vec<_>>(),
-                other => panic!("{other:?}"),
-            });
+            let again = rewritten(
+                |writer| writer.receiver_report(1, &reports),
+                |again| match again {
+                    Rtcp::ReceiverReport { reports, .. } => reports.collect::<Vec<_>>(),
+                    other => panic!("{other:?}"),
+                },
+            );
             assert_eq!(again, reports);
         }
         Rtcp::Goodbye { ssrcs } => assert!(ssrcs.count() <= 31, "the header counts in 5 bits"),
-        Rtcp::Nack { sender, media, lost } => {
+        Rtcp::Nack {
+            sender,
+            media,
+            lost,
+        } => {
             // Entries of a hostile packet may overlap and go backwards; the writer takes them in order.
             let lost: Vec<u16> = lost.collect::<BTreeSet<_>>().into_iter().collect();
             if lost.is_empty() {
                 return;
             }
-            let again = rewritten(|writer| writer.nack(sender, media, &lost), |again| match again {
-                Rtcp::Nack { lost, .. } => lost.collect::<BTreeSet<_>>(),
-                other => panic!("{other:?}"),
-            });
+            let again = rewritten(
+                |writer| writer.nack(sender, media, &lost),
+                |again| match again {
+                    Rtcp::Nack { lost, .. } => lost.collect::<BTreeSet<_>>(),
+                    other => panic!("{other:?}"),
+                },
+            );
             assert!(again.iter().eq(&lost));
         }
         Rtcp::FullIntra { requests, .. } => drop(requests.count()),

@@ -14,7 +14,11 @@ pub fn rtp(data: &[u8]) {
         return;
     };
     let len = packet.header_len() + packet.payload().len() + packet.padding_len();
-    assert_eq!(len, data.len(), "header, payload and padding are the packet");
+    assert_eq!(
+        len,
+        data.len(),
+        "header, payload and padding are the packet"
+    );
     assert_eq!(rtp::header_len(data), Ok(packet.header_len()));
     let mut extended = 0;
     for (id, value) in packet.extensions() {

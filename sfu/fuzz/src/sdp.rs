@@ -59,8 +59,14 @@ fn sound(answer: &str, sections: usize) {
     assert!(answer.starts_with("v=0\r\n") && answer.ends_with("\r\n"));
     assert!(!answer.replace("\r\n", "").contains(['\r', '\n', '\0']));
     let lines = || answer.lines();
-    assert_eq!(lines().filter(|line| line.starts_with("m=")).count(), sections);
-    assert!(lines().all(|line| line.as_bytes().get(1) == Some(&b'=')), "{answer}");
+    assert_eq!(
+        lines().filter(|line| line.starts_with("m=")).count(),
+        sections
+    );
+    assert!(
+        lines().all(|line| line.as_bytes().get(1) == Some(&b'=')),
+        "{answer}"
+    );
 }
 
 fn explains(error: &SdpError) {

@@ -67,7 +67,11 @@ fn transport(ours: &IceCredentials, theirs: &IceCredentials) -> Transport {
 }
 
 /// A binding request of `theirs` to `ours` (RFC 8489 §5, §14) with `attributes` as they come, cut to whole words.
-pub(crate) fn request(ours: &IceCredentials, theirs: &IceCredentials, attributes: &[u8]) -> Vec<u8> {
+pub(crate) fn request(
+    ours: &IceCredentials,
+    theirs: &IceCredentials,
+    attributes: &[u8],
+) -> Vec<u8> {
     const BINDING_REQUEST: [u8; 2] = [0, 1];
     const HEADER: usize = 20;
     const USERNAME: u16 = 6;
@@ -79,7 +83,11 @@ pub(crate) fn request(ours: &IceCredentials, theirs: &IceCredentials, attributes
     let mut message = BINDING_REQUEST.to_vec();
     message.extend([0, 0, 0x21, 0x12, 0xa4, 0x42]);
     message.extend(*b"transaction!");
-    attribute(&mut message, USERNAME, format!("{}:{}", ours.ufrag, theirs.ufrag).as_bytes());
+    attribute(
+        &mut message,
+        USERNAME,
+        format!("{}:{}", ours.ufrag, theirs.ufrag).as_bytes(),
+    );
     let whole_words = attributes.len().min(MAX_ATTRIBUTES) & !3;
     message.extend(&attributes[..whole_words]);
 
@@ -96,7 +104,11 @@ pub(crate) fn request(ours: &IceCredentials, theirs: &IceCredentials, attributes
 
 fn attribute(message: &mut Vec<u8>, typ: u16, value: &[u8]) {
     message.extend(typ.to_be_bytes());
-    message.extend(u16::try_from(value.len()).expect("short values").to_be_bytes());
+    message.extend(
+        u16::try_from(value.len())
+            .expect("short values")
+            .to_be_bytes(),
+    );
     message.extend(value);
     message.resize(message.len().next_multiple_of(4), 0);
 }
