@@ -21,6 +21,10 @@ export function launchChromium({ args = [], executablePath = EXECUTABLE } = {}) 
 /** Opens the bench page in a context of its own. */
 export async function openBench(browser, bench) {
   const page = await (await browser.newContext()).newPage();
+  // Pages are told nothing but "Failed to fetch".
+  page.on('requestfailed', (request) => {
+    console.log(`${request.method()} ${request.url()}: ${request.failure()?.errorText}`);
+  });
   await page.goto(bench.url);
   await page.waitForFunction(() => window.bench !== undefined);
   return page;

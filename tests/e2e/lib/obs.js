@@ -11,6 +11,8 @@ const MID_URI = 'urn:ietf:params:rtp-hdrext:sdes:mid';
 const RID_URI = 'urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id';
 const SR_INTERVAL_MS = 1_000;
 
+const running = new Set();
+
 /**
  * A publisher with OBS Studio's SDP and habits, on the library that OBS is built on: no trickle, no RTX, no
  * transport-wide feedback, keyframe requests are ignored, NACKs are answered on the same SSRC, video sequence numbers
@@ -26,6 +28,7 @@ export class ObsPublisher {
   /** @param {{ url: string, token: string, gop?: number, loss?: (sequence: number) => boolean }} options */
   static async start(options) {
     const publisher = new ObsPublisher();
+    running.add(publisher);
     await publisher.#start(options);
     return publisher;
   }
@@ -127,14 +130,14 @@ export class ObsPublisher {
   /** Stops without telling the server over HTTP. */
   abandon() {
     for (const timer of this.#timers.values()) clearTimeout(timer);
-    const peer = this.#peer;
+    if (!this.#peer) return;
+    this.#peer.close();
     this.#peer = undefined;
-    peer?.close();
+    running.delete(this);
+    // The library's threads would keep the test's process alive.
+    if (running.size === 0) ndc.cleanup();
   }
 }
-
-/** For the end of the process: the library's threads keep it alive otherwise. */
-export const cleanup = () => ndc.cleanup();
 
 function audioDescription() {
   const audio = new ndc.Audio('0', 'SendOnly');

@@ -28,7 +28,7 @@ export class Spillway {
       ...['--media-port', String(spillway.mediaPort), '--data-dir', spillway.dataDir, ...args],
     ];
     const [command, ...rest] = [...prefix, BINARY, ...serve];
-    spillway.#start = () => new Process({ test, name: 'spillway', command, args: rest, env: { RUST_LOG: 'info', ...env } });
+    spillway.#start = () => new Process({ test, name: 'spillway', command, args: rest, env });
     await spillway.restart();
     return spillway;
   }
@@ -67,6 +67,13 @@ export class Spillway {
     this.adminToken ??= await this.token('admin');
     const headers = { authorization: `Bearer ${this.adminToken}`, ...options.headers };
     return fetch(this.url(pathname), { ...options, headers });
+  }
+
+  /** Makes a channel that nobody has published to yet. */
+  async createChannel(name) {
+    const headers = { 'content-type': 'application/json' };
+    const response = await this.api('/api/v1/channels', { method: 'POST', headers, body: JSON.stringify({ name }) });
+    if (response.status !== 201) throw new Error(`no channel ${name}: ${response.status} ${await response.text()}`);
   }
 
   /** The value of a metric's first sample whose line has all these parts, or undefined. */

@@ -49,7 +49,8 @@ export async function assertPlays(page, { frames = 30, sound = true, timecodes =
   try {
     seen = await until('a moving picture with sound', shows, { timeout, interval: 200 });
   } catch (error) {
-    throw new Error(`${error.message}; got ${JSON.stringify(await decoded(page))}`);
+    const { timecodes, ages, ...rest } = await decoded(page);
+    throw new Error(`${error.message}; got ${JSON.stringify(rest)}, last ages ${ages.slice(-5)} of ${timecodes.length}`);
   }
   if (timecodes) assertTimecodesRun(seen.timecodes);
   return seen;

@@ -20,6 +20,7 @@ function aiortc(script, ...args) {
 
 test('aiortc publishes H.264, and Chromium watches it', async () => {
   const { spillway } = parts;
+  await spillway.createChannel('snake');
   const token = await spillway.token('publish', 'snake');
   const publisher = aiortc('publish', spillway.url('/whip/snake'), '--token', token, '--seconds', '12');
   const viewer = await parts.openBench();

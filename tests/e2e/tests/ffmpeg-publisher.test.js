@@ -10,6 +10,7 @@ const parts = harness('ffmpeg-publisher');
 test("FFmpeg's WHIP muxer publishes an H.264 and Opus file", async () => {
   const { spillway, test: name } = parts;
   const { mkv } = await testFile(10);
+  await spillway.createChannel('ffmpeg');
   const token = await spillway.token('publish', 'ffmpeg');
   const ffmpeg = new Process({
     test: name,

@@ -28,7 +28,7 @@ async function publish(channel) {
 }
 
 test('a page that comes first waits, plays, sees the end, and plays the next broadcast', async () => {
-  await parts.spillway.token('publish', 'show');
+  await parts.spillway.createChannel('show');
   const page = await openWatch('show');
   await reaches(page, 'waiting', '1-waiting');
   const first = await publish('show');

@@ -12,9 +12,9 @@ export async function publish(options) {
   const { codec, width = 1280, height = 720, fps = 30, bitrate = 2_500_000, encodings } = options;
   const peer = new RTCPeerConnection();
   const source = startPicture(width, height, fps);
-  const tone = startTone();
+  const tone = await startTone();
   const media = new MediaStream([source.track, tone.track]);
-  const audio = peer.addTransceiver(tone.track, { direction: 'sendonly', streams: [media] });
+  peer.addTransceiver(tone.track, { direction: 'sendonly', streams: [media] });
   const video = peer.addTransceiver(source.track, {
     direction: 'sendonly',
     streams: [media],
@@ -25,7 +25,6 @@ export async function publish(options) {
   await connected(peer);
   return {
     peer,
-    sends: audio.sender !== null,
     stats: () => statistics(peer),
     transport: () => transport(peer),
     close: async () => {
@@ -84,13 +83,21 @@ function drawBars(context, now) {
   context.fillText(new Date(now).toISOString().slice(11, 23), width / 8, height * 0.7);
 }
 
-function startTone() {
+async function startTone() {
   const audio = new AudioContext();
+  // Firefox lets no page play sound that nobody has clicked on; its fake microphone beeps as well.
+  if (audio.state === 'suspended' && navigator.userAgent.includes('Firefox')) return fakeMicrophone();
   const output = new MediaStreamAudioDestinationNode(audio);
   const oscillator = new OscillatorNode(audio, { frequency: 440 });
   oscillator.connect(new GainNode(audio, { gain: 0.1 })).connect(output);
   oscillator.start();
-  void audio.resume();
+  await audio.resume();
   const [track] = output.stream.getAudioTracks();
   return { track, stop: () => void audio.close() };
+}
+
+async function fakeMicrophone() {
+  const media = await navigator.mediaDevices.getUserMedia({ audio: true });
+  const [track] = media.getAudioTracks();
+  return { track, stop: () => track.stop() };
 }

@@ -13,7 +13,7 @@ export async function view(options) {
   const { iceServers = [], iceTransportPolicy = 'all', only, audio = true, video = true } = options;
   const peer = new RTCPeerConnection({ iceServers, iceTransportPolicy });
   const element = document.createElement('video');
-  Object.assign(element, { autoplay: true, muted: true, playsInline: true });
+  Object.assign(element, { autoplay: true, playsInline: true });
   document.body.append(element);
   element.srcObject = new MediaStream();
   peer.addEventListener('track', ({ track }) => {
