@@ -1,7 +1,7 @@
 //! The table of a node's sessions: who they are and how many there may be. Pure bookkeeping, no I/O.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     net::{IpAddr, Ipv6Addr},
 };
 
@@ -55,6 +55,10 @@ impl Place {
     }
 }
 
+/// Sessions that ended by themselves whose clients may still say that they end them: OBS closes its connection first,
+/// sends DELETE then, and takes nothing but 200 for an answer. The oldest are forgotten.
+const DEPARTED: usize = 1024;
+
 /// All sessions of the node, with the indexes that requests and events need.
 pub(super) struct Sessions {
     bounds: Bounds,
@@ -69,6 +73,8 @@ pub(super) struct Sessions {
     open_places: usize,
     /// Sessions whose end was told before they were inserted: a takeover can be that quick.
     ended_early: HashSet<SessionId>,
+    /// The oldest first, [`DEPARTED`] at most.
+    departed: VecDeque<(SessionKey, Role, ChannelName)>,
 }
 
 impl Sessions {
@@ -83,6 +89,7 @@ impl Sessions {
             roles: HashMap::new(),
             open_places: 0,
             ended_early: HashSet::new(),
+            departed: VecDeque::new(),
         }
     }
 
@@ -155,6 +162,11 @@ impl Sessions {
             return None;
         };
         self.by_key.remove(&session.key);
+        if self.departed.len() == DEPARTED {
+            self.departed.pop_front();
+        }
+        self.departed
+            .push_back((session.key.clone(), session.role, session.channel.clone()));
         if self.publishers.get(&session.channel) == Some(&id) {
             self.publishers.remove(&session.channel);
         }
@@ -166,6 +178,15 @@ impl Sessions {
             network: network(session.address),
         });
         Some(session)
+    }
+
+    /// Forgets a session that has ended. False if it isn't known, or forgotten already.
+    pub(super) fn forget(&mut self, key: &SessionKey, role: Role, channel: &ChannelName) -> bool {
+        let place = self
+            .departed
+            .iter()
+            .position(|departed| (&departed.0, departed.1, &departed.2) == (key, role, channel));
+        place.is_some_and(|place| self.departed.remove(place).is_some())
     }
 
     pub(super) fn set_ice_tag(&mut self, id: SessionId, tag: String) {

@@ -262,15 +262,17 @@ impl Node {
     }
 
     pub(super) async fn end_by_key(&self, session: &SessionRef) -> Result<(), Refusal> {
-        let id = self.find(session, |session| session.id)?;
-        self.parts
-            .media
-            .close(id)
-            .await
-            .map_err(refusals::from_media)?;
-        // Gone for the client from now on; the event that follows finds nothing more to do.
-        self.on_ended(id, spillway_sfu::EndReason::Closed).await;
-        Ok(())
+        let found = self.find(session, |session| session.id);
+        if let Ok(id) = found {
+            // Gone for the client from now on; the event that follows finds nothing more to do.
+            self.close(id).await;
+        }
+        // One that ended by itself can be ended once more: the client couldn't know.
+        let known = self
+            .state()
+            .sessions
+            .forget(&session.key, session.role, &session.channel);
+        if known { Ok(()) } else { found.map(|_| ()) }
     }
 
     /// Ends a session, whoever wants it. One that has ended meanwhile is fine.

@@ -20,6 +20,20 @@ async fn a_session_lives_until_it_is_ended_once() {
 }
 
 #[tokio::test]
+async fn a_session_that_ended_by_itself_can_be_ended_once_more() {
+    let fixture = fixture().await;
+    fixture.add_channel(false).await;
+    let watched = fixture.watch(None).await.unwrap();
+    let named = session(Role::Viewer, &watched);
+    fixture.ended(0).await;
+    fixture.node.end(&named).await.unwrap();
+    assert!(matches!(
+        fixture.node.end(&named).await,
+        Err(Refusal::NotFound(_))
+    ));
+}
+
+#[tokio::test]
 async fn a_session_is_found_only_under_its_role_and_channel() {
     let fixture = fixture().await;
     fixture.add_channel(false).await;
