@@ -1,4 +1,4 @@
-//! The node's metrics, in OpenMetrics text.
+//! The node's metrics, in `OpenMetrics` text.
 
 use std::sync::atomic::AtomicU64;
 
@@ -99,7 +99,7 @@ impl RoleLabel {
 }
 
 impl Metrics {
-    /// Everything as OpenMetrics text.
+    /// Everything as `OpenMetrics` text.
     pub fn encode(&self, snapshot: Snapshot) -> String {
         let mut registry = Registry::with_prefix("spillway");
         registry.register("joins", "Sessions that were let in", self.joins.clone());

@@ -25,39 +25,39 @@ const NOT_BUILT: &str = "This build has no pages. Run `make web` in Spillway's s
 /// Routes of all pages and their files.
 pub fn routes() -> Router {
     Router::new()
-        .route("/", get(|headers| page(headers, "index.html")))
+        .route(
+            "/",
+            get(async |headers: HeaderMap| file(&headers, "index.html")),
+        )
         .route(
             "/watch/{channel}",
-            get(|channel, headers| channel_page(channel, headers, "watch.html")),
+            get(async |channel: Path<String>, headers: HeaderMap| {
+                channel_page(&channel, &headers, "watch.html")
+            }),
         )
         .route(
             "/studio/{channel}",
-            get(|channel, headers| channel_page(channel, headers, "studio.html")),
+            get(async |channel: Path<String>, headers: HeaderMap| {
+                channel_page(&channel, &headers, "studio.html")
+            }),
         )
-        .route("/assets/{*path}", get(asset))
+        .route(
+            "/assets/{*path}",
+            get(async |Path(path): Path<String>, headers: HeaderMap| {
+                file(&headers, &format!("{HASHED}{path}"))
+            }),
+        )
         .route(
             "/{file}",
-            get(|Path(name): Path<String>, headers| async move { file(&headers, &name) }),
+            get(async |Path(name): Path<String>, headers: HeaderMap| file(&headers, &name)),
         )
 }
 
-async fn page(headers: HeaderMap, name: &'static str) -> Response {
-    file(&headers, name)
-}
-
-async fn channel_page(
-    Path(channel): Path<String>,
-    headers: HeaderMap,
-    name: &'static str,
-) -> Response {
+fn channel_page(channel: &str, headers: &HeaderMap, name: &'static str) -> Response {
     match channel.parse::<ChannelName>() {
-        Ok(_) => file(&headers, name),
+        Ok(_) => file(headers, name),
         Err(error) => (StatusCode::NOT_FOUND, format!("{error}\n")).into_response(),
     }
-}
-
-async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
-    file(&headers, &format!("{HASHED}{path}"))
 }
 
 fn file(headers: &HeaderMap, name: &str) -> Response {

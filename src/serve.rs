@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use spillway_sfu::Event;
 use spillway_signaling::api::model::TokenKind;
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, oneshot},
     task::JoinHandle,
     time::{Instant, interval},
@@ -30,12 +30,15 @@ use crate::{
 /// How often broadcasts under way are written down.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
 /// How long the demo publisher's token lasts; it's a new one at every start.
-const DEMO_TOKEN_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+const DEMO_TOKEN_LIFETIME: Duration = Duration::from_hours(365 * 24);
+/// A signal this soon after the first one is the first one's echo.
+const PATIENCE: Duration = Duration::from_secs(1);
 const DEMO_CHANNEL: &str = "demo";
 
 /// Runs a node until SIGTERM or SIGINT.
 pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     logging::start(&config.log)?;
+    let mut signals = Signals::catch()?;
     descriptors::raise()?;
     let data_dir = data_dir::prepare(&config.data_dir)?;
     let tls = tls::load(&config.http)?;
@@ -68,7 +71,7 @@ pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     if let Err(error) = welcome::print(config, with_demo) {
         tracing::debug!(%error, "nobody reads the welcome");
     }
-    wait_for_signal().await?;
+    signals.next().await;
 
     let stop = stop(
         node,
@@ -80,10 +83,7 @@ pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     );
     tokio::select! {
         () = stop => tracing::info!("stopped"),
-        signal = wait_for_signal() => {
-            signal?;
-            tracing::warn!("told to stop a second time: stopping at once");
-        }
+        () = signals.insist() => tracing::warn!("told to stop a second time: stopping at once"),
     }
     Ok(())
 }
@@ -136,14 +136,38 @@ async fn stop(
     server.stop(left()).await;
 }
 
-async fn wait_for_signal() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("can't wait for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("can't wait for SIGINT")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What tells the node to stop. Caught from the start, so that none is missed while the node comes up.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> anyhow::Result<Self> {
+        let catch = |kind| signal(kind).context("can't wait for signals");
+        Ok(Self {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    /// Somebody loses patience. Shells and supervisors often send one request to stop twice at once, which isn't that.
+    async fn insist(&mut self) {
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            self.next().await;
+            if Instant::now() > patience {
+                return;
+            }
+        }
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// The running demo publisher.

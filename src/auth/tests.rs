@@ -81,11 +81,7 @@ async fn a_token_grants_its_role_on_its_channel_alone() {
 #[tokio::test]
 async fn an_expired_token_is_refused() {
     let fixture = fixture();
-    let issued = fixture.issue(
-        TokenKind::View,
-        Some("demo"),
-        Some(Duration::from_secs(3600)),
-    );
+    let issued = fixture.issue(TokenKind::View, Some("demo"), Some(Duration::from_hours(1)));
     assert!(fixture.verify(&issued.token).await.is_ok());
     let claims =
         json!({"iss": OWN_ISSUER, "role": "view", "channel": "demo", "jti": "x", "exp": 1000});

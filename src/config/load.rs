@@ -201,7 +201,7 @@ mod tests {
             .unwrap()
             .channels
             .reconnect_grace;
-        assert_eq!(grace, Duration::from_secs(120));
+        assert_eq!(grace, Duration::from_mins(2));
     }
 
     #[test]

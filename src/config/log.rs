@@ -27,7 +27,7 @@ impl Default for Log {
     fn default() -> Self {
         Self {
             format: LogFormat::Human,
-            filter: "info".into(),
+            filter: "info,rtc=error".into(),
         }
     }
 }

@@ -20,7 +20,7 @@ impl Node {
     pub async fn on_media_event(&self, event: Event) {
         match event {
             Event::Connected { session } => self.on_connected(session),
-            Event::Ended { session, reason } => self.on_ended(session, reason).await,
+            Event::Ended { session, reason } => self.on_ended(session, reason),
             Event::Live { channel, session } => self.on_live(&channel, session).await,
             Event::Offline { channel, session } => self.on_offline(&channel, session),
             // Chat and reactions come with their own part of the platform; a peer may open channels at will.
@@ -54,7 +54,7 @@ impl Node {
         }
     }
 
-    pub(super) async fn on_ended(&self, session: SessionId, reason: EndReason) {
+    pub(super) fn on_ended(&self, session: SessionId, reason: EndReason) {
         let Some(session) = self.state().sessions.remove(session) else {
             return;
         };

@@ -11,6 +11,7 @@ use crate::{auth::TokenError, store::StoreError};
 /// When a client may try again after a bound was reached.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+#[expect(clippy::needless_pass_by_value, reason = "it's for `map_err`")]
 pub(super) fn from_store(error: StoreError) -> Refusal {
     Refusal::Internal(error.to_string())
 }
@@ -22,6 +23,7 @@ pub(super) fn from_token(error: TokenError) -> Refusal {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it's for `map_err`")]
 pub(super) fn from_media(reject: Reject) -> Refusal {
     let detail = reject.to_string();
     match reject {

@@ -280,8 +280,7 @@ impl Node {
         if let Err(reject) = self.parts.media.close(session).await {
             tracing::debug!(%session, %reject, "a session that was to end had ended");
         }
-        self.on_ended(session, spillway_sfu::EndReason::Closed)
-            .await;
+        self.on_ended(session, spillway_sfu::EndReason::Closed);
     }
 
     fn find<T>(&self, named: &SessionRef, read: impl FnOnce(&Session) -> T) -> Result<T, Refusal> {

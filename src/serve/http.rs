@@ -85,21 +85,16 @@ impl Server {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let handle = Handle::new();
         let opened = "can't serve on the HTTP port";
-        let task = match tls {
-            Some(tls) => {
-                let mut server = axum_server::from_tcp_rustls(listener, tls)
-                    .context(opened)?
-                    .handle(handle.clone());
-                bound_connections(server.http_builder(), &face);
-                tokio::spawn(server.serve(service))
-            }
-            None => {
-                let mut server = axum_server::from_tcp(listener)
-                    .context(opened)?
-                    .handle(handle.clone());
-                bound_connections(server.http_builder(), &face);
-                tokio::spawn(server.serve(service))
-            }
+        let task = if let Some(tls) = tls {
+            let server = axum_server::from_tcp_rustls(listener, tls).context(opened)?;
+            let mut server = server.handle(handle.clone());
+            bound_connections(server.http_builder(), &face);
+            tokio::spawn(server.serve(service))
+        } else {
+            let server = axum_server::from_tcp(listener).context(opened)?;
+            let mut server = server.handle(handle.clone());
+            bound_connections(server.http_builder(), &face);
+            tokio::spawn(server.serve(service))
         };
         Ok(Self { handle, task })
     }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Pauses between tries don't grow beyond it.
-const MAX_BACKOFF: Duration = Duration::from_secs(60);
+const MAX_BACKOFF: Duration = Duration::from_mins(1);
 
 /// The way to an endpoint's delivery task.
 pub(super) struct Endpoint {

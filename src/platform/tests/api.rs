@@ -149,7 +149,7 @@ async fn tokens_are_issued_listed_and_revoked() {
     let issued = fixture.node.issue_token(request).await.unwrap();
     assert!(fixture.publish(Some(&issued.token)).await.is_ok());
     let listed = fixture.node.tokens(first_page()).await.unwrap().items;
-    assert_eq!(listed, [issued.details.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&issued.details));
     fixture.node.revoke_token(&issued.details.id).await.unwrap();
     assert!(
         fixture.node.tokens(first_page()).await.unwrap().items[0]

@@ -139,7 +139,7 @@ async fn service() -> config::Webhooks {
     tokio::spawn(async move {
         axum::serve(listener, Router::new().route("/", post(judge)))
             .await
-            .unwrap()
+            .unwrap();
     });
     config::Webhooks {
         secret: "sixteen letters!".into(),
