@@ -36,9 +36,10 @@ pub(crate) enum Role {
 }
 
 impl Session {
-    /// When it wants to be called next.
+    /// When it wants to be called next. Before it is connected its role has nothing to do, however overdue.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let role = match &self.role {
+            _ if !self.connected => None,
             Role::Publisher(publisher) => publisher.next_timeout(),
             Role::Viewer(viewer) => viewer.next_timeout(),
         };

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::{Announced, Engine};
 use crate::{
-    MediaKind, Output, PeerMessage, WorkerId,
+    EndReason, MediaKind, Output, PeerMessage, WorkerId,
     media::{Burst, Feed, PublishedLayers},
     session::Role,
     viewer::KeyframeNeed,
@@ -32,6 +32,11 @@ impl Engine {
                         tracks: tracks.clone(),
                     },
                 );
+                // Two workers can't feed one channel: who came later took it over.
+                let holder = self.names.get(&channel).map(|&i| self.channels[i].feed);
+                if let Some(Feed::Local { index, .. }) = holder {
+                    self.end(now, index, EndReason::TakenOver, out);
+                }
                 if let Some(&index) = self.names.get(&channel) {
                     self.set_feed(
                         now,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Rewrite;
-use crate::rtcp::TransportFeedback;
+use crate::rtcp::{TICKS_PER_REFERENCE, TransportFeedback};
 
 /// Packets of one track that can be asked for again.
 const SENT_PACKETS: usize = 512;
@@ -173,6 +173,7 @@ impl TransportHistory {
     ) -> FeedbackSummary {
         let mut summary = FeedbackSummary::default();
         let mut newest = None;
+        let reference = i64::from(feedback.reference_time) * TICKS_PER_REFERENCE;
         for (sequence, arrival) in feedback.statuses() {
             let slot = &mut self.slots[usize::from(sequence) & (TRANSPORT_PACKETS - 1)];
             if !slot.pending || slot.sequence != sequence {
@@ -185,7 +186,7 @@ impl TransportHistory {
             slot.pending = false;
             summary.received += 1;
             summary.received_bytes += u64::from(slot.bytes);
-            newest = Some((ticks * 250).wrapping_sub(slot.at as i64));
+            newest = Some((reference + ticks) * 250 - slot.at as i64);
         }
         if let Some(delay) = newest {
             let baseline = match self.baseline {

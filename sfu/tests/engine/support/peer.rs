@@ -1,0 +1,467 @@
+//! A WebRTC peer without sockets: ICE (controlling), DTLS client, SRTP, and the RTCP of its role.
+
+use std::{
+    collections::{HashMap, HashSet},
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, LazyLock},
+    time::Instant,
+};
+
+use spillway_sfu::{
+    Accepted, IceCredentials, MediaKind, Path, Protocol, SessionId, WorkerId,
+    dtls::{Certificate, DtlsRole},
+    ice,
+    rtcp::{self, FeedbackRecorder, NackGenerator, Rtcp, Writer},
+    rtp::{NtpTime, SequenceUnwrapper},
+    sdp::parse_offer,
+    transport::{Incoming, Transport, TransportConfig, TransportEvent},
+};
+
+use super::{
+    Answers, Heard, Source, check::binding_request, ms, offer::Offer, seconds, source::Outgoing,
+};
+
+/// Making keys takes time: all peers share one.
+pub static CERTIFICATE: LazyLock<Arc<Certificate>> =
+    LazyLock::new(|| Arc::new(Certificate::generate().unwrap()));
+
+/// An RTCP packet from the engine, in its own words.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Told {
+    SenderReport {
+        ssrc: u32,
+        ntp: NtpTime,
+        rtp: u32,
+        packets: u32,
+        octets: u32,
+    },
+    ReceiverReport(Vec<rtcp::ReportBlock>),
+    Nack {
+        media: u32,
+        lost: Vec<u16>,
+    },
+    KeyframeRequest {
+        media: u32,
+    },
+    Remb(u64),
+    /// Transport-wide: sequence number and arrival, in microseconds of the engine's clock.
+    Arrivals(Vec<(u16, Option<i64>)>),
+}
+
+/// What a viewer sends of its own accord.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manners {
+    pub nack: bool,
+    pub feedback: bool,
+}
+
+pub struct Peer {
+    pub engine: usize,
+    pub session: SessionId,
+    pub address: SocketAddr,
+    pub server: SocketAddr,
+    pub local: IceCredentials,
+    pub remote: IceCredentials,
+    pub transport: Transport,
+    pub offer: String,
+    pub answer: String,
+    pub connected: Option<Instant>,
+    pub closed: bool,
+    /// It does and says nothing any more.
+    pub dead: bool,
+    pub source: Option<Source>,
+    pub manners: Manners,
+    pub heard: Vec<Heard>,
+    pub told: Vec<(Instant, Told)>,
+    /// Datagrams of media that its keys didn't open, or that it heard before.
+    pub rejected: usize,
+    /// Numbers of the source's video that are never sent at first, to be asked for.
+    pub withhold: HashSet<(u32, u16)>,
+    /// Lost packets are sent again as RTX, under this SSRC.
+    pub rtx: Option<u32>,
+    pub rtx_next: u64,
+    sent: HashMap<(u32, u16), Outgoing>,
+    /// When media packets left, by transport-wide number.
+    pub departures: HashMap<u16, Instant>,
+    next_check: Instant,
+    next_report: Option<Instant>,
+    next_feedback: Option<Instant>,
+    pub feedback: FeedbackRecorder,
+    nacks: NackGenerator,
+    unwrapper: SequenceUnwrapper,
+    pub video_ssrc: Option<u32>,
+    pub outbox: Vec<Vec<u8>>,
+}
+
+impl Peer {
+    pub fn new(
+        now: Instant,
+        host: u16,
+        ask: impl FnOnce(String) -> Accepted,
+        offer: &Offer,
+        source: Option<Source>,
+    ) -> Self {
+        let local = ice::local_credentials(WorkerId(99), &mut rand::rng());
+        let offered = offer.write(&local, CERTIFICATE.fingerprint());
+        let accepted = ask(offered.clone());
+        let answer = parse_offer(&accepted.answer).unwrap();
+        let transport = Transport::new(
+            now,
+            TransportConfig {
+                local_ice: local.clone(),
+                remote_ice: answer.ice.clone(),
+                remote_fingerprint: answer.fingerprint.clone(),
+                role: DtlsRole::Client,
+                certificate: CERTIFICATE.clone(),
+                data_channels: None,
+            },
+        )
+        .unwrap();
+        let [a, b] = host.to_be_bytes();
+        let engine = usize::from(accepted.session.worker.0);
+        Self {
+            engine,
+            session: accepted.session,
+            address: (Ipv4Addr::new(10, 0, a, b), 5000).into(),
+            server: server_address(engine),
+            local,
+            remote: answer.ice,
+            transport,
+            offer: offered,
+            answer: accepted.answer,
+            connected: None,
+            closed: false,
+            dead: false,
+            source,
+            manners: Manners {
+                nack: offer.nack,
+                feedback: offer.transport_cc,
+            },
+            heard: Vec::new(),
+            told: Vec::new(),
+            rejected: 0,
+            withhold: HashSet::new(),
+            rtx: offer.rtx.then_some(0xeeee_0000 + u32::from(host)),
+            rtx_next: 100,
+            sent: HashMap::new(),
+            departures: HashMap::new(),
+            next_check: now,
+            next_report: None,
+            next_feedback: None,
+            feedback: FeedbackRecorder::new(),
+            nacks: NackGenerator::new(),
+            unwrapper: SequenceUnwrapper::default(),
+            video_ssrc: None,
+            outbox: Vec::new(),
+        }
+    }
+
+    /// How the engine sees it.
+    pub fn path(&self) -> Path {
+        Path {
+            protocol: Protocol::Udp,
+            local: self.server.ip(),
+            remote: self.address,
+        }
+    }
+
+    pub fn next_timeout(&self) -> Option<Instant> {
+        if self.dead || self.closed {
+            return None;
+        }
+        let source = self
+            .source
+            .as_ref()
+            .filter(|_| self.connected.is_some())
+            .map(Source::next);
+        let nacks = self.nacks.next_timeout().filter(|_| self.manners.nack);
+        [
+            Some(self.next_check),
+            self.transport.next_timeout(),
+            self.next_report,
+            self.next_feedback,
+            nacks,
+            source,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.dead || self.closed {
+            return;
+        }
+        if now >= self.next_check {
+            self.next_check = now + ms(2500);
+            let request = binding_request(&self.remote, &self.local);
+            self.outbox.push(request);
+            // As if the other side had checked, too: a lite agent doesn't.
+            let mut checked = binding_request(&self.local, &self.remote);
+            let path = self.from_server();
+            self.transport.handle(now, path, &mut checked);
+        }
+        self.transport.handle_timeout(now);
+        if self.connected.is_some() {
+            self.produce(now);
+            self.give_feedback(now);
+        }
+        self.drain(now);
+    }
+
+    pub fn handle(&mut self, now: Instant, datagram: &[u8]) {
+        if self.dead || self.closed {
+            return;
+        }
+        let path = self.from_server();
+        let mut bytes = datagram.to_vec();
+        if bytes.first().is_some_and(|first| *first <= 3) {
+            return;
+        }
+        match self.transport.handle(now, path, &mut bytes) {
+            Incoming::Rtp(packet) => {
+                let packet = packet.to_vec();
+                self.on_rtp(now, &packet);
+            }
+            Incoming::Rtcp(packet) => {
+                let packet = packet.to_vec();
+                self.on_rtcp(now, &packet);
+            }
+            Incoming::Rejected(_) => self.rejected += 1,
+            Incoming::Handled => {}
+        }
+        self.drain(now);
+    }
+
+    /// Says good-bye.
+    pub fn close(&mut self, now: Instant) {
+        self.transport.close(now);
+        self.drain(now);
+        self.closed = true;
+    }
+
+    fn from_server(&self) -> Path {
+        Path {
+            protocol: Protocol::Udp,
+            local: self.address.ip(),
+            remote: self.server,
+        }
+    }
+
+    fn drain(&mut self, now: Instant) {
+        let mut buffer = Vec::new();
+        while self.transport.poll_transmit(&mut buffer).is_some() {
+            if buffer.first().is_some_and(|first| *first > 3) {
+                self.outbox.push(buffer.clone());
+            }
+        }
+        while let Some(event) = self.transport.poll_event() {
+            match event {
+                TransportEvent::Connected { .. } => {
+                    self.connected = Some(now);
+                    self.next_report = Some(now + ms(200));
+                    if let Some(source) = &mut self.source {
+                        source.started = now;
+                    }
+                }
+                TransportEvent::Closed(_) => self.closed = true,
+                _ => {}
+            }
+        }
+    }
+
+    pub fn seal(&mut self, outgoing: &Outgoing) {
+        let Some(sealer) = self.transport.sealer() else {
+            return;
+        };
+        let mut packet = outgoing.packet.clone();
+        packet.resize(packet.len() + sealer.tag_len(), 0);
+        sealer.seal_rtp(&mut packet, outgoing.header, outgoing.index);
+        self.outbox.push(packet);
+    }
+
+    pub fn send_rtcp(&mut self, write: impl FnOnce(&mut Writer<'_>)) {
+        let mut packet = Vec::new();
+        write(&mut Writer::new(&mut packet));
+        if let Some(sealer) = self.transport.sealer() {
+            sealer.seal_rtcp(&mut packet);
+            self.outbox.push(packet);
+        }
+    }
+
+    fn produce(&mut self, now: Instant) {
+        let Some(source) = &mut self.source else {
+            return;
+        };
+        if now < source.next() {
+            return;
+        }
+        for outgoing in source.produce(now) {
+            let key = key(&outgoing.packet);
+            if let Some(number) =
+                Heard::read(now, &outgoing.packet).and_then(|heard| heard.transport_sequence)
+            {
+                self.departures.insert(number, now);
+            }
+            self.sent.insert(key, outgoing.clone());
+            if !self.withhold.contains(&key) {
+                self.seal(&outgoing);
+            }
+        }
+    }
+
+    fn give_feedback(&mut self, now: Instant) {
+        if self.next_report.is_some_and(|at| now >= at) {
+            self.next_report = Some(now + seconds(1));
+            self.send_reports(now);
+        }
+        if self.next_feedback.is_some_and(|at| now >= at) {
+            self.next_feedback = None;
+            while self.manners.feedback && self.feedback.pending() {
+                let mut packet = Vec::new();
+                self.feedback.write(1, 1, &mut Writer::new(&mut packet));
+                if let Some(sealer) = self.transport.sealer() {
+                    sealer.seal_rtcp(&mut packet);
+                    self.outbox.push(packet);
+                }
+            }
+        }
+        if let Some(media) = self.video_ssrc.filter(|_| self.manners.nack) {
+            let mut lost = Vec::new();
+            self.nacks.take_due(now, ms(60), &mut lost);
+            if !lost.is_empty() {
+                self.send_rtcp(|writer| writer.nack(1, media, &lost));
+            }
+        }
+    }
+
+    /// A publisher's sender reports, in its own clock, which began in 1970 plus `clock_ahead` at the source's start.
+    fn send_reports(&mut self, now: Instant) {
+        let Some(source) = self.source.clone() else {
+            return;
+        };
+        let ntp = NtpTime::from_unix(seconds(1000) + source.clock_ahead + (now - source.started));
+        self.send_rtcp(|writer| {
+            for (index, layer) in source.layers.iter().enumerate() {
+                if layer.flowing {
+                    writer.sender_report(layer.ssrc, ntp, source.timestamp(index, now), 1, 1, &[]);
+                }
+            }
+            if source.audio {
+                writer.sender_report(
+                    source.audio_ssrc,
+                    ntp,
+                    source.audio_timestamp(now),
+                    1,
+                    1,
+                    &[],
+                );
+            }
+        });
+    }
+
+    fn on_rtp(&mut self, now: Instant, packet: &[u8]) {
+        let Some(heard) = Heard::read(now, packet) else {
+            return;
+        };
+        if let Some(number) = heard.transport_sequence {
+            self.feedback.record(now, number);
+            self.next_feedback.get_or_insert(now + ms(50));
+        }
+        if heard.kind == MediaKind::Video {
+            if heard.repaired_by.is_none() {
+                self.video_ssrc = Some(heard.ssrc);
+            }
+            let sequence = self.unwrapper.unwrap(heard.sequence);
+            self.nacks.on_packet(now, sequence);
+        }
+        self.heard.push(heard);
+    }
+
+    fn on_rtcp(&mut self, now: Instant, packet: &[u8]) {
+        let mut asked = Vec::new();
+        for parsed in rtcp::packets(packet) {
+            let told = match parsed.expect("well-formed RTCP") {
+                Rtcp::SenderReport {
+                    ssrc,
+                    ntp,
+                    rtp,
+                    packets,
+                    octets,
+                    ..
+                } => Told::SenderReport {
+                    ssrc,
+                    ntp,
+                    rtp,
+                    packets,
+                    octets,
+                },
+                Rtcp::ReceiverReport { reports, .. } => Told::ReceiverReport(reports.collect()),
+                Rtcp::Nack { media, lost, .. } => {
+                    let lost: Vec<u16> = lost.collect();
+                    asked.extend(lost.iter().map(|&number| (media, number)));
+                    Told::Nack { media, lost }
+                }
+                Rtcp::PictureLoss { media, .. } => Told::KeyframeRequest { media },
+                Rtcp::FullIntra { mut requests, .. } => Told::KeyframeRequest {
+                    media: requests.next().unwrap().0,
+                },
+                Rtcp::Remb { bitrate, .. } => Told::Remb(bitrate),
+                Rtcp::TransportFeedback(feedback) => {
+                    let reference =
+                        i64::from(feedback.reference_time) * rtcp::TICKS_PER_REFERENCE * 250;
+                    let arrival =
+                        |(number, ticks): (u16, Option<i64>)| (number, ticks.map(|t| reference + t * 250));
+                    Told::Arrivals(feedback.statuses().map(arrival).collect())
+                }
+                _ => continue,
+            };
+            if let (Told::KeyframeRequest { media }, Some(source)) = (&told, &mut self.source)
+                && source.answers == Answers::WithAKeyframe
+                && let Some(layer) = source.layers.iter_mut().find(|l| l.ssrc == *media)
+            {
+                layer.wants_keyframe = true;
+            }
+            self.told.push((now, told));
+        }
+        for key in asked {
+            self.resend(key);
+        }
+    }
+
+    /// Sends a lost packet again: as RTX (RFC 4588 §4), or as it was.
+    fn resend(&mut self, key: (u32, u16)) {
+        let Some(outgoing) = self.sent.get(&key).cloned() else {
+            return;
+        };
+        let Some(rtx) = self.rtx else {
+            return self.seal(&outgoing);
+        };
+        let (head, payload) = outgoing.packet.split_at(outgoing.header);
+        let mut packet = head.to_vec();
+        let index = self.rtx_next;
+        self.rtx_next += 1;
+        packet[1] = packet[1] & 0x80 | ((packet[1] & 0x7f) + 1);
+        packet[2..4].copy_from_slice(&(index as u16).to_be_bytes());
+        packet[8..12].copy_from_slice(&rtx.to_be_bytes());
+        packet.extend_from_slice(&key.1.to_be_bytes());
+        packet.extend_from_slice(payload);
+        self.seal(&Outgoing {
+            packet,
+            header: outgoing.header,
+            index,
+        });
+    }
+}
+
+pub fn server_address(engine: usize) -> SocketAddr {
+    (Ipv4Addr::new(192, 0, 2, engine as u8 + 1), 8189).into()
+}
+
+/// SSRC and sequence number of a packet, sealed or not.
+pub fn key(packet: &[u8]) -> (u32, u16) {
+    (
+        u32::from_be_bytes(packet[8..12].try_into().unwrap()),
+        u16::from_be_bytes(packet[2..4].try_into().unwrap()),
+    )
+}

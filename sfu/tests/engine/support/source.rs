@@ -1,0 +1,423 @@
+//! What a publisher sends: frames that say which they are, in packets that parse as their codec.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    ms,
+    offer::{MID, OPUS, RID, TRANSPORT_SEQUENCE},
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    H264,
+    Vp8,
+}
+
+impl Codec {
+    pub fn payload_type(self) -> u8 {
+        match self {
+            Self::H264 => 102,
+            Self::Vp8 => 96,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::H264 => "H264",
+            Self::Vp8 => "VP8",
+        }
+    }
+}
+
+/// Which frame, and which packet of it, a payload belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tag {
+    pub source: u8,
+    pub layer: u8,
+    pub frame: u32,
+    pub index: u8,
+    /// Packets of the frame that bear a tag.
+    pub of: u8,
+    pub keyframe: bool,
+}
+
+const TAG: &[u8; 4] = b"\x01\x02sw";
+
+impl Tag {
+    fn write(self, payload: &mut Vec<u8>) {
+        payload.extend_from_slice(TAG);
+        payload.extend_from_slice(&[self.source, self.layer, self.index, self.of]);
+        payload.push(u8::from(self.keyframe));
+        payload.extend_from_slice(&self.frame.to_be_bytes());
+    }
+
+    /// The tag somewhere in the first bytes of a payload.
+    pub fn read(payload: &[u8]) -> Option<Self> {
+        let at = payload.windows(4).take(24).position(|w| w == TAG)? + 4;
+        let &[source, layer, index, of, keyframe, a, b, c, d] = payload.get(at..at + 9)? else {
+            return None;
+        };
+        Some(Self {
+            source,
+            layer,
+            frame: u32::from_be_bytes([a, b, c, d]),
+            index,
+            of,
+            keyframe: keyframe == 1,
+        })
+    }
+}
+
+/// How a publisher takes keyframe requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    WithAKeyframe,
+    /// As OBS.
+    Never,
+}
+
+#[derive(Debug, Clone)]
+pub struct Layer {
+    pub rid: Option<&'static str>,
+    pub ssrc: u32,
+    pub size: (u16, u16),
+    pub bitrate: u64,
+    /// It sends.
+    pub flowing: bool,
+    pub wants_keyframe: bool,
+    /// Extended number of the next packet.
+    pub next: u64,
+    pub frame: u32,
+    first_timestamp: u32,
+}
+
+/// A plain packet and the extended number that it is to be sealed under.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    pub packet: Vec<u8>,
+    pub header: usize,
+    pub index: u64,
+}
+
+/// A camera, a microphone and their encoders.
+#[derive(Debug, Clone)]
+pub struct Source {
+    pub number: u8,
+    pub codec: Codec,
+    /// Instead of the codec's usual one.
+    pub payload_type: Option<u8>,
+    pub layers: Vec<Layer>,
+    pub audio: bool,
+    pub audio_ssrc: u32,
+    /// A keyframe every so many frames.
+    pub group: u32,
+    pub answers: Answers,
+    /// OBS sends no mid with audio.
+    pub audio_mid: bool,
+    pub transport_cc: bool,
+    /// How far its wall clock is ahead of ours.
+    pub clock_ahead: Duration,
+    /// Nothing is sent while set.
+    pub paused: bool,
+    pub started: Instant,
+    pub audio_next: u64,
+    pub audio_frame: u32,
+    pub video_frame: u32,
+    pub transport_sequence: u16,
+}
+
+pub const FRAME: Duration = Duration::from_micros(33_333);
+const AUDIO_FIRST: u32 = 0xffff_f000;
+
+impl Source {
+    pub fn new(number: u8) -> Self {
+        let base = u32::from(number) << 16;
+        Self {
+            number,
+            codec: Codec::H264,
+            payload_type: None,
+            layers: vec![Layer::new(base + 1, None, (1280, 720), 2_500_000)],
+            audio: true,
+            audio_ssrc: base + 0x100,
+            group: 60,
+            answers: Answers::WithAKeyframe,
+            audio_mid: true,
+            transport_cc: true,
+            clock_ahead: Duration::from_secs(3600 * u64::from(number)),
+            paused: false,
+            started: Instant::now(),
+            audio_next: 65_500,
+            audio_frame: 0,
+            video_frame: 0,
+            transport_sequence: 65_000,
+        }
+    }
+
+    /// Three layers, named and ordered as OBS does: the largest first.
+    pub fn simulcast(number: u8) -> Self {
+        let base = u32::from(number) << 16;
+        Self {
+            layers: vec![
+                Layer::new(base + 1, Some("0"), (1280, 720), 2_500_000),
+                Layer::new(base + 2, Some("1"), (640, 352), 800_000),
+                Layer::new(base + 3, Some("2"), (320, 176), 200_000),
+            ],
+            ..Self::new(number)
+        }
+    }
+
+    pub fn timestamp(&self, layer: usize, at: Instant) -> u32 {
+        let elapsed = (at - self.started).as_secs_f64() * 90_000.0;
+        self.layers[layer]
+            .first_timestamp
+            .wrapping_add(elapsed.round() as u64 as u32)
+    }
+
+    pub fn audio_timestamp(&self, at: Instant) -> u32 {
+        let elapsed = (at - self.started).as_secs_f64() * 48_000.0;
+        AUDIO_FIRST.wrapping_add(elapsed.round() as u64 as u32)
+    }
+
+    fn next_audio(&self) -> Instant {
+        self.started + ms(20) * self.audio_frame
+    }
+
+    fn next_video(&self) -> Instant {
+        self.started + FRAME * self.video_frame
+    }
+
+    /// The next moment at which it has something: audio every 20 ms, video every 33.
+    pub fn next(&self) -> Instant {
+        self.next_audio().min(self.next_video())
+    }
+
+    /// What it sends at `now`.
+    pub fn produce(&mut self, now: Instant) -> Vec<Outgoing> {
+        let mut out = Vec::new();
+        if now >= self.next_audio() {
+            if self.audio && !self.paused {
+                out.push(self.audio_packet(now));
+            }
+            self.audio_frame += 1;
+        }
+        if now >= self.next_video() {
+            for layer in 0..self.layers.len() {
+                if self.layers[layer].flowing && !self.paused {
+                    self.video_frame(now, layer, &mut out);
+                }
+            }
+            self.video_frame += 1;
+        }
+        out
+    }
+
+    fn audio_packet(&mut self, now: Instant) -> Outgoing {
+        let index = self.audio_next;
+        self.audio_next += 1;
+        let mut payload = vec![0xfc];
+        Tag {
+            source: self.number,
+            layer: 0,
+            frame: self.audio_frame,
+            index: 0,
+            of: 1,
+            keyframe: false,
+        }
+        .write(&mut payload);
+        payload.resize(160, 0xa5);
+        let mid = self.audio_mid.then_some("0");
+        let timestamp = self.audio_timestamp(now);
+        self.packet(
+            OPUS,
+            false,
+            index,
+            timestamp,
+            self.audio_ssrc,
+            (mid, None),
+            &payload,
+        )
+    }
+
+    fn video_frame(&mut self, now: Instant, layer: usize, out: &mut Vec<Outgoing>) {
+        let timestamp = self.timestamp(layer, now);
+        let (codec, number, group) = (self.codec, self.number, self.group);
+        let state = &mut self.layers[layer];
+        let keyframe =
+            state.frame == 0 || state.wants_keyframe || self.video_frame.is_multiple_of(group);
+        state.wants_keyframe = false;
+        let bytes = state.bitrate as usize / 8 / 30;
+        let bytes = if keyframe { bytes * 4 } else { bytes };
+        let of = bytes.div_ceil(1100).max(1) as u8;
+        let tag = |index| Tag {
+            source: number,
+            layer: layer as u8,
+            frame: state.frame,
+            index,
+            of,
+            keyframe,
+        };
+        let mut payloads: Vec<Vec<u8>> = Vec::new();
+        if keyframe && codec == Codec::H264 {
+            payloads.push(sequence_parameters(state.size));
+            payloads.push(vec![0x68, 0xce, 0x3c, 0x80]);
+        }
+        for index in 0..of {
+            let mut payload = head(codec, keyframe, index == 0, index + 1 == of, state.size);
+            tag(index).write(&mut payload);
+            payload.resize((bytes / usize::from(of)).max(40), index);
+            payloads.push(payload);
+        }
+        state.frame += 1;
+        let (ssrc, rid) = (state.ssrc, state.rid);
+        let last = payloads.len() - 1;
+        for (at, payload) in payloads.iter().enumerate() {
+            let index = self.layers[layer].next;
+            self.layers[layer].next += 1;
+            out.push(self.packet(
+                self.payload_type.unwrap_or(codec.payload_type()),
+                at == last,
+                index,
+                timestamp,
+                ssrc,
+                (Some("1"), rid),
+                payload,
+            ));
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of a packet")]
+    fn packet(
+        &mut self,
+        payload_type: u8,
+        marker: bool,
+        index: u64,
+        timestamp: u32,
+        ssrc: u32,
+        (mid, rid): (Option<&str>, Option<&str>),
+        payload: &[u8],
+    ) -> Outgoing {
+        let mut extensions = Vec::new();
+        if self.transport_cc {
+            self.transport_sequence = self.transport_sequence.wrapping_add(1);
+            extensions.push((
+                TRANSPORT_SEQUENCE,
+                self.transport_sequence.to_be_bytes().to_vec(),
+            ));
+        }
+        for (id, text) in [(MID, mid), (RID, rid)] {
+            extensions.extend(text.map(|text| (id, text.as_bytes().to_vec())));
+        }
+        rtp(
+            payload_type,
+            marker,
+            index,
+            timestamp,
+            ssrc,
+            &extensions,
+            payload,
+        )
+    }
+}
+
+impl Layer {
+    pub fn new(ssrc: u32, rid: Option<&'static str>, size: (u16, u16), bitrate: u64) -> Self {
+        Self {
+            rid,
+            ssrc,
+            size,
+            bitrate,
+            flowing: true,
+            wants_keyframe: false,
+            // Just before the sequence numbers and the timestamps wrap.
+            next: 65_500,
+            frame: 0,
+            first_timestamp: u32::MAX - 90_000,
+        }
+    }
+
+    pub fn starting_at(self, first_timestamp: u32) -> Self {
+        Self {
+            first_timestamp,
+            ..self
+        }
+    }
+}
+
+/// An RTP packet with one-byte extensions.
+pub fn rtp(
+    payload_type: u8,
+    marker: bool,
+    index: u64,
+    timestamp: u32,
+    ssrc: u32,
+    extensions: &[(u8, Vec<u8>)],
+    payload: &[u8],
+) -> Outgoing {
+    let mut packet = vec![
+        if extensions.is_empty() { 0x80 } else { 0x90 },
+        payload_type | u8::from(marker) << 7,
+    ];
+    packet.extend_from_slice(&(index as u16).to_be_bytes());
+    packet.extend_from_slice(&timestamp.to_be_bytes());
+    packet.extend_from_slice(&ssrc.to_be_bytes());
+    if !extensions.is_empty() {
+        let mut elements = Vec::new();
+        for (id, value) in extensions {
+            elements.push(id << 4 | (value.len() as u8 - 1));
+            elements.extend_from_slice(value);
+        }
+        elements.resize(elements.len().next_multiple_of(4), 0);
+        packet.extend_from_slice(&[0xbe, 0xde, 0, (elements.len() / 4) as u8]);
+        packet.extend_from_slice(&elements);
+    }
+    let header = packet.len();
+    packet.extend_from_slice(payload);
+    Outgoing {
+        packet,
+        header,
+        index,
+    }
+}
+
+/// What a payload begins with, so that it parses as a part of a frame.
+fn head(codec: Codec, keyframe: bool, first: bool, last: bool, size: (u16, u16)) -> Vec<u8> {
+    match codec {
+        // FU-A of an IDR slice, or of another.
+        Codec::H264 => vec![
+            if keyframe { 0x7c } else { 0x5c },
+            u8::from(first) << 7 | u8::from(last) << 6 | if keyframe { 5 } else { 1 },
+        ],
+        Codec::Vp8 if !first => vec![0x00],
+        Codec::Vp8 if keyframe => {
+            let mut head = vec![0x10, 0x10, 0, 0, 0x9d, 0x01, 0x2a];
+            head.extend_from_slice(&size.0.to_le_bytes());
+            head.extend_from_slice(&size.1.to_le_bytes());
+            head
+        }
+        Codec::Vp8 => vec![0x10, 0x11, 0, 0],
+    }
+}
+
+/// An H.264 sequence parameter set (ITU-T H.264 §7.3.2.1.1) of Baseline, for a size in whole macroblocks.
+fn sequence_parameters((width, height): (u16, u16)) -> Vec<u8> {
+    let mut bits = Vec::new();
+    let mut put = |value: u32, count: u32| bits.extend((0..count).rev().map(|bit| value >> bit & 1));
+    let golomb = |put: &mut dyn FnMut(u32, u32), value: u32| {
+        let length = 32 - (value + 1).leading_zeros();
+        put(value + 1, 2 * length - 1);
+    };
+    put(66 << 16 | 0xc0 << 8 | 31, 24);
+    for value in [0, 0, 2, 1] {
+        golomb(&mut put, value);
+    }
+    put(0, 1);
+    golomb(&mut put, u32::from(width) / 16 - 1);
+    golomb(&mut put, u32::from(height) / 16 - 1);
+    // Frames only, direct 8x8, no cropping, no VUI, stop bit.
+    put(0b11001, 5);
+    bits.resize(bits.len().next_multiple_of(8), 0);
+    let bytes = bits
+        .chunks(8)
+        .map(|byte| byte.iter().fold(0, |all, bit| all << 1 | *bit as u8));
+    std::iter::once(0x67).chain(bytes).collect()
+}
