@@ -31,7 +31,12 @@ fn receiver_reports_that_are_right() {
 #[test]
 fn transport_wide_feedback_that_is_right() {
     let mut world = World::new();
-    let publisher = world.publish(&Offer::publisher(), Source::new(1));
+    // A retransmission would bear the number of the packet that was lost.
+    let offer = Offer {
+        nack: false,
+        ..Offer::publisher()
+    };
+    let publisher = world.publish(&offer, Source::new(1));
     world.connect(&[publisher]);
     world.links[publisher].1 = Link { jitter: ms(3), loss: 0.02, ..Link::default() };
     world.run(seconds(3));

@@ -31,7 +31,7 @@ fn and_a_viewer_of_the_other_gets_the_same_cache_included() {
     };
     let (near_payloads, far_payloads) = (payloads(near), payloads(far));
     let common = near_payloads.len().min(far_payloads.len());
-    assert!(common > 500);
+    assert!(common > 500, "{} and {}", near_payloads.len(), far_payloads.len());
     assert_eq!(near_payloads[..common], far_payloads[..common]);
     world.assert_continuous(far, MediaKind::Audio);
     // Unsubscribed when the last viewer leaves.
@@ -120,6 +120,6 @@ fn and_simulcast_crosses_with_its_best_layer() {
     world.connect(&[far]);
     world.run(seconds(2));
     let frames = whole_frames(&world.peers[far].heard);
-    assert!(frames.len() > 30);
+    assert!(frames.len() > 30, "{frames:?} {:?}", world.messages);
     assert!(frames.iter().all(|f| f.layer == 0), "not the best layer");
 }

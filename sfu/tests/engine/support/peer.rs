@@ -332,6 +332,9 @@ impl Peer {
             if !lost.is_empty() {
                 self.send_rtcp(|writer| writer.nack(1, media, &lost));
             }
+            if self.nacks.take_given_up() {
+                self.send_rtcp(|writer| writer.picture_loss(1, media));
+            }
         }
     }
 
