@@ -53,7 +53,8 @@ impl Engine {
         else {
             return;
         };
-        let Some(channel) = self.channels.get_mut(session.channel) else {
+        let channel = self.channels.get_mut(session.channel);
+        let Some(channel) = channel.filter(|c| c.feed.session() == Some(session.id)) else {
             return;
         };
         if let Some(known) = channel

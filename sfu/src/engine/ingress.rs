@@ -116,7 +116,8 @@ impl Engine {
         let Role::Publisher(publisher) = &mut session.role else {
             return;
         };
-        let Some(channel) = self.channels.get_mut(session.channel) else {
+        let channel = self.channels.get_mut(session.channel);
+        let Some(channel) = channel.filter(|c| c.feed.session() == Some(session.id)) else {
             return;
         };
         match publisher.on_rtp(now, packet, channel) {
@@ -125,7 +126,11 @@ impl Engine {
                 self.restart_feed(now, index, out);
                 return self.on_rtp(now, index, packet, out);
             }
-            Received::Media(kind, change) => {
+            Received::Media {
+                kind,
+                change,
+                resized,
+            } => {
                 if !channel.dirty {
                     channel.dirty = true;
                     self.dirty.push(session.channel);
@@ -139,6 +144,9 @@ impl Engine {
                 }
                 let channel = session.channel;
                 self.on_payload(now, channel, kind, change, out);
+                if resized {
+                    self.aim(now, channel);
+                }
             }
         }
         self.reschedule(now, index);
@@ -163,6 +171,18 @@ impl Engine {
             tracks: Arc::new(announced),
         };
         self.broadcast(&message, out);
+    }
+
+    /// A layer's picture has another size: before its keyframe is forwarded, viewers may turn to it.
+    pub(super) fn aim(&mut self, now: Instant, channel: usize) {
+        let Some(known) = self.channels.get(channel) else {
+            return;
+        };
+        for &index in &known.viewers {
+            if let Some(Role::Viewer(viewer)) = self.sessions.get_mut(index).map(|s| &mut s.role) {
+                viewer.aim(now, known);
+            }
+        }
     }
 
     /// Acts on what a packet's payload type said of a track's codec.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use super::{Announced, Engine};
 use crate::{
     EndReason, MediaKind, Output, PeerMessage, WorkerId,
-    media::{Burst, Feed, PublishedLayers},
+    media::{Burst, Feed, PublishedLayers, Pushed},
     session::Role,
     viewer::KeyframeNeed,
 };
@@ -62,7 +62,7 @@ impl Engine {
                     self.drop_if_idle(index);
                 }
             }
-            PeerMessage::Subscribe { channel } => self.on_subscribe(from, &channel, out),
+            PeerMessage::Subscribe { channel } => self.on_subscribe(now, from, &channel, out),
             PeerMessage::Unsubscribe { channel } => {
                 if let Some(known) = self
                     .names
@@ -122,6 +122,7 @@ impl Engine {
                 viewer.reset();
                 // Fitted again when the codec is known for sure: until then nobody is let go.
                 viewer.select(channel);
+                viewer.aim(now, channel);
             }
         }
     }
@@ -150,7 +151,13 @@ impl Engine {
     }
 
     /// Another worker has viewers: it gets what is cached, and everything from now on.
-    fn on_subscribe(&mut self, from: WorkerId, name: &crate::ChannelName, out: &mut dyn Output) {
+    fn on_subscribe(
+        &mut self,
+        now: Instant,
+        from: WorkerId,
+        name: &crate::ChannelName,
+        out: &mut dyn Output,
+    ) {
         let Some(channel) = self.names.get(name).and_then(|&i| self.channels.get_mut(i)) else {
             return;
         };
@@ -162,14 +169,17 @@ impl Engine {
         }
         channel.subscribers.push(from);
         for track in channel.tracks.iter().flatten() {
-            for (place, layer) in track.layers.iter().enumerate() {
+            let mut places: Vec<usize> = (0..track.layers.len()).collect();
+            // The best first: who waits there begins with the first that comes.
+            places.sort_by_key(|&place| std::cmp::Reverse(track.layers[place].rank()));
+            for place in places {
+                let layer = &track.layers[place];
                 let place = (track.kind, place as u8);
                 if let Some(clock) = layer.clock {
-                    let channel = channel.name.clone();
                     out.peer(
                         from,
                         PeerMessage::Clock {
-                            channel,
+                            channel: channel.name.clone(),
                             feed,
                             kind: place.0,
                             layer: place.1,
@@ -177,16 +187,14 @@ impl Engine {
                         },
                     );
                 }
-                // What waits for the fan-out goes with it.
-                let edge = layer
-                    .pending
-                    .iter()
-                    .min()
-                    .copied()
-                    .or(layer.cache.highest().map(|h| h + 1));
-                if let (Some(first), Some(edge)) = (layer.cache.keyframe(), edge) {
-                    let sequences = (first..edge).collect::<Vec<_>>().into_iter();
-                    let burst = Burst::collect(&channel.name, feed, place, layer, sequences, true);
+                let held = layer.cache.keyframe().zip(layer.cache.highest());
+                if let Some((first, highest)) = held.filter(|_| layer.flowing(now)) {
+                    // What waits for the fan-out goes with it.
+                    let cached: Vec<u64> = (first..=highest)
+                        .filter(|sequence| !layer.pending.contains(sequence))
+                        .collect();
+                    let cached = cached.into_iter();
+                    let burst = Burst::collect(&channel.name, feed, place, layer, cached, true);
                     out.peer(from, PeerMessage::Burst(Arc::new(burst)));
                 }
             }
@@ -213,14 +221,19 @@ impl Engine {
             return;
         };
         layer.payload_type = burst.payload_type;
+        let mut resized = false;
         for (sequence, packet) in burst.packets() {
-            if burst.backlog {
-                layer.cache.insert(sequence, &packet);
+            let pushed = if burst.backlog {
+                layer.backfill(now, sequence, &packet)
             } else {
-                layer.push(now, sequence, &packet);
-            }
+                layer.push(now, sequence, &packet)
+            };
+            resized |= pushed == Pushed::Kept { resized: true };
         }
         self.on_payload(now, index, burst.kind, change, out);
+        if resized {
+            self.aim(now, index);
+        }
         if burst.backlog {
             self.begin_waiting(now, index, out);
         } else if let Some(channel) = self.channels.get_mut(index).filter(|c| !c.dirty) {

@@ -5,6 +5,8 @@ use super::{Extras, MediaPacket, PacketInfo};
 /// Bytes and packets that a cache starts with: about a second of a 2 Mbit/s layer.
 const FIRST_BYTES: usize = 256 * 1024;
 const FIRST_PACKETS: usize = 1024;
+/// Packets at the head of a keyframe that may still be under way when the rest of it is here.
+const MAX_MISSING: u64 = 8;
 /// Packets that a cache grows to at most, whatever their size.
 const MAX_PACKETS: usize = 1 << 16;
 
@@ -110,6 +112,16 @@ impl PacketCache {
         let highest = self.highest?;
         let first = (sequence..=highest).find_map(|s| self.slot(s))?;
         Some(self.written - first.position)
+    }
+
+    /// How many packets are missing directly before `sequence`, if one that is held comes before them.
+    pub(crate) fn missing_before(&self, sequence: u64) -> u64 {
+        (0..MAX_MISSING)
+            .find(|missing| {
+                let before = sequence.checked_sub(missing + 1);
+                before.is_some_and(|before| self.slot(before).is_some())
+            })
+            .unwrap_or(0)
     }
 
     /// The highest sequence number that was inserted.

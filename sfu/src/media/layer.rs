@@ -34,6 +34,15 @@ pub(crate) struct Layer {
     measured: Instant,
 }
 
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// It was a duplicate, or too old to be of use.
+    Refused,
+    /// It is in the cache. `resized`: its picture's size isn't the one before.
+    Kept { resized: bool },
+}
+
 impl Layer {
     pub(crate) fn new(
         now: Instant,
@@ -59,28 +68,43 @@ impl Layer {
         }
     }
 
-    /// Takes a packet in. False if it was a duplicate or too old to be of use.
-    pub(crate) fn push(&mut self, now: Instant, sequence: u64, packet: &MediaPacket<'_>) -> bool {
+    /// Takes a packet in that viewers get with the next fan-out.
+    pub(crate) fn push(&mut self, now: Instant, sequence: u64, packet: &MediaPacket<'_>) -> Pushed {
+        let pushed = self.backfill(now, sequence, packet);
+        if matches!(pushed, Pushed::Kept { .. }) {
+            let timestamp = packet.info.timestamp;
+            if self
+                .newest
+                .is_none_or(|(newest, _)| timestamp.wrapping_sub(newest) as i32 > 0)
+            {
+                self.newest = Some((timestamp, now));
+            }
+            self.bytes += packet.payload.len() as u64;
+            self.pending.push(sequence);
+        }
+        pushed
+    }
+
+    /// Takes a packet in that viewers only get when they catch up.
+    pub(crate) fn backfill(
+        &mut self,
+        now: Instant,
+        sequence: u64,
+        packet: &MediaPacket<'_>,
+    ) -> Pushed {
         if !self.cache.insert(sequence, packet) {
-            return false;
+            return Pushed::Refused;
         }
         self.last_packet = Some(now);
-        let timestamp = packet.info.timestamp;
-        if self
-            .newest
-            .is_none_or(|(newest, _)| timestamp.wrapping_sub(newest) as i32 > 0)
-        {
-            self.newest = Some((timestamp, now));
-        }
-        self.bytes += packet.payload.len() as u64;
         if packet.info.keyframe {
             self.keyframes.on_keyframe();
         }
-        if packet.info.size != (0, 0) {
-            self.size = packet.info.size;
+        let size = packet.info.size;
+        let resized = size != (0, 0) && size != self.size;
+        if resized {
+            self.size = size;
         }
-        self.pending.push(sequence);
-        true
+        Pushed::Kept { resized }
     }
 
     /// Forgets its packets: what comes is another codec.

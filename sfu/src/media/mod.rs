@@ -11,8 +11,8 @@ pub use burst::Burst;
 pub(crate) use cache::PacketCache;
 pub(crate) use channel::{Channel, Feed};
 pub(crate) use extras::{Extras, ExtrasBuffer};
-pub(crate) use layer::Layer;
 pub use layer::SenderClock;
+pub(crate) use layer::{Layer, Pushed};
 pub use track::PublishedLayers;
 pub(crate) use track::{PayloadChange, PublishedTrack, Track};
 

@@ -14,7 +14,7 @@ use crate::{
     codec::inspect,
     media::{
         Channel, ExtrasBuffer, MediaPacket, PacketInfo, PayloadChange, PublishedLayers,
-        PublishedTrack, SenderClock,
+        PublishedTrack, Pushed, SenderClock,
     },
     rtcp::{FeedbackRecorder, ReportBlock, Writer},
     rtp::{
@@ -30,14 +30,21 @@ const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// A packet is asked for again after this long. Nothing a publisher sends tells a lite agent the round trip.
 const NACK_RETRY: Duration = Duration::from_millis(80);
+/// How fast a publisher's clock may fall behind ours and still be followed: 2⁻¹², 244 ppm. Quartz stays within 100.
+const DRIFT: u32 = 12;
 /// Sequence numbers that one NACK names at most.
 const MAX_NACK: usize = 250;
 
 /// What became of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received {
-    /// New media of this track.
-    Media(MediaKind, PayloadChange),
+    /// New media of a track.
+    Media {
+        kind: MediaKind,
+        change: PayloadChange,
+        /// Its picture's size isn't what its layer's was.
+        resized: bool,
+    },
     /// A layer comes under another SSRC, and so with other sequence numbers: the encoder was restarted. The packet wasn't
     /// taken in: give it again.
     Restarted,
@@ -55,7 +62,7 @@ pub(crate) struct Publisher {
     /// SSRC of our reports.
     ssrc: u32,
     /// The publisher's wall clock behind ours, one for all its tracks so that they stay in step.
-    clock_offset: Option<i64>,
+    clock_offset: Option<(i64, Instant)>,
     next_feedback: Option<Instant>,
     next_report: Instant,
     given_up: u64,
@@ -197,11 +204,15 @@ impl Publisher {
         let Some(layer) = track.layers.get_mut(usize::from(layer_index)) else {
             return Received::Nothing;
         };
-        if !layer.push(now, sequence, &media) {
+        let Pushed::Kept { resized } = layer.push(now, sequence, &media) else {
             return Received::Nothing;
-        }
+        };
         layer.payload_type = payload_type;
-        Received::Media(kind, change)
+        Received::Media {
+            kind,
+            change,
+            resized,
+        }
     }
 
     fn read_extensions(&mut self, now: Instant, packet: &Packet<'_>, extras: &mut ExtrasBuffer) {
@@ -216,7 +227,7 @@ impl Publisher {
                 (Some(Extension::AbsCaptureTime), value) => {
                     // In the publisher's clock: moved into ours, in which our sender reports are, too. The offset that
                     // may follow is to the publisher's clock, so it goes.
-                    if let (Some(offset), Some(capture)) =
+                    if let (Some((offset, _)), Some(capture)) =
                         (self.clock_offset, AbsCaptureTime::parse(value))
                     {
                         let time = capture.captured.bits().wrapping_add_signed(offset);
@@ -244,12 +255,23 @@ impl Publisher {
         stream.statistics.on_sender_report(now, ntp);
         let behind = wall.bits().wrapping_sub(ntp.bits()) as i64;
         // The report that travelled fastest tells the clocks' distance best, and audio and video must share one: it
-        // only moves when a report came faster, or when the publisher's clock was set by over a second.
+        // only moves when a report came faster, or when the publisher's clock was set by over a second. A clock that
+        // runs slower than ours is followed, up to a bound.
         let offset = match self.clock_offset {
-            Some(known) if behind >= known && behind - known < 1 << 32 => known,
-            _ => behind,
+            Some((known, at)) => {
+                let epoch = NtpTime::from_bits(0);
+                let passed = epoch.plus(now.saturating_duration_since(at));
+                let known = known.wrapping_add_unsigned(passed.bits() >> DRIFT);
+                let later = behind.wrapping_sub(known);
+                if (0..1 << 32).contains(&later) {
+                    known
+                } else {
+                    behind
+                }
+            }
+            None => behind,
         };
-        self.clock_offset = Some(offset);
+        self.clock_offset = Some((offset, now));
         let clock = SenderClock {
             wall: NtpTime::from_bits(ntp.bits().wrapping_add_signed(offset)),
             rtp,

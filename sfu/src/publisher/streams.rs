@@ -1,5 +1,7 @@
 //! Which SSRC of a publisher carries what.
 
+use arrayvec::ArrayVec;
+
 use crate::{
     MediaKind,
     rtcp::{NackGenerator, ReceiveStatistics},
@@ -41,12 +43,19 @@ pub(super) enum Found<'a> {
 
 /// All SSRCs of one publisher, in the order they were met.
 #[derive(Debug)]
-pub(super) struct Streams(Vec<Stream>);
+pub(super) struct Streams {
+    known: Vec<Stream>,
+    /// SSRCs that others replaced, the newest last: what still comes of them is late.
+    retired: ArrayVec<u32, MAX_STREAMS>,
+}
 
 impl Streams {
     /// Those that the offer named (`a=ssrc`).
     pub(super) fn new(session: &PublisherSession) -> Self {
-        let mut streams = Self(Vec::new());
+        let mut streams = Self {
+            known: Vec::new(),
+            retired: ArrayVec::new(),
+        };
         for track in session.tracks.iter().filter(|t| t.rids.is_empty()) {
             if let Some(group) = track.ssrcs.first() {
                 streams.add(group.ssrc, track.kind, 0, Role::Media);
@@ -59,20 +68,20 @@ impl Streams {
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Stream> {
-        self.0.iter()
+        self.known.iter()
     }
 
     pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
-        self.0.iter_mut()
+        self.known.iter_mut()
     }
 
     pub(super) fn of_ssrc(&mut self, ssrc: u32) -> Option<&mut Stream> {
-        self.0.iter_mut().find(|s| s.ssrc == ssrc)
+        self.known.iter_mut().find(|s| s.ssrc == ssrc)
     }
 
     /// The stream of a layer's media.
     pub(super) fn media(&mut self, kind: MediaKind, layer: u8) -> Option<&mut Stream> {
-        self.0
+        self.known
             .iter_mut()
             .find(|s| s.role == Role::Media && (s.kind, s.layer) == (kind, layer))
     }
@@ -80,18 +89,28 @@ impl Streams {
     /// The stream of a packet, by SSRC; a new one is told by its rid, its mid or its payload type, in this order
     /// (RFC 8843 §9.2, RFC 8852 §3): OBS sends no mid on audio, and rid "0" without simulcast.
     pub(super) fn find(&mut self, packet: &Packet<'_>, session: &PublisherSession) -> Found<'_> {
-        if let Some(known) = self.0.iter().position(|s| s.ssrc == packet.ssrc()) {
-            return Found::Known(&mut self.0[known]);
+        if let Some(known) = self.known.iter().position(|s| s.ssrc == packet.ssrc()) {
+            return Found::Known(&mut self.known[known]);
         }
         let Some((track, layer, role)) = identify(packet, session) else {
             return Found::Unknown;
         };
         let former = |s: &Stream| (s.kind, s.layer, s.role) == (track.kind, layer, role);
         let replaces = self
-            .0
+            .known
             .iter()
             .any(|s| former(s) && s.unwrapper.highest().is_some());
-        self.0.retain(|s| !former(s));
+        if self.retired.contains(&packet.ssrc()) {
+            return Found::Unknown;
+        }
+        for gone in self.known.extract_if(.., |s| former(s)) {
+            if self.retired.is_full() {
+                self.retired.remove(0);
+            }
+            if gone.unwrapper.highest().is_some() {
+                self.retired.push(gone.ssrc);
+            }
+        }
         match self.add(packet.ssrc(), track.kind, layer, role) {
             // Repairs are matched by the number of what they repair: a new SSRC changes nothing.
             Some(_) if replaces && role == Role::Media => Found::Replaced,
@@ -101,10 +120,10 @@ impl Streams {
     }
 
     fn add(&mut self, ssrc: u32, kind: MediaKind, layer: u8, role: Role) -> Option<&mut Stream> {
-        if self.0.len() >= MAX_STREAMS || self.0.iter().any(|s| s.ssrc == ssrc) {
+        if self.known.len() >= MAX_STREAMS || self.known.iter().any(|s| s.ssrc == ssrc) {
             return None;
         }
-        self.0.push(Stream {
+        self.known.push(Stream {
             ssrc,
             kind,
             layer,
@@ -114,7 +133,7 @@ impl Streams {
             nacks: NackGenerator::new(),
             full_intra_requests: 0,
         });
-        self.0.last_mut()
+        self.known.last_mut()
     }
 }
 

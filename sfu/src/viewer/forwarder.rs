@@ -152,7 +152,13 @@ impl Forwarder {
         }
         let begins = info.keyframe || track.kind == crate::MediaKind::Audio;
         if layer == self.target && begins && !empty {
-            self.switch(now, track, layer, sequence, info.timestamp);
+            // The parameter sets may come later than the picture: numbers are kept for them.
+            let missing = track
+                .layers
+                .get(usize::from(layer))
+                .map_or(0, |l| l.cache.missing_before(sequence));
+            let first = sequence.saturating_sub(missing);
+            self.switch(now, track, layer, first, info.timestamp);
             self.state = State::Live;
             return self.forward(now, sequence, info, empty);
         }

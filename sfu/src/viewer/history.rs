@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Rewrite;
+use super::{PathSign, Rewrite};
 use crate::rtcp::{TICKS_PER_REFERENCE, TransportFeedback};
 
 /// Packets of one track that can be asked for again.
@@ -129,9 +129,14 @@ pub(crate) struct FeedbackSummary {
 }
 
 impl FeedbackSummary {
-    /// Whether the path has more to give.
-    pub(crate) fn is_clean(&self) -> bool {
-        self.lost == 0 && self.queueing < QUEUE_LIMIT
+    /// What it says of the path; nothing where a few packets were lost, as happens on any radio link: then the pace
+    /// stays (draft-ietf-rmcat-gcc-02 §6).
+    pub(crate) fn sign(&self) -> Option<PathSign> {
+        let total = self.received + self.lost;
+        if self.queueing >= QUEUE_LIMIT || self.lost * 10 > total {
+            return Some(PathSign::Congested);
+        }
+        (self.lost * 50 <= total).then_some(PathSign::Clean)
     }
 }
 

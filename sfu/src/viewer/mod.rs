@@ -202,14 +202,22 @@ impl Viewer {
         None
     }
 
+    /// Chooses the layer that it shall get, as things are now.
+    pub(crate) fn aim(&mut self, now: Instant, channel: &Channel) {
+        if let Some(track) = channel.track(MediaKind::Video)
+            && let Some(egress) = &mut self.egress[track_index(MediaKind::Video)]
+        {
+            let target = track.choose(now, self.preferred.as_deref());
+            egress.forwarder.set_target(target);
+        }
+    }
+
     /// Follows what flows: turns to a better layer, or away from one that stopped. Call a few times a second.
     pub(crate) fn retarget(&mut self, now: Instant, channel: &Channel) -> Option<KeyframeNeed> {
-        let track = channel.track(MediaKind::Video)?;
-        let forwarder = &mut self.egress[track_index(MediaKind::Video)]
-            .as_mut()?
-            .forwarder;
-        forwarder.set_target(track.choose(now, self.preferred.as_deref()));
-        let layer = forwarder.awaited_keyframe()?;
+        self.aim(now, channel);
+        channel.track(MediaKind::Video)?;
+        let egress = self.egress[track_index(MediaKind::Video)].as_ref()?;
+        let layer = egress.forwarder.awaited_keyframe()?;
         Some(KeyframeNeed {
             kind: MediaKind::Video,
             layer,
@@ -273,6 +281,8 @@ impl Viewer {
             || backlog.is_none_or(|bytes| catch_up.is_hopeless(wire.now, bytes, layer.bitrate))
         {
             egress.forwarder.wait();
+            // Its path is too thin for the same again.
+            self.replays = MAX_REPLAYS;
             return Some(KeyframeNeed {
                 kind: MediaKind::Video,
                 layer: index,
@@ -434,10 +444,8 @@ impl Viewer {
         if summary.received + summary.lost == 0 {
             return;
         }
-        let sign = if summary.is_clean() {
-            PathSign::Clean
-        } else {
-            PathSign::Congested
+        let Some(sign) = summary.sign() else {
+            return;
         };
         for catch_up in self
             .egress

@@ -14,7 +14,9 @@ fn at_once_although_the_publisher_ignores_keyframe_requests() {
     let viewer = world.watch(&Offer::viewer());
     world.connect(&[viewer]);
     let joined = world.now;
-    let seen = world.run_until(ms(100), |w| !whole_frames(&w.peers[viewer].heard).is_empty());
+    let seen = world.run_until(ms(100), |w| {
+        !whole_frames(&w.peers[viewer].heard).is_empty()
+    });
     assert!(seen, "no picture within 100 ms");
     let first = whole_frames(&world.peers[viewer].heard)[0];
     assert!(first.keyframe && first.frame == 0);

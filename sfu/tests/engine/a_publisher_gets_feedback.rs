@@ -7,10 +7,19 @@ use crate::support::{peer::Told, viewer::whole_frames, *};
 #[test]
 fn receiver_reports_that_are_right() {
     let mut world = World::new();
-    let publisher = world.publish(&Offer { rtx: false, nack: false, ..Offer::publisher() }, Source::new(1));
+    let publisher = world.publish(
+        &Offer {
+            rtx: false,
+            nack: false,
+            ..Offer::publisher()
+        },
+        Source::new(1),
+    );
     world.connect(&[publisher]);
     for sequence in [65_510u16, 65_520, 65_530] {
-        world.peers[publisher].withhold.insert(((1 << 16) + 1, sequence));
+        world.peers[publisher]
+            .withhold
+            .insert(((1 << 16) + 1, sequence));
     }
     world.run(seconds(4));
     let told = &world.peers[publisher].told;
@@ -23,9 +32,16 @@ fn receiver_reports_that_are_right() {
     assert_eq!(video.cumulative_lost, 3);
     let source = world.peers[publisher].source.as_ref().unwrap();
     let newest = source.layers[0].next as u32;
-    assert!(newest - (video.highest_sequence - 65_536 * (video.highest_sequence >> 16 > 1) as u32) < 400_000);
+    assert!(
+        newest - (video.highest_sequence - 65_536 * (video.highest_sequence >> 16 > 1) as u32)
+            < 400_000
+    );
     assert!(video.last_sr != 0);
-    assert!(blocks.iter().any(|b| b.ssrc == source.audio_ssrc && b.cumulative_lost == 0));
+    assert!(
+        blocks
+            .iter()
+            .any(|b| b.ssrc == source.audio_ssrc && b.cumulative_lost == 0)
+    );
 }
 
 #[test]
@@ -38,7 +54,11 @@ fn transport_wide_feedback_that_is_right() {
     };
     let publisher = world.publish(&offer, Source::new(1));
     world.connect(&[publisher]);
-    world.links[publisher].1 = Link { jitter: ms(3), loss: 0.02, ..Link::default() };
+    world.links[publisher].1 = Link {
+        jitter: ms(3),
+        loss: 0.02,
+        ..Link::default()
+    };
     world.run(seconds(3));
     let peer = &world.peers[publisher];
     let mut arrivals: HashMap<u16, i64> = HashMap::new();
@@ -55,7 +75,11 @@ fn transport_wide_feedback_that_is_right() {
     }
     assert!(reported >= 40, "{reported} reports in 3 s");
     let sent = peer.departures.len();
-    assert!(arrivals.len() * 100 > sent * 92, "{} of {sent}", arrivals.len());
+    assert!(
+        arrivals.len() * 100 > sent * 92,
+        "{} of {sent}",
+        arrivals.len()
+    );
     // Each arrived 10 to 13 ms after it left, up to the distance of the clocks.
     let first = peer.departures[arrivals.keys().next().unwrap()];
     let delays: Vec<i64> = arrivals
@@ -75,7 +99,10 @@ fn transport_wide_feedback_that_is_right() {
 #[test]
 fn an_estimate_where_it_knows_no_transport_wide_feedback() {
     let mut world = World::new();
-    let source = Source { transport_cc: false, ..Source::new(1) };
+    let source = Source {
+        transport_cc: false,
+        ..Source::new(1)
+    };
     let publisher = world.publish(&Offer::obs(), source);
     world.connect(&[publisher]);
     world.run(seconds(4));
@@ -90,18 +117,31 @@ fn an_estimate_where_it_knows_no_transport_wide_feedback() {
         .collect();
     assert!(estimates.len() >= 3);
     assert!(*estimates.last().unwrap() > 2_500_000, "{estimates:?}");
-    assert!(!peer.told.iter().any(|(_, t)| matches!(t, Told::Arrivals(_))));
+    assert!(
+        !peer
+            .told
+            .iter()
+            .any(|(_, t)| matches!(t, Told::Arrivals(_)))
+    );
 }
 
 #[test]
 fn requests_for_lost_packets_whose_repair_viewers_get() {
     for rtx in [true, false] {
         let mut world = World::new();
-        let publisher = world.publish(&Offer { rtx, ..Offer::publisher() }, Source::new(1));
+        let publisher = world.publish(
+            &Offer {
+                rtx,
+                ..Offer::publisher()
+            },
+            Source::new(1),
+        );
         let viewer = world.watch(&Offer::viewer());
         world.connect(&[publisher, viewer]);
         for sequence in (65_520..=65_535).step_by(5).chain([2, 3, 40]) {
-            world.peers[publisher].withhold.insert(((1 << 16) + 1, sequence));
+            world.peers[publisher]
+                .withhold
+                .insert(((1 << 16) + 1, sequence));
         }
         world.run(seconds(3));
         let asked: Vec<u16> = world.peers[publisher]
@@ -121,7 +161,10 @@ fn requests_for_lost_packets_whose_repair_viewers_get() {
         let mut numbers: Vec<u32> = frames.iter().map(|f| f.frame).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        assert_eq!(numbers.len() as u32, numbers.last().unwrap() - numbers[0] + 1);
+        assert_eq!(
+            numbers.len() as u32,
+            numbers.last().unwrap() - numbers[0] + 1
+        );
         world.assert_continuous(viewer, MediaKind::Video);
     }
 }

@@ -27,7 +27,11 @@ fn and_gets_the_best_layer_from_its_first_keyframe() {
         world.connect(&[viewer]);
         world.run(seconds(1));
         let offer = Offer {
-            rids: if reversed { vec!["2", "1", "0"] } else { vec!["0", "1", "2"] },
+            rids: if reversed {
+                vec!["2", "1", "0"]
+            } else {
+                vec!["0", "1", "2"]
+            },
             ..Offer::publisher()
         };
         let mut source = Source {

@@ -37,8 +37,18 @@ fn and_the_others_get_its_payload_type_from_its_keyframe_on() {
     let frames = whole_frames(&world.peers[both].heard);
     assert!(frames.iter().find(|f| f.source == 2).unwrap().keyframe);
     world.assert_continuous(both, MediaKind::Video);
-    let refused = world.try_watch(0, &Offer { codecs: vec![Codec::H264], ..Offer::viewer() }, None);
-    assert!(matches!(refused, Err(spillway_sfu::Reject::Unacceptable(_))));
+    let refused = world.try_watch(
+        0,
+        &Offer {
+            codecs: vec![Codec::H264],
+            ..Offer::viewer()
+        },
+        None,
+    );
+    assert!(matches!(
+        refused,
+        Err(spillway_sfu::Reject::Unacceptable(_))
+    ));
 }
 
 #[test]
@@ -65,7 +75,11 @@ fn when_one_publisher_changes_codecs_in_flight() {
     for id in [viewer, late] {
         for packet in world.video(id) {
             let h264 = packet.payload.first().is_some_and(|b| b & 0x60 != 0);
-            assert_eq!(packet.payload_type, if h264 { 102 } else { 96 }, "{packet:?}");
+            assert_eq!(
+                packet.payload_type,
+                if h264 { 102 } else { 96 },
+                "{packet:?}"
+            );
         }
     }
     assert_eq!(world.video(viewer).last().unwrap().payload_type, 96);

@@ -37,7 +37,10 @@ fn at_a_fixed_rate_without_feedback() {
     world.run(seconds(3));
     // 16 KB at once, then 5 Mbit/s, and what is live.
     let most = most_in_10_ms(&world, viewer);
-    assert!(most < 16_000 + 6_250 + 2 * 10_000 + 8_000, "{most} bytes in 10 ms");
+    assert!(
+        most < 16_000 + 6_250 + 2 * 10_000 + 8_000,
+        "{most} bytes in 10 ms"
+    );
     assert!(!whole_frames(&world.peers[viewer].heard).is_empty());
     world.assert_continuous(viewer, MediaKind::Video);
 }

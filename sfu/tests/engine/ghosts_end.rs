@@ -21,6 +21,11 @@ fn thirty_seconds_after_their_last_sign() {
     world.peers[publisher].dead = true;
     world.run(seconds(31));
     assert_eq!(world.ended(publisher), Some(EndReason::ConsentExpired));
-    assert!(world.events.iter().any(|(_, e)| matches!(e, Event::Offline { .. })));
+    assert!(
+        world
+            .events
+            .iter()
+            .any(|(_, e)| matches!(e, Event::Offline { .. }))
+    );
     assert_eq!(world.ended(alive), None);
 }

@@ -64,7 +64,14 @@ fn malformed_truncated_replayed_or_foreign() {
     world.assert_continuous(viewer, MediaKind::Video);
     world.assert_continuous(viewer, MediaKind::Audio);
     let newest = world.peers[publisher].source.as_ref().unwrap().layers[0].frame;
-    assert!(whole_frames(&world.peers[viewer].heard).last().unwrap().frame + 3 >= newest);
+    assert!(
+        whole_frames(&world.peers[viewer].heard)
+            .last()
+            .unwrap()
+            .frame
+            + 3
+            >= newest
+    );
     assert!(world.engines[0].statistics(world.now).rejected > 100);
 }
 
@@ -78,7 +85,9 @@ fn nor_rtcp_of_a_viewer_that_lies() {
     world.run(seconds(1));
     for _ in 0..300 {
         world.run(ms(10));
-        let noise: Vec<u8> = (0..world.random.below(300)).map(|_| world.random.next() as u8).collect();
+        let noise: Vec<u8> = (0..world.random.below(300))
+            .map(|_| world.random.next() as u8)
+            .collect();
         let kind = 200 + world.random.below(8) as u8;
         let head = 0x80 | world.random.below(32) as u8;
         world.peer(liar, |peer, _| {

@@ -2,7 +2,11 @@ use std::{cell::RefCell, rc::Rc};
 
 use spillway_sfu::MediaKind;
 
-use crate::support::{peer::key, viewer::{in_order, whole_frames}, *};
+use crate::support::{
+    peer::key,
+    viewer::{in_order, whole_frames},
+    *,
+};
 
 /// A viewer that loses every 15th packet of video, the first time.
 fn lossy(offer: &Offer) -> (World, PeerId, Rc<RefCell<Vec<Vec<u8>>>>) {

@@ -30,7 +30,13 @@ fn over_a_long_run_with_loss_requests_switches_and_takeovers() {
             world.peer(viewer, |peer, _| match (action, peer.video_ssrc) {
                 (0, Some(ssrc)) => peer.send_rtcp(|writer| writer.picture_loss(1, ssrc)),
                 (1, Some(ssrc)) => {
-                    let recent: Vec<u16> = peer.heard.iter().rev().take(200).map(|p| p.sequence).collect();
+                    let recent: Vec<u16> = peer
+                        .heard
+                        .iter()
+                        .rev()
+                        .take(200)
+                        .map(|p| p.sequence)
+                        .collect();
                     let mut recent: Vec<u16> = recent.into_iter().step_by(3).collect();
                     recent.sort_unstable();
                     recent.dedup();
@@ -59,7 +65,10 @@ fn over_a_long_run_with_loss_requests_switches_and_takeovers() {
 #[test]
 fn when_a_publisher_repeats_old_packets_under_its_repair_ssrc() {
     let mut world = World::new();
-    let source = Source { audio: false, ..Source::new(1) };
+    let source = Source {
+        audio: false,
+        ..Source::new(1)
+    };
     let publisher = world.publish(&Offer::publisher(), source);
     let viewer = world.watch(&Offer::viewer());
     world.connect(&[publisher, viewer]);
@@ -73,7 +82,15 @@ fn when_a_publisher_repeats_old_packets_under_its_repair_ssrc() {
             payload.extend_from_slice(&[0x41, 9, 9, 9, 9, 9, 9]);
             payload.resize(900, 7);
             peer.rtx_next += 1;
-            let packet = source::rtp(103, false, peer.rtx_next, 1, peer.rtx.unwrap(), &[(1, b"1".to_vec())], &payload);
+            let packet = source::rtp(
+                103,
+                false,
+                peer.rtx_next,
+                1,
+                peer.rtx.unwrap(),
+                &[(1, b"1".to_vec())],
+                &payload,
+            );
             peer.seal(&packet);
         });
         world.run(ms(5));

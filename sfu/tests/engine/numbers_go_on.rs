@@ -20,7 +20,11 @@ fn over_a_takeover() {
     world.connect(&[second]);
     world.run(seconds(2));
     assert_eq!(world.ended(first), Some(EndReason::TakenOver));
-    let sources: Vec<u8> = world.video(viewer).iter().filter_map(|p| p.tag.map(|t| t.source)).collect();
+    let sources: Vec<u8> = world
+        .video(viewer)
+        .iter()
+        .filter_map(|p| p.tag.map(|t| t.source))
+        .collect();
     assert!(sources.contains(&1) && sources.contains(&2));
     assert_all_continuous(&world, viewer);
 }
@@ -41,7 +45,10 @@ fn over_the_loss_of_the_feed() {
     assert_all_continuous(&world, viewer);
     // The time that passed passed for the viewer, too.
     let video = world.video(viewer);
-    let back = video.iter().find(|p| p.tag.is_some_and(|t| t.source == 2)).unwrap();
+    let back = video
+        .iter()
+        .find(|p| p.tag.is_some_and(|t| t.source == 2))
+        .unwrap();
     let away = back.timestamp.wrapping_sub(lost_at) / 90;
     assert!((4_900..6_000).contains(&away), "{away} ms");
 }
@@ -57,7 +64,11 @@ fn over_a_switch_of_layers() {
     let viewer = world.watch(&Offer::viewer());
     world.connect(&[publisher, viewer]);
     world.run(seconds(3));
-    for flowing in [[false, true, true], [false, false, true], [true, true, true]] {
+    for flowing in [
+        [false, true, true],
+        [false, false, true],
+        [true, true, true],
+    ] {
         for (layer, flows) in flowing.into_iter().enumerate() {
             world.peer(publisher, |peer, _| {
                 peer.source.as_mut().unwrap().layers[layer].flowing = flows;
@@ -65,7 +76,11 @@ fn over_a_switch_of_layers() {
         }
         world.run(seconds(4));
     }
-    let mut layers: Vec<u8> = world.video(viewer).iter().filter_map(|p| p.tag.map(|t| t.layer)).collect();
+    let mut layers: Vec<u8> = world
+        .video(viewer)
+        .iter()
+        .filter_map(|p| p.tag.map(|t| t.layer))
+        .collect();
     layers.dedup();
     assert_eq!(layers, [0, 1, 2, 0]);
     assert_all_continuous(&world, viewer);
@@ -101,6 +116,9 @@ fn over_an_encoder_that_restarts_under_another_ssrc() {
     });
     let before = world.video(viewer).len();
     world.run(seconds(2));
-    assert!(world.video(viewer).len() > before + 300, "the picture stopped");
+    assert!(
+        world.video(viewer).len() > before + 300,
+        "the picture stopped"
+    );
     world.assert_continuous(viewer, MediaKind::Video);
 }

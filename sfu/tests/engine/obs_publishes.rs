@@ -2,7 +2,10 @@
 
 use spillway_sfu::MediaKind;
 
-use crate::support::{viewer::{in_order, whole_frames}, *};
+use crate::support::{
+    viewer::{in_order, whole_frames},
+    *,
+};
 
 #[test]
 fn three_layers_and_sound() {

@@ -38,7 +38,11 @@ pub fn assert_in_step(world: &World, viewer: PeerId, publisher: PeerId) {
     let skew = (audio - audio_truth) - (video - video_truth);
     assert!(skew.abs() < 0.004, "audio and video are {skew} s apart");
     // In our wall clock, but for the way from the publisher.
-    assert!((0.0..0.03).contains(&(video - video_truth)), "{}", video - video_truth);
+    assert!(
+        (0.0..0.03).contains(&(video - video_truth)),
+        "{}",
+        video - video_truth
+    );
 }
 
 #[test]
@@ -93,9 +97,14 @@ fn with_counts_of_what_was_sent() {
         .told
         .iter()
         .rev()
-        .find(|(_, t)| matches!(t, Told::SenderReport { ssrc, .. } if Some(*ssrc) == peer.video_ssrc))
+        .find(
+            |(_, t)| matches!(t, Told::SenderReport { ssrc, .. } if Some(*ssrc) == peer.video_ssrc),
+        )
         .unwrap();
-    let Told::SenderReport { packets, octets, .. } = told else {
+    let Told::SenderReport {
+        packets, octets, ..
+    } = told
+    else {
         unreachable!()
     };
     let before: Vec<_> = peer
@@ -104,5 +113,8 @@ fn with_counts_of_what_was_sent() {
         .filter(|p| p.kind == MediaKind::Video && p.at <= *at)
         .collect();
     assert_eq!(*packets as usize, before.len());
-    assert_eq!(*octets as usize, before.iter().map(|p| p.payload.len()).sum::<usize>());
+    assert_eq!(
+        *octets as usize,
+        before.iter().map(|p| p.payload.len()).sum::<usize>()
+    );
 }

@@ -17,7 +17,13 @@ fn and_ends_the_former_publisher() {
     assert!(world.peers[first].closed, "it wasn't told");
     for viewer in viewers {
         assert_eq!(world.ended(viewer), None);
-        assert_eq!(whole_frames(&world.peers[viewer].heard).last().unwrap().source, 2);
+        assert_eq!(
+            whole_frames(&world.peers[viewer].heard)
+                .last()
+                .unwrap()
+                .source,
+            2
+        );
     }
     let on_air: Vec<bool> = world
         .events
@@ -51,6 +57,10 @@ fn from_simulcast_to_one_layer_at_the_first_keyframe() {
     world.connect(&[second]);
     world.run(ms(300));
     let frames = whole_frames(&world.peers[viewer].heard);
-    assert_eq!(frames.last().map(|f| f.source), Some(2), "the keyframe was missed");
+    assert_eq!(
+        frames.last().map(|f| f.source),
+        Some(2),
+        "the keyframe was missed"
+    );
     world.assert_continuous(viewer, MediaKind::Video);
 }

@@ -1,6 +1,9 @@
 use spillway_sfu::{EndReason, Limits, MediaKind};
 
-use crate::support::{viewer::{in_order, whole_frames}, *};
+use crate::support::{
+    viewer::{in_order, whole_frames},
+    *,
+};
 
 fn two_workers(source: Source) -> (World, PeerId) {
     let mut world = World::with(2, Limits::default());
@@ -31,8 +34,14 @@ fn and_a_viewer_of_the_other_gets_the_same_cache_included() {
     };
     let (near_payloads, far_payloads) = (payloads(near), payloads(far));
     let common = near_payloads.len().min(far_payloads.len());
-    assert!(common > 500, "{} and {}", near_payloads.len(), far_payloads.len());
+    assert!(
+        common > 500,
+        "{} and {}",
+        near_payloads.len(),
+        far_payloads.len()
+    );
     assert_eq!(near_payloads[..common], far_payloads[..common]);
+    assert_eq!(world.peers[far].rejected, 0);
     world.assert_continuous(far, MediaKind::Audio);
     // Unsubscribed when the last viewer leaves.
     world.peer(far, peer::Peer::close);
@@ -49,7 +58,10 @@ fn and_a_viewer_of_the_other_gets_the_same_cache_included() {
 
 #[test]
 fn and_keyframe_requests_go_to_the_publisher() {
-    let (mut world, publisher) = two_workers(Source { group: 100_000, ..Source::new(1) });
+    let (mut world, publisher) = two_workers(Source {
+        group: 100_000,
+        ..Source::new(1)
+    });
     let far = world.watch_on(1, &Offer::viewer(), None);
     world.connect(&[far]);
     world.run(seconds(4));
@@ -86,7 +98,13 @@ fn and_a_takeover_on_the_other_ends_the_former() {
     assert_eq!(world.ended(first), Some(EndReason::TakenOver));
     for viewer in [near, far] {
         assert_eq!(world.ended(viewer), None);
-        assert_eq!(whole_frames(&world.peers[viewer].heard).last().unwrap().source, 2);
+        assert_eq!(
+            whole_frames(&world.peers[viewer].heard)
+                .last()
+                .unwrap()
+                .source,
+            2
+        );
         world.assert_continuous(viewer, MediaKind::Video);
         world.assert_continuous(viewer, MediaKind::Audio);
     }
@@ -104,15 +122,25 @@ fn and_the_end_of_the_publisher_and_its_return() {
     let second = world.publish_on(0, &Offer::publisher(), Source::new(2));
     world.connect(&[second]);
     world.run(seconds(1));
-    assert_eq!(whole_frames(&world.peers[far].heard).last().unwrap().source, 2);
+    assert_eq!(
+        whole_frames(&world.peers[far].heard).last().unwrap().source,
+        2
+    );
     world.assert_continuous(far, MediaKind::Video);
 }
 
 #[test]
 fn and_simulcast_crosses_with_its_best_layer() {
     let mut world = World::with(2, Limits::default());
-    let offer = Offer { rids: vec!["0", "1", "2"], ..Offer::publisher() };
-    let source = Source { answers: Answers::Never, group: 600, ..Source::simulcast(1) };
+    let offer = Offer {
+        rids: vec!["0", "1", "2"],
+        ..Offer::publisher()
+    };
+    let source = Source {
+        answers: Answers::Never,
+        group: 600,
+        ..Source::simulcast(1)
+    };
     let publisher = world.publish_on(0, &offer, source);
     world.connect(&[publisher]);
     world.run(seconds(1));

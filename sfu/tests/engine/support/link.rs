@@ -36,7 +36,7 @@ pub struct Link {
     /// Shares, 0 to 1.
     pub loss: f64,
     pub duplicates: f64,
-    /// Bits per second, with a queue of 100 ms before it.
+    /// Bits per second, with a queue of 150 ms before it.
     pub rate: Option<u64>,
     pub busy_until: Option<Instant>,
 }
@@ -77,7 +77,7 @@ impl Link {
         let mut start = now;
         if let Some(rate) = self.rate {
             start = self.busy_until.map_or(now, |at| at.max(now));
-            if start > now + ms(100) {
+            if start > now + ms(150) {
                 return Vec::new();
             }
             start += Duration::from_secs_f64(length as f64 * 8.0 / rate as f64);

@@ -92,11 +92,7 @@ impl Offer {
             )
             .unwrap();
             if self.transport_cc {
-                write!(
-                    sdp,
-                    "a=rtcp-fb:{OPUS} transport-cc\r\n{transport_sequence}"
-                )
-                .unwrap();
+                write!(sdp, "a=rtcp-fb:{OPUS} transport-cc\r\n{transport_sequence}").unwrap();
             }
         }
         if self.video {
@@ -131,7 +127,11 @@ impl Offer {
             }
             if self.rtx {
                 types.push(rtx.to_string());
-                write!(lines, "a=rtpmap:{rtx} rtx/90000\r\na=fmtp:{rtx} apt={pt}\r\n").unwrap();
+                write!(
+                    lines,
+                    "a=rtpmap:{rtx} rtx/90000\r\na=fmtp:{rtx} apt={pt}\r\n"
+                )
+                .unwrap();
             }
         }
         write!(

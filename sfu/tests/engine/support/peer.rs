@@ -63,8 +63,6 @@ pub struct Peer {
     pub local: IceCredentials,
     pub remote: IceCredentials,
     pub transport: Transport,
-    pub offer: String,
-    pub answer: String,
     pub connected: Option<Instant>,
     pub closed: bool,
     /// It does and says nothing any more.
@@ -103,7 +101,7 @@ impl Peer {
     ) -> Self {
         let local = ice::local_credentials(WorkerId(99), &mut rand::rng());
         let offered = offer.write(&local, CERTIFICATE.fingerprint());
-        let accepted = ask(offered.clone());
+        let accepted = ask(offered);
         let answer = parse_offer(&accepted.answer).unwrap();
         let transport = Transport::new(
             now,
@@ -127,8 +125,6 @@ impl Peer {
             local,
             remote: answer.ice,
             transport,
-            offer: offered,
-            answer: accepted.answer,
             connected: None,
             closed: false,
             dead: false,
@@ -413,8 +409,9 @@ impl Peer {
                 Rtcp::TransportFeedback(feedback) => {
                     let reference =
                         i64::from(feedback.reference_time) * rtcp::TICKS_PER_REFERENCE * 250;
-                    let arrival =
-                        |(number, ticks): (u16, Option<i64>)| (number, ticks.map(|t| reference + t * 250));
+                    let arrival = |(number, ticks): (u16, Option<i64>)| {
+                        (number, ticks.map(|t| reference + t * 250))
+                    };
                     Told::Arrivals(feedback.statuses().map(arrival).collect())
                 }
                 _ => continue,

@@ -401,7 +401,8 @@ fn head(codec: Codec, keyframe: bool, first: bool, last: bool, size: (u16, u16))
 /// An H.264 sequence parameter set (ITU-T H.264 §7.3.2.1.1) of Baseline, for a size in whole macroblocks.
 fn sequence_parameters((width, height): (u16, u16)) -> Vec<u8> {
     let mut bits = Vec::new();
-    let mut put = |value: u32, count: u32| bits.extend((0..count).rev().map(|bit| value >> bit & 1));
+    let mut put =
+        |value: u32, count: u32| bits.extend((0..count).rev().map(|bit| value >> bit & 1));
     let golomb = |put: &mut dyn FnMut(u32, u32), value: u32| {
         let length = 32 - (value + 1).leading_zeros();
         put(value + 1, 2 * length - 1);

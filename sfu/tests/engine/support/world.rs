@@ -149,14 +149,19 @@ impl World {
     }
 
     pub fn publish_on(&mut self, worker: usize, offer: &Offer, source: Source) -> PeerId {
-        self.join(offer, Some(source), |engine, now, offer, out| {
-            let request = PublishRequest {
-                channel: channel(),
-                offer,
-                take_over: true,
-            };
-            engine.publish(now, request, out)
-        }, worker)
+        self.join(
+            offer,
+            Some(source),
+            |engine, now, offer, out| {
+                let request = PublishRequest {
+                    channel: channel(),
+                    offer,
+                    take_over: true,
+                };
+                engine.publish(now, request, out)
+            },
+            worker,
+        )
         .unwrap()
     }
 
@@ -175,15 +180,20 @@ impl World {
         layer: Option<&str>,
     ) -> Result<PeerId, Reject> {
         let layer = layer.map(str::to_owned);
-        self.join(offer, None, |engine, now, offer, out| {
-            let request = WatchRequest {
-                channel: channel(),
-                offer,
-                layer,
-                wait: true,
-            };
-            engine.watch(now, request, out)
-        }, worker)
+        self.join(
+            offer,
+            None,
+            |engine, now, offer, out| {
+                let request = WatchRequest {
+                    channel: channel(),
+                    offer,
+                    layer,
+                    wait: true,
+                };
+                engine.watch(now, request, out)
+            },
+            worker,
+        )
     }
 
     fn join(
@@ -248,7 +258,9 @@ impl World {
         let outbox = std::mem::take(&mut self.peers[id].outbox);
         let (path, engine) = (self.peers[id].path(), self.peers[id].engine);
         for bytes in outbox {
-            let arrivals = self.links[id].1.carry(self.now, bytes.len(), &mut self.random);
+            let arrivals = self.links[id]
+                .1
+                .carry(self.now, bytes.len(), &mut self.random);
             for at in arrivals {
                 self.fly(at, End::Engine(engine), Some(path), bytes.clone());
             }
@@ -275,7 +287,9 @@ impl World {
             if (self.loss)(id, &bytes) {
                 continue;
             }
-            let arrivals = self.links[id].0.carry(self.now, bytes.len(), &mut self.random);
+            let arrivals = self.links[id]
+                .0
+                .carry(self.now, bytes.len(), &mut self.random);
             for at in arrivals {
                 self.fly(at, End::Peer(id), None, bytes.clone());
             }
@@ -371,7 +385,11 @@ impl World {
                 (End::Engine(_), None) => unreachable!("peers send over their path"),
             }
         }
-        for (worker, mut sink) in sinks.into_iter().enumerate() {
+        for (worker, sink) in sinks.into_iter().enumerate() {
+            self.take(worker, sink);
+        }
+        for worker in 0..self.engines.len() {
+            let mut sink = Sink::default();
             self.engines[worker].flush(now, &mut sink);
             if self.engines[worker].next_timeout() <= now {
                 self.engines[worker].handle_timeout(now, &mut sink);
@@ -386,11 +404,6 @@ impl World {
             ids.iter().all(|&id| world.peers[id].connected.is_some())
         });
         assert!(done, "not all of {ids:?} connected");
-    }
-
-    /// What a viewer heard, and forgets now.
-    pub fn forget(&mut self, id: PeerId) -> Vec<Heard> {
-        std::mem::take(&mut self.peers[id].heard)
     }
 
     pub fn video(&self, id: PeerId) -> Vec<&Heard> {
