@@ -42,8 +42,11 @@ const REPLAY_INTERVAL: Duration = Duration::from_millis(150);
 const MAX_REPLAYS: u8 = 4;
 /// A round trip before any was measured.
 const ASSUMED_RTT: Duration = Duration::from_millis(50);
-/// Bytes that retransmissions may take, over a second: twice a 10 Mbit/s broadcast.
-const RESEND_BYTES: f64 = 2_500_000.0;
+/// Retransmissions may take this share of what is sent, themselves included: a path that loses more is too thin, and
+/// sending more would make it worse.
+const RESEND_SHARE: f64 = 0.5;
+/// Bytes that retransmissions may save up.
+const RESEND_BYTES: f64 = 256_000.0;
 
 /// What is known of the path to a viewer, from its feedback. A bandwidth estimator has its place here.
 #[derive(Debug, Clone, Copy, Default)]
@@ -102,7 +105,8 @@ pub(crate) struct Viewer {
     replayed: Option<Instant>,
     replays: u8,
     next_report: Option<Instant>,
-    resend_credit: (f64, Instant),
+    /// Bytes that may be sent again, and what had been sent in all when that was so.
+    resend_credit: (f64, u64),
     pub(crate) sent: Sent,
     pub(crate) resent: u64,
 }
@@ -144,7 +148,7 @@ impl Viewer {
             replayed: None,
             replays: 0,
             next_report: None,
-            resend_credit: (RESEND_BYTES, now),
+            resend_credit: (RESEND_BYTES, 0),
             sent: Sent::default(),
             resent: 0,
         }
@@ -411,9 +415,9 @@ impl Viewer {
         let milliseconds = self.history.milliseconds(wire.now);
         let apart =
             (self.path.rtt.unwrap_or(ASSUMED_RTT).as_millis() as u16).clamp(5, 1000) * 3 / 4;
-        let (credit, filled) = self.resend_credit;
-        let passed = wire.now.saturating_duration_since(filled).as_secs_f64();
-        let mut credit = (credit + passed * RESEND_BYTES).min(RESEND_BYTES);
+        let (credit, before) = self.resend_credit;
+        let earned = self.sent.bytes.saturating_sub(before) as f64 * RESEND_SHARE;
+        let mut credit = (credit + earned).min(RESEND_BYTES);
         let Some(egress) = self.egress.iter_mut().flatten().find(|e| e.ssrc == ssrc) else {
             return;
         };
@@ -434,7 +438,7 @@ impl Viewer {
                 self.resent += wire.sent.packets - before.packets;
             }
         }
-        self.resend_credit = (credit, wire.now);
+        self.resend_credit = (credit, self.sent.bytes);
     }
 
     /// Reads transport-wide feedback: it drives the catch-up's pace.

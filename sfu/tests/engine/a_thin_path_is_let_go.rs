@@ -23,11 +23,13 @@ fn and_gets_the_next_keyframe_instead() {
     let frames = whole_frames(&world.peers[viewer].heard);
     assert!(frames.iter().any(|f| f.keyframe && f.frame > 200));
     assert!(frames.last().unwrap().frame + 12 >= newest, "it isn't live");
-    let sent: usize = world
+    let early = world
         .sent
         .iter()
-        .filter(|s| s.1 == viewer)
-        .map(|s| s.2)
-        .sum();
-    assert!(sent < 3_500_000, "{sent} bytes pushed into a thin path");
+        .filter(|s| s.1 == viewer && s.0 - joined < ms(500));
+    let pushed: usize = early.map(|s| s.2).sum();
+    assert!(
+        pushed < 1_500_000,
+        "{pushed} bytes pushed into a thin path at once"
+    );
 }

@@ -285,7 +285,7 @@ impl Peer {
         }
     }
 
-    fn produce(&mut self, now: Instant) {
+    pub fn produce(&mut self, now: Instant) {
         let Some(source) = &mut self.source else {
             return;
         };

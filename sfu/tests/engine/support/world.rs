@@ -80,6 +80,8 @@ pub struct World {
     /// Every sealed media packet that left an engine: by peer, SSRC and index.
     pub wire: HashMap<(PeerId, u32, u64), Vec<u8>>,
     unwrappers: HashMap<(PeerId, u32), SequenceUnwrapper>,
+    /// Whether `wire` and `sent` are kept.
+    pub recording: bool,
     /// Bytes that left toward each peer, and when.
     pub sent: Vec<(Instant, PeerId, usize)>,
     flights: BinaryHeap<Reverse<(Instant, u64, End, usize)>>,
@@ -135,6 +137,7 @@ impl World {
             random: Random(seed),
             wire: HashMap::new(),
             unwrappers: HashMap::new(),
+            recording: true,
             sent: Vec::new(),
             flights: BinaryHeap::new(),
             in_flight: HashMap::new(),
@@ -279,7 +282,7 @@ impl World {
             self.events.push((self.now, event));
         }
         for (path, bytes) in sink.datagrams {
-            let Some(id) = self.peers.iter().position(|p| p.address == path.remote) else {
+            let Some(id) = self.peer_at(path) else {
                 continue;
             };
             assert_eq!(path.local, server_address(worker).ip());
@@ -304,11 +307,21 @@ impl World {
         }
     }
 
+    /// Peers' addresses are numbered as the peers are.
+    fn peer_at(&self, path: Path) -> Option<PeerId> {
+        let std::net::IpAddr::V4(address) = path.remote.ip() else {
+            return None;
+        };
+        let [_, _, a, b] = address.octets();
+        let id = usize::from(u16::from_be_bytes([a, b])).checked_sub(1)?;
+        (self.peers.get(id)?.address == path.remote).then_some(id)
+    }
+
     /// Holds every sealed packet against those before: one number, one content.
     fn note(&mut self, id: PeerId, bytes: &[u8]) {
         let media = bytes.first().is_some_and(|b| (128..192).contains(b))
             && !bytes.get(1).is_some_and(|b| (192..=223).contains(b));
-        if !media {
+        if !media || !self.recording {
             return;
         }
         self.sent.push((self.now, id, bytes.len()));
