@@ -5,7 +5,7 @@ use crate::support::*;
 
 #[test]
 fn over_a_long_run_with_loss_requests_switches_and_takeovers() {
-    let mut world = World::with(2, spillway_sfu::Limits::default());
+    let mut world = World::with(2, &spillway_sfu::Limits::default());
     let simulcast = Offer {
         rids: vec!["0", "1", "2"],
         ..Offer::publisher()

@@ -8,7 +8,7 @@ fn further_ones_are_refused_until_one_ends() {
         sessions: 3,
         ..Limits::default()
     };
-    let mut world = World::with(1, limits);
+    let mut world = World::with(1, &limits);
     let publisher = world.publish(&Offer::publisher(), Source::new(1));
     let viewers = [world.watch(&Offer::viewer()), world.watch(&Offer::viewer())];
     world.connect(&[publisher, viewers[0], viewers[1]]);

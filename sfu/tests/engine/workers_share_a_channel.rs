@@ -6,7 +6,7 @@ use crate::support::{
 };
 
 fn two_workers(source: Source) -> (World, PeerId) {
-    let mut world = World::with(2, Limits::default());
+    let mut world = World::with(2, &Limits::default());
     let publisher = world.publish_on(0, &Offer::publisher(), source);
     world.connect(&[publisher]);
     world.run(seconds(2));
@@ -131,7 +131,7 @@ fn and_the_end_of_the_publisher_and_its_return() {
 
 #[test]
 fn and_simulcast_crosses_with_its_best_layer() {
-    let mut world = World::with(2, Limits::default());
+    let mut world = World::with(2, &Limits::default());
     let offer = Offer {
         rids: vec!["0", "1", "2"],
         ..Offer::publisher()

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::ms;
 
-/// SplitMix64.
+/// `SplitMix64`.
 #[derive(Debug, Clone)]
 pub struct Random(pub u64);
 

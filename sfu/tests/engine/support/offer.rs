@@ -16,6 +16,10 @@ pub const OPUS: u8 = 111;
 
 /// What a peer offers.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one trait of a client"
+)]
 pub struct Offer {
     pub direction: &'static str,
     pub codecs: Vec<Codec>,

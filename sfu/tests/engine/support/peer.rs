@@ -194,7 +194,7 @@ impl Peer {
             self.outbox.push(request);
             // As if the other side had checked, too: a lite agent doesn't.
             let mut checked = binding_request(&self.local, &self.remote);
-            let path = self.from_server();
+            let path = self.server_path();
             self.transport.handle(now, path, &mut checked);
         }
         self.transport.handle_timeout(now);
@@ -209,7 +209,7 @@ impl Peer {
         if self.dead || self.closed {
             return;
         }
-        let path = self.from_server();
+        let path = self.server_path();
         let mut bytes = datagram.to_vec();
         if bytes.first().is_some_and(|first| *first <= 3) {
             return;
@@ -236,7 +236,7 @@ impl Peer {
         self.closed = true;
     }
 
-    fn from_server(&self) -> Path {
+    fn server_path(&self) -> Path {
         Path {
             protocol: Protocol::Udp,
             local: self.address.ip(),

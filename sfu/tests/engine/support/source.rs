@@ -101,6 +101,10 @@ pub struct Outgoing {
 
 /// A camera, a microphone and their encoders.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one trait of a client"
+)]
 pub struct Source {
     pub number: u8,
     pub codec: Codec,

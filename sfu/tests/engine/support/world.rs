@@ -24,7 +24,7 @@ use super::{
 pub type PeerId = usize;
 
 /// The wall clock when the world begins.
-pub const UNIX_TIME: Duration = Duration::from_secs(1_800_000_000);
+pub const UNIX_TIME: Duration = Duration::from_secs(1_800_000_001);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
@@ -100,10 +100,10 @@ impl Drop for World {
 
 impl World {
     pub fn new() -> Self {
-        Self::with(1, Limits::default())
+        Self::with(1, &Limits::default())
     }
 
-    pub fn with(workers: u8, limits: Limits) -> Self {
+    pub fn with(workers: u8, limits: &Limits) -> Self {
         let seed = std::env::var("SPILLWAY_SEED")
             .ok()
             .and_then(|seed| seed.parse().ok())
