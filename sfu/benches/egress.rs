@@ -142,7 +142,7 @@ fn measure(viewers: usize) -> Figures {
     world.run(ms(400));
     let floor_before = floor();
 
-    let frames = (3_000 / viewers).clamp(12, 600);
+    let frames = (30_000 / viewers).clamp(80, 2_400);
     let (mut spent, mut allocations, mut drain) = (Duration::ZERO, 0, Drain::default());
     let path = world.peers[publisher].path();
     for frame in 0..frames {

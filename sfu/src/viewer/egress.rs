@@ -243,11 +243,14 @@ impl Egress {
             send_time,
         };
         self.header.write(target, &stamp, packet.extras);
-        target[header..end].copy_from_slice(packet.payload);
-        if padding > 0 {
-            target[end..end + padding].fill(0);
-            target[end + padding - 1] = padding as u8;
+        if padding == 0 {
+            let room = &mut target[..total];
+            sealer.seal_rtp_from(room, header, packet.payload, item.rewrite.sequence);
+            return Some(total);
         }
+        target[header..end].copy_from_slice(packet.payload);
+        target[end..end + padding].fill(0);
+        target[end + padding - 1] = padding as u8;
         sealer.seal_rtp(&mut target[..total], header, item.rewrite.sequence);
         Some(total)
     }
