@@ -18,9 +18,9 @@ pub struct Limits {
     pub sessions_per_address: usize,
     /// Bytes of packets kept for one layer, for joins and retransmissions; beyond it the oldest go.
     pub cache_bytes_per_layer: usize,
-    /// Bytes of packets that one worker keeps for all layers; beyond it caches stop growing.
+    /// Bytes of packets that the node keeps for all layers; beyond it caches stop growing.
     pub cache_bytes: usize,
-    /// Bits a second that all catch-ups of one worker may take; beyond it each gets less.
+    /// Bits a second that all catch-ups of the node may take; beyond it each gets less.
     pub catch_up_bits_per_second: u64,
     /// A publisher is asked for a keyframe of one layer at most this often.
     #[serde(with = "humantime_serde")]

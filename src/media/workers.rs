@@ -59,12 +59,14 @@ fn net_config(config: &Config) -> NetConfig {
 
 fn limits(config: &Config) -> Limits {
     let limits = &config.limits;
+    // The node's bounds, shared out among its workers.
+    let workers = config.media.worker_count();
     Limits {
         // The node's own bounds come first; one worker may hold all of the node's sessions.
         sessions: limits.publishers + limits.viewers,
         cached_bytes_per_layer: limits.cache_bytes_per_layer,
-        cached_bytes: limits.cache_bytes,
-        catch_up_bits_per_second: limits.catch_up_bits_per_second,
+        cached_bytes: limits.cache_bytes / usize::from(workers),
+        catch_up_bits_per_second: limits.catch_up_bits_per_second / u64::from(workers),
         keyframe_interval: limits.keyframe_interval,
     }
 }
@@ -215,7 +217,7 @@ fn describe(session: &SessionStatistics) -> SessionFigures {
         bits_per_second: Some(flowing.map(|layer| layer.bitrate).sum()),
         packets_lost: session.lost,
         packets_resent: session.resent,
-        keyframe_requests: 0,
+        keyframe_requests: session.keyframe_requests,
         round_trip_ms: session.rtt.map(|rtt| rtt.as_secs_f64() * 1000.0),
     }
 }

@@ -72,6 +72,8 @@ pub struct SessionStatistics {
     pub lost: u64,
     /// Packets sent again to a viewer.
     pub resent: u64,
+    /// Keyframes that a publisher was asked for, or that a viewer asked for.
+    pub keyframe_requests: u64,
     /// Round trip, once known.
     pub rtt: Option<Duration>,
     /// Share of a viewer's packets lost lately, 0 to 1.
@@ -137,6 +139,7 @@ impl Engine {
             bytes: 0,
             lost: 0,
             resent: 0,
+            keyframe_requests: 0,
             rtt: None,
             loss: 0.0,
             delivered: 0,
@@ -146,10 +149,12 @@ impl Engine {
             Role::Publisher(publisher) => {
                 (statistics.packets, statistics.bytes) = (publisher.packets, publisher.bytes);
                 statistics.lost = publisher.lost;
+                statistics.keyframe_requests = publisher.keyframe_requests;
             }
             Role::Viewer(viewer) => {
                 (statistics.packets, statistics.bytes) = (viewer.sent.packets, viewer.sent.bytes);
                 statistics.resent = viewer.resent;
+                statistics.keyframe_requests = viewer.keyframe_requests;
                 statistics.rtt = viewer.path.rtt;
                 statistics.loss = viewer.path.loss;
                 statistics.delivered = viewer.path.delivered;

@@ -69,6 +69,8 @@ pub(crate) struct Publisher {
     scratch: Vec<u16>,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
+    /// Keyframes that it was asked for.
+    pub(crate) keyframe_requests: u64,
     /// Packets that never came, retransmissions aside.
     pub(crate) lost: u64,
 }
@@ -97,6 +99,7 @@ impl Publisher {
             scratch: Vec::with_capacity(MAX_NACK),
             packets: 0,
             bytes: 0,
+            keyframe_requests: 0,
             lost: 0,
         }
     }
@@ -363,6 +366,7 @@ impl Publisher {
         let Some(stream) = self.streams.media(MediaKind::Video, layer) else {
             return false;
         };
+        self.keyframe_requests += 1;
         if fir_only {
             stream.full_intra_requests = stream.full_intra_requests.wrapping_add(1);
             writer.full_intra(own, stream.ssrc, stream.full_intra_requests);

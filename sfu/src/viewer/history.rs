@@ -12,7 +12,7 @@ const TRANSPORT_PACKETS: usize = 1024;
 /// A packet is sent again at most this often.
 const MAX_RESENDS: u8 = 10;
 /// A queue on the path longer than this says that it is full.
-const QUEUE_LIMIT: Duration = Duration::from_millis(30);
+const QUEUE_LIMIT: Duration = Duration::from_millis(20);
 /// Forget the shortest seen delay after this long: clocks drift and paths change.
 const BASELINE_AGE: Duration = Duration::from_secs(30);
 

@@ -109,6 +109,8 @@ pub(crate) struct Viewer {
     resend_credit: (f64, u64),
     pub(crate) sent: Sent,
     pub(crate) resent: u64,
+    /// Keyframes that it asked for.
+    pub(crate) keyframe_requests: u64,
 }
 
 impl Viewer {
@@ -151,6 +153,7 @@ impl Viewer {
             resend_credit: (RESEND_BYTES, 0),
             sent: Sent::default(),
             resent: 0,
+            keyframe_requests: 0,
         }
     }
 
@@ -380,6 +383,7 @@ impl Viewer {
         if egress.outgoing.kind == MediaKind::Audio {
             return None;
         }
+        self.keyframe_requests += 1;
         let layer = egress
             .forwarder
             .current()
