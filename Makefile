@@ -2,7 +2,10 @@
 # need, they install.
 
 .DEFAULT_GOAL := help
-.PHONY: help run web test check advisories bench soak setup
+.PHONY: help run web test check advisories bench measure soak setup
+
+# Where `make measure` finds what it built; absolute, since npm runs elsewhere.
+BIN := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/quick
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -29,6 +32,11 @@ advisories: ## known vulnerabilities of dependencies; asks GitHub
 
 bench: setup ## cost per packet of the media core
 	cargo bench -p spillway-sfu --locked $(ARGS)
+
+measure: setup web ## join times and latency in real browsers, on an idle machine
+	tests/e2e/setup.sh
+	cargo build --profile quick --locked -p spillway -p spillway-loadtest
+	SPILLWAY_BIN=$(BIN)/spillway SPILLWAY_LOADTEST_BIN=$(BIN)/spillway-loadtest npm --prefix tests/e2e run measure
 
 soak: setup ## the long tests: FUZZ_SECONDS (default 600) of fuzzing for each parser
 	scripts/fuzz.sh

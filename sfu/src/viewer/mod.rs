@@ -35,6 +35,9 @@ use crate::{
 
 /// Sender reports leave this often (RFC 3550 §6.2 allows less than its 5 s for low bandwidth shares).
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// The first ones of a source come sooner: libwebrtc needs two of each track before it can tell what belongs together.
+const EARLY_REPORTS: u8 = 4;
+const EARLY_REPORT_INTERVAL: Duration = Duration::from_millis(150);
 /// A viewer who asks for a keyframe this soon after joining lost the head of its catch-up: it gets that again.
 const EARLY: Duration = Duration::from_secs(3);
 /// Catch-ups are replayed at most this often and this many times.
@@ -105,6 +108,7 @@ pub(crate) struct Viewer {
     replayed: Option<Instant>,
     replays: u8,
     next_report: Option<Instant>,
+    early_reports: u8,
     /// Bytes that may be sent again, and what had been sent in all when that was so.
     resend_credit: (f64, u64),
     pub(crate) sent: Sent,
@@ -150,6 +154,7 @@ impl Viewer {
             replayed: None,
             replays: 0,
             next_report: None,
+            early_reports: EARLY_REPORTS,
             resend_credit: (RESEND_BYTES, 0),
             sent: Sent::default(),
             resent: 0,
@@ -178,6 +183,7 @@ impl Viewer {
 
     /// The feed is gone.
     pub(crate) fn reset(&mut self) {
+        self.early_reports = EARLY_REPORTS;
         for egress in self.egress.iter_mut().flatten() {
             egress.reset();
         }
@@ -496,14 +502,24 @@ impl Viewer {
         if self.next_report.is_none_or(|at| now < at) {
             return;
         }
-        self.next_report = Some(now + REPORT_INTERVAL);
+        let mut written = false;
         for egress in self.egress.iter().flatten().filter(|e| e.packets > 0) {
             let Some(rtp) = rtp_at(egress, (now, wall), channel) else {
                 continue;
             };
             writer.sender_report(egress.ssrc, wall, rtp, egress.packets, egress.octets, &[]);
             writer.cname(egress.ssrc, cname);
+            written = true;
         }
+        let joining = self.joined.is_some_and(|at| now < at + REPORT_INTERVAL);
+        let early = self.early_reports > 0 && (written || joining);
+        self.early_reports = self.early_reports.saturating_sub(u8::from(written));
+        let interval = if early {
+            EARLY_REPORT_INTERVAL
+        } else {
+            REPORT_INTERVAL
+        };
+        self.next_report = Some(now + interval);
     }
 }
 

@@ -66,7 +66,7 @@ export class ObsPublisher {
     this.#clock(1000 / FPS, (frame) => {
       const timestamp = Math.round((frame * 90_000) / FPS);
       for (const packet of stream.h264(units[frame % units.length], timestamp)) {
-        if (!loss(packet.readUInt16BE(2))) track.sendMessageBinary(packet);
+        if (!loss(packet.readUInt16BE(2))) this.#send(track, packet);
       }
     });
     this.#reports(track, stream, 90_000);
@@ -76,9 +76,14 @@ export class ObsPublisher {
     const stream = new RtpStream({ ssrc: AUDIO_SSRC, payloadType: AUDIO_PT, extensions: [] });
     track.onMessage(() => {});
     this.#clock(20, (number) => {
-      track.sendMessageBinary(stream.packet(packets[number % packets.length], number * 960, number === 0));
+      this.#send(track, stream.packet(packets[number % packets.length], number * 960, number === 0));
     });
     this.#reports(track, stream, 48_000);
+  }
+
+  /** The server may have ended the session: OBS then goes on into the void until it notices. */
+  #send(track, packet) {
+    if (track.isOpen()) track.sendMessageBinary(packet);
   }
 
   /** Calls `tick(n)` at n times the interval, without drift. */
@@ -95,7 +100,7 @@ export class ObsPublisher {
 
   #reports(track, stream, clockRate) {
     const report = new SrReport(stream, clockRate);
-    const send = () => this.#peer && track.sendMessageBinary(report.write());
+    const send = () => this.#peer && this.#send(track, report.write());
     this.#timers.set(send, setInterval(send, SR_INTERVAL_MS));
   }
 
@@ -105,7 +110,7 @@ export class ObsPublisher {
       const length = 4 + rtcp.readUInt16BE(offset + 2) * 4;
       if (type === 205 && format === 1) {
         this.received.nacks++;
-        for (const packet of stream.lost(rtcp.subarray(offset + 12, offset + length))) track.sendMessageBinary(packet);
+        for (const packet of stream.lost(rtcp.subarray(offset + 12, offset + length))) this.#send(track, packet);
       }
       if (type === 206 && (format === 1 || format === 4)) this.received.keyframeRequests++;
       offset += length;
