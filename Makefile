@@ -11,6 +11,7 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: setup web ## build and run a node with a moving test picture, at http://localhost:8080/watch/demo
+	@echo "Building. The first time takes several minutes; the address to open comes when the node runs."
 	cargo run --profile quick --locked -- serve --demo $(ARGS)
 
 web: web-client/dist/index.html ## build the pages
