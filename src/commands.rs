@@ -11,9 +11,9 @@ use spillway_signaling::{
 use crate::{
     auth::{self, SigningKey},
     cli::{Cli, Command, Source, Terms, Token, TokenCommand},
-    data_dir, doctor, serve,
+    data_dir, doctor, logging, serve,
     store::{Page, Sqlite, Store as _},
-    time,
+    time, tls,
 };
 
 /// Tokens that are read from the store at a time.
@@ -31,7 +31,10 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 fn check_config(source: &Source) -> anyhow::Result<()> {
-    source.load()?;
+    let config = source.load()?;
+    logging::filter(&config.log)?;
+    tls::load(&config.http)?;
+    auth::Issuers::load(&config.auth.issuers)?;
     let what = source
         .config
         .as_deref()

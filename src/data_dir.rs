@@ -15,6 +15,21 @@ pub struct DataDirError {
     source: io::Error,
 }
 
+/// Another server runs on the directory.
+#[derive(Debug, thiserror::Error)]
+#[error("another server runs on the data directory {}; stop it, or choose another directory with --data-dir", .0.display())]
+pub struct InUse(PathBuf);
+
+/// Takes the directory for one server: while the file that's returned is open, no other gets it.
+pub fn lock(data_dir: &Path) -> anyhow::Result<fs::File> {
+    let file = fs::File::create(data_dir.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(InUse(data_dir.to_owned()).into()),
+        Err(fs::TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
 /// Makes the directory if there's none, and makes sure that it can be written to.
 pub fn prepare(path: &Path) -> Result<PathBuf, DataDirError> {
     let failed = |source| DataDirError {

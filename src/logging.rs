@@ -7,14 +7,19 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
 
-/// Starts logging for the whole process.
-pub fn start(log: &Log) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&log.filter).with_context(|| {
+/// What is to be logged.
+pub fn filter(log: &Log) -> anyhow::Result<EnvFilter> {
+    EnvFilter::try_new(&log.filter).with_context(|| {
         format!(
             "log.filter is \"{}\"; write error, warn, info, debug or trace",
             log.filter
         )
-    })?;
+    })
+}
+
+/// Starts logging for the whole process.
+pub fn start(log: &Log) -> anyhow::Result<()> {
+    let filter = filter(log)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

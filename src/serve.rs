@@ -41,6 +41,7 @@ pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     let mut signals = Signals::catch()?;
     descriptors::raise()?;
     let data_dir = data_dir::prepare(&config.data_dir)?;
+    let _lock = data_dir::lock(&data_dir)?;
     let tls = tls::load(&config.http)?;
     let listener = http::listen(&config.http)?;
     let store = Arc::new(Sqlite::open(&data_dir::database(&data_dir))?);

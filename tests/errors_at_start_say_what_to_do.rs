@@ -56,6 +56,15 @@ fn a_busy_media_port() {
 }
 
 #[test]
+fn a_data_directory_that_another_server_uses() {
+    let directory = tempdir().unwrap();
+    let lock = fs::File::create(directory.path().join("lock")).unwrap();
+    lock.lock().unwrap();
+    let error = error_of(serve(directory.path()).args(["--data-dir", "."]));
+    assert_says(&error, &["another server", "--data-dir"]);
+}
+
+#[test]
 fn a_configuration_that_cannot_be_read() {
     let directory = tempdir().unwrap();
     let error = error_of(serve(directory.path()).args(["--config", "missing.toml"]));

@@ -20,6 +20,9 @@ use crate::{
     time,
 };
 
+/// Tokens that are read from the store at a time.
+const TOKENS_AT_A_TIME: usize = 200;
+
 impl Node {
     /// Restricted channels are left out, so the whole list is made and then cut: there are `limits.publishers` at most.
     pub(super) async fn live_channels(
@@ -147,6 +150,9 @@ impl Node {
     }
 
     pub(super) async fn remove_channel(&self, name: &ChannelName) -> Result<(), Refusal> {
+        self.known_channel(name).await?;
+        // Or an encoder that comes back would make the channel anew, open to everybody.
+        self.revoke_tokens_of(name).await?;
         if !self
             .parts
             .store
@@ -160,6 +166,34 @@ impl Node {
         let ended = self.state().on_air.end(name, time::now());
         self.save(ended.as_slice()).await;
         Ok(())
+    }
+
+    async fn revoke_tokens_of(&self, channel: &ChannelName) -> Result<(), Refusal> {
+        let store = &self.parts.store;
+        let mut page = Page {
+            after: None,
+            limit: TOKENS_AT_A_TIME,
+        };
+        loop {
+            let now = time::now();
+            let tokens = store
+                .tokens(now, &page)
+                .await
+                .map_err(refusals::from_store)?;
+            for token in tokens
+                .iter()
+                .filter(|token| token.channel.as_ref() == Some(channel))
+            {
+                store
+                    .revoke_token(&token.id, now)
+                    .await
+                    .map_err(refusals::from_store)?;
+            }
+            match tokens.last() {
+                Some(last) if tokens.len() == page.limit => page.after = Some(last.id.clone()),
+                _ => return Ok(()),
+            }
+        }
     }
 
     pub(super) async fn list_sessions(
@@ -356,6 +390,12 @@ impl Node {
             .update_channel(name, profile)
             .await
             .map_err(refusals::from_store)?;
+        if profile.settings.restricted_viewing {
+            self.close_all(|session| {
+                session.channel == *name && session.role == Role::Viewer && session.token.is_none()
+            })
+            .await;
+        }
         self.describe_channel(name).await
     }
 

@@ -116,8 +116,8 @@ impl Node {
         match self.grant(caller).await {
             Ok(Some(grant)) => Ok(Standing::Granted(grant)),
             Ok(None) => Ok(Standing::Stranger(Refusal::Unauthorized(format!(
-                "\"{channel}\" needs a token for this; get one with `spillway token publish {channel}` or \
-                 `spillway token view {channel}` on the server, and give it as the bearer token"
+                "\"{channel}\" needs a token for this; get one on the server with `spillway token publish {channel}` (to \
+                 publish) or `spillway token view {channel}` (to watch), and give it as the bearer token"
             )))),
             Err(error @ (TokenError::Malformed | TokenError::UnknownIssuer)) => {
                 Ok(Standing::Stranger(refusals::from_token(error)))

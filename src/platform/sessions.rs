@@ -156,7 +156,8 @@ impl Sessions {
     /// Takes a session out, whatever ended it.
     pub(super) fn remove(&mut self, id: SessionId) -> Option<Session> {
         let Some(session) = self.by_id.remove(&id) else {
-            if self.open_places > 0 {
+            // Beyond the bound a session whose end came early lives until its handshake times out.
+            if self.open_places > 0 && self.ended_early.len() < DEPARTED {
                 self.ended_early.insert(id);
             }
             return None;

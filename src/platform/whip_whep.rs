@@ -1,6 +1,6 @@
 //! Sessions: made, changed and ended on behalf of WHIP and WHEP clients.
 
-use spillway_sfu::{Accepted, PublishRequest, SessionId, WatchRequest, sdp};
+use spillway_sfu::{Accepted, PublishRequest, Reject, SessionId, WatchRequest, sdp};
 use spillway_signaling::{
     ChannelName, Refusal, SessionKey,
     api::model::{ChannelProfile, ChannelSettings},
@@ -77,6 +77,10 @@ impl Node {
         self.check_draining()?;
         let channel = self.known_channel(&call.channel).await?;
         let token = self.permit_viewing(&call.caller, &channel).await?;
+        // A publisher that was let in but sends nothing yet isn't live.
+        if !call.wait && self.state().on_air.live_since(&call.channel).is_none() {
+            return Err(refusals::from_media(Reject::NotLive));
+        }
         let reservation = self.reserve(Role::Viewer, &call.caller)?;
         let request = WatchRequest {
             channel: media_name(&call.channel)?,

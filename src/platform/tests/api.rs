@@ -68,6 +68,27 @@ async fn deleting_a_channel_ends_its_sessions_and_its_broadcast() {
         .unwrap()
         .items;
     assert!(broadcasts[0].ended_at.is_some());
+    let again = fixture.publish(Some(&key)).await;
+    assert!(
+        matches!(again, Err(Refusal::Unauthorized(_) | Refusal::Forbidden(_))),
+        "its keys are gone with it"
+    );
+}
+
+#[tokio::test]
+async fn restricting_a_channel_ends_viewers_without_a_token() {
+    let fixture = fixture().await;
+    fixture.add_channel(false).await;
+    fixture.watch(None).await.unwrap();
+    let edit = ChannelEdit {
+        settings: Some(SettingsEdit {
+            restricted_viewing: Some(true),
+            ..SettingsEdit::default()
+        }),
+        ..ChannelEdit::default()
+    };
+    fixture.node.edit_channel(&demo(), edit).await.unwrap();
+    assert_eq!(*fixture.media.closed.lock().unwrap(), [id(0)]);
 }
 
 #[tokio::test]
