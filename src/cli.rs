@@ -97,7 +97,7 @@ pub struct Token {
 /// What can be done with tokens. The first four print one token and nothing else.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
-    /// A streamer's key: publishes to the channel, and makes it if there's none.
+    /// A streamer's key: publishes to the channel, and makes it if there's none. Makes the node's data directory too.
     Publish(ForChannel),
     /// Watches a channel of restricted viewing.
     View(ForChannel),
@@ -127,8 +127,8 @@ pub struct ForChannel {
 /// For how long a token is good, and for whom.
 #[derive(Debug, Args)]
 pub struct Terms {
-    /// How long it's good: `1h`, `30days`; for good without.
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    /// How long it's good, a second at least: `1h`, `30days`; for good without.
+    #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     pub expires: Option<Duration>,
     /// Who it's for, to recognise it in the list.
     #[arg(long, default_value = "", value_name = "TEXT")]
@@ -170,6 +170,15 @@ impl Token {
             ..Source::default()
         }
     }
+}
+
+/// A token's lifetime. Its claims count whole seconds.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if lifetime < Duration::from_secs(1) {
+        return Err("the token would have expired already; give it 1s at least".into());
+    }
+    Ok(lifetime)
 }
 
 fn set<T: Clone>(key: &mut T, flag: Option<&T>) {
@@ -230,6 +239,18 @@ mod tests {
         );
         assert_eq!(config.data_dir, PathBuf::from("/srv"));
         assert_eq!(config.log.format, LogFormat::Json);
+    }
+
+    #[test]
+    fn a_token_that_would_have_expired_already_is_refused() {
+        for lifetime in ["0s", "999ms"] {
+            let arguments = ["spillway", "token", "view", "demo", "--expires", lifetime];
+            let error = Cli::try_parse_from(arguments).unwrap_err().to_string();
+            assert!(error.contains("expired already"), "{error}");
+        }
+        assert!(
+            Cli::try_parse_from(["spillway", "token", "view", "demo", "--expires", "1s"]).is_ok()
+        );
     }
 
     #[test]

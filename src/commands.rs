@@ -1,6 +1,9 @@
 //! The commands that aren't the server: tokens and configuration.
 
-use std::{io::Write as _, path::Path};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
 use spillway_signaling::{
@@ -46,46 +49,37 @@ fn check_config(source: &Source) -> anyhow::Result<()> {
 
 async fn tokens(command: &Token) -> anyhow::Result<()> {
     let config = command.source().load()?;
-    let directory = data_dir::prepare(&config.data_dir)?;
+    let directory = match &command.command {
+        // What a newcomer does first: there may be no node yet.
+        TokenCommand::Publish(_) => prepare(&config.data_dir)?,
+        _ => data_dir::existing(&config.data_dir)?,
+    };
     let store = Sqlite::open(&data_dir::database(&directory))?;
-    let channel = |name: &ChannelName| Some(name.clone());
-    match &command.command {
-        TokenCommand::Publish(wish) => {
-            issue(
-                &directory,
-                &store,
-                TokenKind::Publish,
-                channel(&wish.channel),
-                &wish.terms,
-            )
-            .await
-        }
-        TokenCommand::View(wish) => {
-            issue(
-                &directory,
-                &store,
-                TokenKind::View,
-                channel(&wish.channel),
-                &wish.terms,
-            )
-            .await
-        }
-        TokenCommand::Moderate(wish) => {
-            issue(
-                &directory,
-                &store,
-                TokenKind::Moderate,
-                channel(&wish.channel),
-                &wish.terms,
-            )
-            .await
-        }
-        TokenCommand::Admin(terms) => {
-            issue(&directory, &store, TokenKind::Admin, None, terms).await
-        }
-        TokenCommand::List => list(&store).await,
-        TokenCommand::Revoke { id } => revoke(&store, id).await,
+    let (kind, channel, terms) = match &command.command {
+        TokenCommand::Publish(wish) => (TokenKind::Publish, Some(&wish.channel), &wish.terms),
+        TokenCommand::View(wish) => (TokenKind::View, Some(&wish.channel), &wish.terms),
+        TokenCommand::Moderate(wish) => (TokenKind::Moderate, Some(&wish.channel), &wish.terms),
+        TokenCommand::Admin(terms) => (TokenKind::Admin, None, terms),
+        TokenCommand::List => return list(&store).await,
+        TokenCommand::Revoke { id } => return revoke(&store, id).await,
+    };
+    issue(&directory, &store, kind, channel.cloned(), terms).await
+}
+
+/// The data directory, made if need be; says so, since it may have been misspelt.
+fn prepare(path: &Path) -> anyhow::Result<PathBuf> {
+    let is_new = !data_dir::has_store(path);
+    let directory = data_dir::prepare(path)?;
+    if is_new {
+        let whole = directory.canonicalize().unwrap_or(directory.clone());
+        // Nobody reads it: no reason to print no token.
+        let _ = writeln!(
+            std::io::stderr(),
+            "note: {} is new: made a store and a signing key there. Only a node with this data directory believes the token.",
+            whole.display()
+        );
     }
+    Ok(directory)
 }
 
 async fn issue(

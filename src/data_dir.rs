@@ -20,6 +20,11 @@ pub struct DataDirError {
 #[error("another server runs on the data directory {}; stop it, or choose another directory with --data-dir", .0.display())]
 pub struct InUse(PathBuf);
 
+/// No node has kept anything in the directory.
+#[derive(Debug, thiserror::Error)]
+#[error("no node has kept anything in {}; name its data directory with --data-dir, or make one with `spillway serve` or `spillway token publish`", .0.display())]
+pub struct Empty(PathBuf);
+
 /// Takes the directory for one server: while the file that's returned is open, no other gets it.
 pub fn lock(data_dir: &Path) -> anyhow::Result<fs::File> {
     let file = fs::File::create(data_dir.join("lock"))?;
@@ -45,6 +50,20 @@ pub fn prepare(path: &Path) -> Result<PathBuf, DataDirError> {
     fs::write(&probe, b"").map_err(failed)?;
     fs::remove_file(&probe).map_err(failed)?;
     Ok(path.to_owned())
+}
+
+/// The directory, which a node has used already: a misspelt one isn't made.
+pub fn existing(path: &Path) -> Result<PathBuf, Empty> {
+    if has_store(path) {
+        Ok(path.to_owned())
+    } else {
+        Err(Empty(path.to_owned()))
+    }
+}
+
+/// Whether a node has used the directory.
+pub fn has_store(path: &Path) -> bool {
+    database(path).exists()
 }
 
 /// The database in it.

@@ -2,9 +2,9 @@
 
 use axum::{
     Router,
-    extract::Path,
+    extract::{OriginalUri, Path},
     http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -35,12 +35,14 @@ pub fn routes() -> Router {
                 channel_page(&channel, &headers, "watch.html")
             }),
         )
+        .route("/watch/{channel}/", get(without_slash))
         .route(
             "/studio/{channel}",
             get(async |channel: Path<String>, headers: HeaderMap| {
                 channel_page(&channel, &headers, "studio.html")
             }),
         )
+        .route("/studio/{channel}/", get(without_slash))
         .route(
             "/assets/{*path}",
             get(async |Path(path): Path<String>, headers: HeaderMap| {
@@ -51,6 +53,18 @@ pub fn routes() -> Router {
             "/{file}",
             get(async |Path(name): Path<String>, headers: HeaderMap| file(&headers, &name)),
         )
+}
+
+/// The page's address has no slash at its end; a browser may have kept one that somebody typed, so it's told for good.
+async fn without_slash(channel: Path<String>, OriginalUri(uri): OriginalUri) -> Response {
+    if let Err(error) = channel.parse::<ChannelName>() {
+        return (StatusCode::NOT_FOUND, format!("{error}\n")).into_response();
+    }
+    let path = uri.path().trim_end_matches('/');
+    let query = uri
+        .query()
+        .map_or_else(String::new, |query| format!("?{query}"));
+    Redirect::permanent(&format!("{path}{query}")).into_response()
 }
 
 fn channel_page(channel: &str, headers: &HeaderMap, name: &'static str) -> Response {

@@ -95,6 +95,63 @@ async fn metrics_need_an_admin_token_and_count() {
     assert!(text.ends_with("# EOF\n"), "{text}");
 }
 
+#[tokio::test]
+async fn a_slash_at_the_end_of_a_page_is_taken_away() {
+    let server = Server::start(&[]);
+    let client = Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    for page in ["watch", "studio"] {
+        let url = server.url(&format!("/{page}/demo/?layer=h"));
+        let answer = client.get(url).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::PERMANENT_REDIRECT);
+        assert_eq!(
+            answer.headers()["location"],
+            format!("/{page}/demo?layer=h")
+        );
+        // Nothing that isn't a channel is redirected: a browser would take "//evil" for another site.
+        let url = server.url(&format!("/{page}/%2F%2Fevil/"));
+        assert_eq!(status(url).await, StatusCode::NOT_FOUND);
+    }
+}
+
+/// The one session of the demo publisher that's connected, once there is one.
+async fn demo_session(server: &Server, admin: &str, other_than: &str) -> String {
+    loop {
+        let listed = Client::new()
+            .get(server.url("/api/v1/sessions"))
+            .bearer_auth(admin);
+        let text = listed.send().await.unwrap().text().await.unwrap();
+        let listed: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let session = &listed["items"][0];
+        let id = session["id"].as_str().unwrap_or_default();
+        if session["connected"] == true && id != other_than {
+            return id.to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_demo_is_back_soon_after_a_kick() {
+    let server = Server::start(&["--demo"]);
+    let admin = server.token(&["admin"]);
+    let first = tokio::time::timeout(STOP, demo_session(&server, &admin, ""))
+        .await
+        .unwrap();
+    let kicked = Client::new()
+        .delete(server.url(&format!("/api/v1/sessions/{first}")))
+        .bearer_auth(&admin);
+    assert!(kicked.send().await.unwrap().status().is_success());
+    tokio::time::timeout(
+        Duration::from_secs(5),
+        demo_session(&server, &admin, &first),
+    )
+    .await
+    .unwrap();
+}
+
 #[test]
 fn it_stops_cleanly_when_told_to() {
     let mut server = Server::start(&[]);

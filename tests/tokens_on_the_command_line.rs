@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{error_of, output_of, spillway};
+use support::{error_of, finish, output_of, spillway};
 use tempfile::tempdir;
 
 #[test]
@@ -22,6 +22,39 @@ fn one_token_is_printed_and_nothing_else() {
     let listed = output_of(spillway(directory.path()).args(["token", "list"]));
     assert_eq!(listed.lines().count(), 5, "{listed}");
     assert!(!listed.contains("eyJ"), "a token is shown: {listed}");
+}
+
+#[test]
+fn a_misspelt_data_directory_is_not_made() {
+    let directory = tempdir().unwrap();
+    for arguments in [
+        &["list"][..],
+        &["revoke", "0123"],
+        &["view", "demo"],
+        &["moderate", "demo"],
+        &["admin"],
+    ] {
+        let mut command = spillway(directory.path());
+        command.arg("token").args(arguments);
+        let error = error_of(command.args(["--data-dir", "dta"]));
+        assert!(
+            error.contains("dta") && error.contains("--data-dir"),
+            "{error}"
+        );
+    }
+    assert!(!directory.path().join("dta").exists());
+}
+
+#[test]
+fn the_first_key_says_that_it_made_the_store() {
+    let directory = tempdir().unwrap();
+    let said = || finish(spillway(directory.path()).args(["token", "publish", "demo"])).stderr;
+    let first = String::from_utf8(said()).unwrap();
+    assert!(
+        first.contains("made a store and a signing key") && first.contains("data"),
+        "{first}"
+    );
+    assert!(said().is_empty());
 }
 
 #[test]

@@ -40,6 +40,8 @@ const MAX_DATAGRAM: usize = 2048;
 /// How long ICE and DTLS may take together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(1);
+/// The content type of a DTLS alert record (RFC 5246 §6.2.1).
+const DTLS_ALERT: u8 = 21;
 
 /// One RTP stream that we send.
 struct Track {
@@ -73,6 +75,8 @@ pub(super) struct Peer {
     audio: Track,
     payloader: H264Payloader,
     keyframe: KeyframeRequest,
+    /// The server has said good-bye.
+    over: bool,
 }
 
 impl Peer {
@@ -101,6 +105,7 @@ impl Peer {
             audio,
             payloader: H264Payloader::default(),
             keyframe,
+            over: false,
         })
     }
 
@@ -129,6 +134,9 @@ impl Peer {
         let mut buffer = vec![0; MAX_DATAGRAM];
         loop {
             self.flush(&socket, remote).await;
+            if self.over {
+                return Err(DemoError::Connection("was closed by the server"));
+            }
             match self.poll_state() {
                 Some(RTCPeerConnectionState::Connected) => {
                     if let Some(live) = live.take() {
@@ -221,6 +229,9 @@ impl Peer {
 
     async fn flush(&mut self, socket: &UdpSocket, remote: SocketAddr) {
         while let Some(message) = self.connection.poll_write() {
+            // The library answers an authentic close_notify with its own and tells nobody; ICE alone would take half a
+            // minute to notice. The other alerts are fatal.
+            self.over |= message.message.first() == Some(&DTLS_ALERT);
             if message.transport.peer_addr == remote
                 && let Err(error) = socket.send(&message.message).await
             {

@@ -48,7 +48,8 @@ async fn show(_: Admin, Id(id): Id, State(app): State<Arc<App>>) -> Result<Json<
     Ok(Json(app.platform.session(&id).await?))
 }
 
-/// Ends a session.
+/// Ends a session. Its client may come back at once, as encoders do: to keep a publisher out, revoke its token, which
+/// ends its session too.
 #[utoipa::path(delete, path = "/api/v1/sessions/{session}", tag = "sessions", operation_id = "kick",
     params(("session" = String, Path, description = "Its `id` in the list")),
     responses(
