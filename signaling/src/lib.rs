@@ -34,6 +34,7 @@ use utoipa_axum::router::OpenApiRouter;
 use app::App;
 pub use config::{Config, ForwardedHeader, RequestRate};
 pub use connection::bound_connections;
+pub use link::{IceServerLink, InvalidIceServer};
 pub use names::{ChannelName, InvalidChannelName, InvalidSessionKey, MAX_CHANNEL_NAME, SessionKey};
 pub use platform::Platform;
 pub use problem::ProblemDetails;

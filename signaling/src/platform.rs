@@ -13,7 +13,7 @@ use std::{fmt, net::IpAddr};
 use async_trait::async_trait;
 
 use crate::{
-    ChannelName, Refusal, SessionKey,
+    ChannelName, IceServerLink, Refusal, SessionKey,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Token, TokenRequest, Webhook,
@@ -44,13 +44,14 @@ pub trait Platform: Send + Sync + 'static {
     /// transports are dropped without a word.
     async fn trickle(&self, session: &SessionRef, sdpfrag: String) -> Result<(), Refusal>;
 
-    /// Restarts ICE with the new ufrag and password in the sdpfrag (RFC 9725 §4.3.3). On any refusal the present ICE
-    /// session lives on. 400 when it isn't an sdpfrag or has no ufrag and password, 404, 422.
+    /// Restarts ICE with the new ufrag and password in the sdpfrag (RFC 9725 §4.3.3). `None`: they are those that the
+    /// client has now, so there's nothing to restart. On any refusal the present ICE session lives on. 400 when it isn't
+    /// an sdpfrag or has no ufrag and password, 404, 409 when another restart of the session is under way, 422.
     async fn restart_ice(
         &self,
         session: &SessionRef,
         sdpfrag: String,
-    ) -> Result<RestartedIce, Refusal>;
+    ) -> Result<Option<RestartedIce>, Refusal>;
 
     /// Ends the session; its media stops at once. 404 when there's none, also when it ended before.
     async fn end(&self, session: &SessionRef) -> Result<(), Refusal>;
@@ -229,7 +230,7 @@ pub struct NewSession {
     /// Names the ICE session (our ufrag will do): becomes the `ETag`. Printable ASCII without `"`.
     pub ice_tag: String,
     /// STUN and TURN servers for this client.
-    pub ice_servers: Vec<IceServer>,
+    pub ice_servers: Vec<IceServerLink>,
 }
 
 /// ICE was restarted.
@@ -239,21 +240,6 @@ pub struct RestartedIce {
     pub ice_tag: String,
     /// Our new ufrag, password and candidates (RFC 8840).
     pub sdpfrag: String,
-}
-
-/// A STUN or TURN server for one client.
-#[derive(Clone, PartialEq, Eq)]
-pub struct IceServer {
-    /// `stun:host:port` or `turn:host:port?transport=udp`.
-    pub url: String,
-    /// User name and password, for TURN.
-    pub credentials: Option<(String, String)>,
-}
-
-impl fmt::Debug for IceServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "IceServer({})", self.url)
-    }
 }
 
 /// What [`Platform::put_channel`] did.

@@ -13,7 +13,6 @@ use crate::{
     app::App,
     body::{SDP, SDPFRAG, expect_type, read_text, text},
     entity_tag::{IfMatch, entity_tag},
-    link::ice_server_link,
     platform::{NewSession, Role, SessionRef},
     problem::Problem,
 };
@@ -36,7 +35,7 @@ pub(crate) fn created(
     headers.insert(header::LOCATION, location);
     headers.insert(header::ETAG, entity_tag(&session.ice_tag)?);
     for server in &session.ice_servers {
-        headers.append(header::LINK, ice_server_link(server)?);
+        headers.append(header::LINK, server.value());
     }
     Ok(response)
 }
@@ -74,14 +73,16 @@ pub(crate) async fn patch(
     }
 }
 
-/// RFC 9725 §4.3.3.
+/// RFC 9725 §4.3.3. With the credentials that the client has already it's no restart, only more candidates.
 async fn restart_ice(
     app: &Arc<App>,
     session: &SessionRef,
     request: Request,
 ) -> Result<Response, Problem> {
     let sdpfrag = read_text(request, app).await?;
-    let restarted = app.platform.restart_ice(session, sdpfrag).await?;
+    let Some(restarted) = app.platform.restart_ice(session, sdpfrag).await? else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
     let mut response = text(StatusCode::OK, SDPFRAG, restarted.sdpfrag);
     response
         .headers_mut()

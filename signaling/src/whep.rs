@@ -124,7 +124,7 @@ async fn discover(InChannel(_): InChannel) -> Response {
     [(header::CONTENT_TYPE, SDP)].into_response()
 }
 
-/// Adds candidates (`If-Match` with the `ETag`) or restarts ICE (`If-Match: *`).
+/// Adds candidates (`If-Match` with the `ETag`) or restarts ICE (`If-Match: *` and another ufrag and password).
 #[utoipa::path(
     patch, path = "/whep/{channel}/{session}", tag = "WHEP", operation_id = "patch_viewer",
     params(SessionParams, ("If-Match" = String, Header, description = "The ETag, or *")),
@@ -132,6 +132,7 @@ async fn discover(InChannel(_): InChannel) -> Response {
     responses(
         (status = 200, description = "ICE was restarted", body = String, content_type = "application/trickle-ice-sdpfrag"),
         (status = 204, description = "The candidates were taken"),
+        (status = 409, description = "Another restart of ICE is under way", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 412, description = "The tag is stale", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 428, description = "If-Match is missing", body = ProblemDetails, content_type = "application/problem+json"),
     ),

@@ -74,7 +74,7 @@ async fn show_endpoint(InChannel(_): InChannel) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// Adds candidates (`If-Match` with the `ETag`) or restarts ICE (`If-Match: *`).
+/// Adds candidates (`If-Match` with the `ETag`) or restarts ICE (`If-Match: *` and another ufrag and password).
 #[utoipa::path(
     patch, path = "/whip/{channel}/{session}", tag = "WHIP", operation_id = "patch_publisher",
     params(SessionParams, ("If-Match" = String, Header, description = "The ETag, or *")),
@@ -82,6 +82,7 @@ async fn show_endpoint(InChannel(_): InChannel) -> StatusCode {
     responses(
         (status = 200, description = "ICE was restarted", body = String, content_type = "application/trickle-ice-sdpfrag"),
         (status = 204, description = "The candidates were taken"),
+        (status = 409, description = "Another restart of ICE is under way", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 412, description = "The tag is stale", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 428, description = "If-Match is missing", body = ProblemDetails, content_type = "application/problem+json"),
     ),

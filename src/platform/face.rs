@@ -36,7 +36,7 @@ impl Platform for Node {
         &self,
         session: &SessionRef,
         sdpfrag: String,
-    ) -> Result<RestartedIce, Refusal> {
+    ) -> Result<Option<RestartedIce>, Refusal> {
         self.renew_ice(session, &sdpfrag).await
     }
 

@@ -21,10 +21,15 @@ use std::{
     time::Duration,
 };
 
-use spillway_signaling::{api::model::Timestamp, platform::IceServer};
+use spillway_signaling::{IceServerLink, InvalidIceServer, api::model::Timestamp};
 
 use crate::{
-    auth::Verifier, config::Config, media::MediaPlane, metrics::Metrics, store::Store, time,
+    auth::Verifier,
+    config::{Config, IceServer},
+    media::MediaPlane,
+    metrics::Metrics,
+    store::{Store, StoreError},
+    time,
     webhooks::Webhooks,
 };
 
@@ -53,13 +58,24 @@ pub struct Node {
     state: Mutex<State>,
 }
 
+/// Why there is no node.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Clients can't be told of a STUN or TURN server; a valid configuration has none such.
+    #[error("one of media.ice_servers {0}")]
+    IceServer(#[from] InvalidIceServer),
+}
+
 /// What the configuration says about sessions, in the form that's needed here.
 struct Rules {
     take_over: bool,
     grace: Duration,
     channels: usize,
     bounds: Bounds,
-    ice_servers: Vec<IceServer>,
+    ice_servers: Vec<IceServerLink>,
     workers: u32,
 }
 
@@ -71,11 +87,11 @@ struct State {
 
 impl Node {
     /// A node that is ready for sessions. Broadcasts that a crash left open end now.
-    pub async fn new(config: &Config, parts: Parts) -> Result<Self, crate::store::StoreError> {
+    pub async fn new(config: &Config, parts: Parts) -> Result<Self, NodeError> {
+        let rules = Rules::new(config)?;
         let now = time::now();
         parts.store.end_open_broadcasts().await?;
         parts.store.forget_tokens_expired_before(now).await?;
-        let rules = Rules::new(config);
         let state = State {
             sessions: Sessions::new(rules.bounds),
             on_air: OnAir::default(),
@@ -124,9 +140,9 @@ impl Node {
 }
 
 impl Rules {
-    fn new(config: &Config) -> Self {
+    fn new(config: &Config) -> Result<Self, InvalidIceServer> {
         let limits = &config.limits;
-        Self {
+        Ok(Self {
             take_over: config.channels.take_over,
             grace: config.channels.reconnect_grace,
             channels: limits.channels,
@@ -135,17 +151,13 @@ impl Rules {
                 viewers: limits.viewers,
                 per_address: limits.sessions_per_address,
             },
-            ice_servers: config.media.ice_servers.iter().map(ice_server).collect(),
+            ice_servers: config
+                .media
+                .ice_servers
+                .iter()
+                .map(IceServer::link)
+                .collect::<Result<_, _>>()?,
             workers: config.media.worker_count().into(),
-        }
-    }
-}
-
-fn ice_server(server: &crate::config::IceServer) -> IceServer {
-    let credentials =
-        (!server.username.is_empty()).then(|| (server.username.clone(), server.credential.clone()));
-    IceServer {
-        url: server.url.clone(),
-        credentials,
+        })
     }
 }

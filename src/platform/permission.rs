@@ -4,16 +4,18 @@
 //! configured issuer): its own keys can then be used in OBS. A token of ours that is expired, revoked, forged or for
 //! something else is never handed on.
 
+use sha2::{Digest as _, Sha256};
 use spillway_signaling::{
     ChannelName, Refusal,
     api::model::TokenKind,
-    platform::{Action, Caller},
+    platform::{Action, Caller, Role},
 };
 
 use super::{Node, refusals};
 use crate::{
     auth::{Grant, TokenError},
     store::StoredChannel,
+    time,
     webhooks::{Question, Verdict, Wish},
 };
 
@@ -39,19 +41,15 @@ impl Node {
         caller: &Caller,
         channel: &ChannelName,
     ) -> Result<Permit, Refusal> {
-        let wish = Wish::Publish;
-        let grant = match self.standing(caller, channel).await? {
-            Standing::Granted(grant) if grant.allows(TokenKind::Publish, channel) => Some(grant),
-            Standing::Granted(_) => return Err(not_for(&format!("publishing to \"{channel}\""))),
-            Standing::Stranger(_) if self.parts.webhooks.decides(wish) => None,
-            Standing::Stranger(refusal) => return Err(refusal),
-        };
-        let user = self.ask(wish, caller, channel).await?;
+        let grant = self.publishing_grant(caller, channel).await?;
+        let user = self.ask(Wish::Publish, caller, channel).await?;
         let token = grant.as_ref().map(|grant| grant.id.clone());
-        let holder = match (user, grant) {
-            (Some(user), _) => format!("user {user}"),
-            (None, Some(grant)) => grant.holder,
-            (None, None) => format!("address {}", caller.address),
+        let holder = match (user, grant, &caller.token) {
+            (Some(user), _, _) => format!("user {user}"),
+            (None, Some(grant), _) => grant.holder,
+            // Many may come from one address, so only who has the same key is the same publisher.
+            (None, None, Some(key)) => format!("key {}", hex::encode(Sha256::digest(&key.0))),
+            (None, None, None) => format!("nobody {}", time::new_id()),
         };
         Ok(Permit { holder, token })
     }
@@ -62,27 +60,62 @@ impl Node {
         caller: &Caller,
         channel: &StoredChannel,
     ) -> Result<Option<String>, Refusal> {
+        let token = self.viewing_grant(caller, channel).await?;
+        self.ask(Wish::View, caller, &channel.name).await?;
+        Ok(token)
+    }
+
+    /// Whether a session that has just been made may still be there, after all that may have changed meanwhile. The
+    /// outside service isn't asked again.
+    pub(super) async fn permit_still(
+        &self,
+        role: Role,
+        caller: &Caller,
+        channel: &ChannelName,
+    ) -> Result<(), Refusal> {
+        self.check_draining()?;
+        let channel = self.known_channel(channel).await?;
+        match role {
+            Role::Publisher => self.publishing_grant(caller, &channel.name).await.map(drop),
+            Role::Viewer => self.viewing_grant(caller, &channel).await.map(drop),
+        }
+    }
+
+    /// What the caller's token says about publishing; nothing where the outside service decides alone.
+    async fn publishing_grant(
+        &self,
+        caller: &Caller,
+        channel: &ChannelName,
+    ) -> Result<Option<Grant>, Refusal> {
+        match self.standing(caller, channel).await? {
+            Standing::Granted(grant) if grant.allows(TokenKind::Publish, channel) => {
+                Ok(Some(grant))
+            }
+            Standing::Granted(_) => Err(not_for(&format!("publishing to \"{channel}\""))),
+            Standing::Stranger(_) if self.parts.webhooks.decides(Wish::Publish) => Ok(None),
+            Standing::Stranger(refusal) => Err(refusal),
+        }
+    }
+
+    /// The identifier of the token that lets the caller watch, if one is needed.
+    async fn viewing_grant(
+        &self,
+        caller: &Caller,
+        channel: &StoredChannel,
+    ) -> Result<Option<String>, Refusal> {
         let restricted = channel.profile.settings.restricted_viewing;
         let name = &channel.name;
-        let token = match self.standing(caller, name).await? {
-            Standing::Granted(grant) if grant.allows_viewing(name) => Some(grant.id),
-            Standing::Granted(_) if restricted => {
-                return Err(not_for(&format!("watching \"{name}\"")));
-            }
+        match self.standing(caller, name).await? {
+            Standing::Granted(grant) if grant.allows_viewing(name) => Ok(Some(grant.id)),
+            Standing::Granted(_) if restricted => Err(not_for(&format!("watching \"{name}\""))),
             Standing::Stranger(refusal)
-                if restricted && !self.parts.webhooks.decides(Wish::View) =>
+                if (restricted || caller.token.is_some())
+                    && !self.parts.webhooks.decides(Wish::View) =>
             {
-                return Err(refusal);
+                Err(refusal)
             }
-            Standing::Stranger(refusal)
-                if caller.token.is_some() && !self.parts.webhooks.decides(Wish::View) =>
-            {
-                return Err(refusal);
-            }
-            Standing::Granted(_) | Standing::Stranger(_) => None,
-        };
-        self.ask(Wish::View, caller, name).await?;
-        Ok(token)
+            Standing::Granted(_) | Standing::Stranger(_) => Ok(None),
+        }
     }
 
     /// [`spillway_signaling::Platform::authorize`].

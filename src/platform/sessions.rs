@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv6Addr},
 };
 
-use spillway_sfu::SessionId;
+use spillway_sfu::{IceCredentials, SessionId};
 use spillway_signaling::{ChannelName, SessionKey, api::model::Timestamp, platform::Role};
 
 /// One session.
@@ -23,6 +23,10 @@ pub(super) struct Session {
     pub(super) token: Option<String>,
     pub(super) since: Timestamp,
     pub(super) ice_tag: String,
+    /// The client's side of the ICE session.
+    pub(super) remote_ice: Option<IceCredentials>,
+    /// An ICE restart is under way.
+    pub(super) restarting: bool,
     pub(super) connected: bool,
 }
 
@@ -190,9 +194,22 @@ impl Sessions {
         place.is_some_and(|place| self.departed.remove(place).is_some())
     }
 
-    pub(super) fn set_ice_tag(&mut self, id: SessionId, tag: String) {
-        if let Some(session) = self.by_id.get_mut(&id) {
+    /// Begins an ICE restart. False: another one is under way, whose tag could come after this one's.
+    pub(super) fn begin_restart(&mut self, id: SessionId) -> bool {
+        self.by_id
+            .get_mut(&id)
+            .is_some_and(|session| !std::mem::replace(&mut session.restarting, true))
+    }
+
+    /// Ends an ICE restart; `renewed` is the new tag with the client's new credentials, if it was a success.
+    pub(super) fn end_restart(&mut self, id: SessionId, renewed: Option<(String, IceCredentials)>) {
+        let Some(session) = self.by_id.get_mut(&id) else {
+            return;
+        };
+        session.restarting = false;
+        if let Some((tag, remote)) = renewed {
             session.ice_tag = tag;
+            session.remote_ice = Some(remote);
         }
     }
 
@@ -293,6 +310,8 @@ mod tests {
             token: None,
             since: Timestamp(0),
             ice_tag: "tag".into(),
+            remote_ice: None,
+            restarting: false,
             connected: false,
         }
     }

@@ -19,6 +19,8 @@ use spillway_signaling::{
     platform::{BearerToken, Caller, NewSession, PublishCall, Role, SessionRef, WatchCall},
 };
 
+use tokio::sync::oneshot;
+
 use super::*;
 use crate::{
     auth::{self, Issuers, SigningKey},
@@ -27,9 +29,10 @@ use crate::{
     store::{Sqlite, StoredChannel},
 };
 
-/// A media plane that accepts everything, or refuses once what it's told to refuse with.
+/// A media plane that accepts everything, or refuses once what it's told to refuse with, or takes its time once.
 #[derive(Default)]
 struct FakeMedia {
+    gate: Mutex<Option<oneshot::Receiver<()>>>,
     serial: AtomicU64,
     refuse_with: Mutex<Option<Reject>>,
     published: Mutex<Vec<PublishRequest>>,
@@ -38,6 +41,20 @@ struct FakeMedia {
 }
 
 impl FakeMedia {
+    /// The next request is answered when what's returned goes.
+    fn take_time(&self) -> oneshot::Sender<()> {
+        let (opened, gate) = oneshot::channel();
+        *self.gate.lock().unwrap() = Some(gate);
+        opened
+    }
+
+    async fn pass_gate(&self) {
+        let gate = self.gate.lock().unwrap().take();
+        if let Some(gate) = gate {
+            let _ = gate.await;
+        }
+    }
+
     fn accept(&self) -> Result<Accepted, Reject> {
         if let Some(reject) = self.refuse_with.lock().unwrap().take() {
             return Err(reject);
@@ -59,11 +76,13 @@ impl FakeMedia {
 impl MediaPlane for FakeMedia {
     async fn publish(&self, request: PublishRequest) -> Result<Accepted, Reject> {
         self.published.lock().unwrap().push(request);
+        self.pass_gate().await;
         self.accept()
     }
 
     async fn watch(&self, request: WatchRequest) -> Result<Accepted, Reject> {
         self.watched.lock().unwrap().push(request);
+        self.pass_gate().await;
         self.accept()
     }
 
@@ -72,6 +91,7 @@ impl MediaPlane for FakeMedia {
         _: SessionId,
         remote: IceCredentials,
     ) -> Result<RestartedIce, Reject> {
+        self.pass_gate().await;
         Ok(RestartedIce {
             ufrag: "renewed".into(),
             sdpfrag: format!("for {}", remote.ufrag),

@@ -1,6 +1,8 @@
 //! Sessions: made, changed and ended on behalf of WHIP and WHEP clients.
 
-use spillway_sfu::{Accepted, PublishRequest, Reject, SessionId, WatchRequest, sdp};
+use spillway_sfu::{
+    Accepted, IceCredentials, PublishRequest, Reject, SessionId, WatchRequest, sdp,
+};
 use spillway_signaling::{
     ChannelName, Refusal, SessionKey,
     api::model::{ChannelProfile, ChannelSettings},
@@ -23,6 +25,32 @@ use crate::{
 struct Reservation<'a> {
     node: &'a Node,
     place: Option<Place>,
+}
+
+/// What a session is made on, besides what the media plane says.
+struct Terms {
+    channel: ChannelName,
+    caller: Caller,
+    remote_ice: Option<IceCredentials>,
+    holder: Option<String>,
+    token: Option<String>,
+}
+
+/// An ICE restart under way, which is over when this goes, also when the client goes away.
+struct Restart<'a> {
+    node: &'a Node,
+    session: SessionId,
+    renewed: Option<(String, IceCredentials)>,
+}
+
+impl Drop for Restart<'_> {
+    fn drop(&mut self) {
+        let renewed = self.renewed.take();
+        self.node
+            .state()
+            .sessions
+            .end_restart(self.session, renewed);
+    }
 }
 
 impl Drop for Reservation<'_> {
@@ -51,6 +79,7 @@ impl Node {
         let permit = self.permit_publishing(&call.caller, &call.channel).await?;
         let channel = self.channel_of_publisher(&call.channel).await?;
         let reservation = self.reserve(Role::Publisher, &call.caller)?;
+        let remote_ice = ice_of(&call.offer);
         let request = PublishRequest {
             channel: media_name(&call.channel)?,
             offer: call.offer,
@@ -63,14 +92,14 @@ impl Node {
             .await
             .map_err(refusals::from_media)?;
         let Permit { holder, token } = permit;
-        self.admit(
-            reservation,
-            accepted,
-            call.channel,
-            call.caller,
-            Some(holder),
+        let terms = Terms {
+            channel: call.channel,
+            caller: call.caller,
+            remote_ice,
+            holder: Some(holder),
             token,
-        )
+        };
+        self.admit(reservation, accepted, terms).await
     }
 
     async fn try_watch(&self, call: WatchCall) -> Result<NewSession, Refusal> {
@@ -82,6 +111,7 @@ impl Node {
             return Err(refusals::from_media(Reject::NotLive));
         }
         let reservation = self.reserve(Role::Viewer, &call.caller)?;
+        let remote_ice = ice_of(&call.offer);
         let request = WatchRequest {
             channel: media_name(&call.channel)?,
             offer: call.offer,
@@ -94,25 +124,40 @@ impl Node {
             .watch(request)
             .await
             .map_err(refusals::from_media)?;
-        self.admit(
-            reservation,
-            accepted,
-            call.channel,
-            call.caller,
-            None,
+        let terms = Terms {
+            channel: call.channel,
+            caller: call.caller,
+            remote_ice,
+            holder: None,
             token,
-        )
+        };
+        self.admit(reservation, accepted, terms).await
     }
 
-    fn admit(
+    /// Takes a session into the table. What was revoked, restricted or deleted while it was made didn't find it there, so
+    /// it's judged once more.
+    async fn admit(
+        &self,
+        reservation: Reservation<'_>,
+        accepted: Accepted,
+        terms: Terms,
+    ) -> Result<NewSession, Refusal> {
+        let id = accepted.session;
+        let (channel, caller) = (terms.channel.clone(), terms.caller.clone());
+        let (role, session) = self.insert(reservation, accepted, terms)?;
+        if let Err(refusal) = self.permit_still(role, &caller, &channel).await {
+            self.close(id).await;
+            return Err(refusal);
+        }
+        Ok(session)
+    }
+
+    fn insert(
         &self,
         mut reservation: Reservation<'_>,
         accepted: Accepted,
-        channel: ChannelName,
-        caller: Caller,
-        holder: Option<String>,
-        token: Option<String>,
-    ) -> Result<NewSession, Refusal> {
+        terms: Terms,
+    ) -> Result<(Role, NewSession), Refusal> {
         let mut state = self.state();
         let Some(place) = reservation.place.take() else {
             return Err(Refusal::Internal("the session's place was lost".into()));
@@ -122,13 +167,15 @@ impl Node {
             id: accepted.session,
             key: key.clone(),
             role: place.role(),
-            channel,
-            address: caller.address,
-            user_agent: caller.user_agent,
-            holder,
-            token,
+            channel: terms.channel,
+            address: terms.caller.address,
+            user_agent: terms.caller.user_agent,
+            holder: terms.holder,
+            token: terms.token,
             since: time::now(),
             ice_tag: accepted.ufrag.clone(),
+            remote_ice: terms.remote_ice,
+            restarting: false,
             connected: false,
         };
         if !state.sessions.insert(place, session) {
@@ -136,12 +183,13 @@ impl Node {
                 "another publisher took the channel over at the same moment; try again",
             ));
         }
-        Ok(NewSession {
+        let made = NewSession {
             key,
             answer: accepted.answer,
             ice_tag: accepted.ufrag,
             ice_servers: self.rules.ice_servers.clone(),
-        })
+        };
+        Ok((place.role(), made))
     }
 
     fn reserve(&self, role: Role, caller: &Caller) -> Result<Reservation<'_>, Refusal> {
@@ -156,7 +204,7 @@ impl Node {
         })
     }
 
-    fn check_draining(&self) -> Result<(), Refusal> {
+    pub(super) fn check_draining(&self) -> Result<(), Refusal> {
         if self.state().draining {
             return Err(refusals::overloaded(
                 "this server is about to stop; try again in a moment",
@@ -241,8 +289,8 @@ impl Node {
         &self,
         session: &SessionRef,
         sdpfrag: &str,
-    ) -> Result<RestartedIce, Refusal> {
-        let id = self.find(session, |session| session.id)?;
+    ) -> Result<Option<RestartedIce>, Refusal> {
+        self.find(session, |_| ())?;
         let fragment =
             sdp::parse_sdpfrag(sdpfrag).map_err(|error| Refusal::Malformed(error.to_string()))?;
         let remote = fragment.ice.ok_or_else(|| {
@@ -250,19 +298,46 @@ impl Node {
                 "an ICE restart needs a=ice-ufrag and a=ice-pwd (RFC 9725 §4.3.3)".into(),
             )
         })?;
+        let Some(mut restart) = self.begin_restart(session, &remote)? else {
+            return Ok(None);
+        };
         let restarted = self
             .parts
             .media
-            .restart_ice(id, remote)
+            .restart_ice(restart.session, remote.clone())
             .await
             .map_err(refusals::from_media)?;
-        self.state()
-            .sessions
-            .set_ice_tag(id, restarted.ufrag.clone());
-        Ok(RestartedIce {
+        restart.renewed = Some((restarted.ufrag.clone(), remote));
+        Ok(Some(RestartedIce {
             ice_tag: restarted.ufrag,
             sdpfrag: restarted.sdpfrag,
-        })
+        }))
+    }
+
+    /// None: the client has these credentials already.
+    fn begin_restart(
+        &self,
+        session: &SessionRef,
+        remote: &IceCredentials,
+    ) -> Result<Option<Restart<'_>>, Refusal> {
+        let (id, is_same) = self.find(session, |session| {
+            (session.id, session.remote_ice.as_ref() == Some(remote))
+        })?;
+        if is_same {
+            return Ok(None);
+        }
+        if !self.state().sessions.begin_restart(id) {
+            return Err(Refusal::Conflict {
+                detail: "another ICE restart of this session is under way; wait for its answer"
+                    .into(),
+                retry_after: Some(refusals::RETRY_AFTER),
+            });
+        }
+        Ok(Some(Restart {
+            node: self,
+            session: id,
+            renewed: None,
+        }))
     }
 
     pub(super) async fn end_by_key(&self, session: &SessionRef) -> Result<(), Refusal> {
@@ -314,6 +389,11 @@ impl Node {
             }
         };
     }
+}
+
+/// The client's ICE credentials. The media plane says what's wrong with an offer that has none.
+fn ice_of(offer: &str) -> Option<IceCredentials> {
+    sdp::parse_offer(offer).ok().map(|offer| offer.ice)
 }
 
 /// Both crates hold names to the same form, each with its own type, since neither knows the other.

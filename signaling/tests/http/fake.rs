@@ -1,7 +1,7 @@
 //! A platform in memory: channels, sessions and tokens, but no media.
 //!
 //! Tokens are words: `admin`, and `publish:demo`, `view:demo`. An offer that begins with `v=0` is SDP; one that holds
-//! `unserved` can't be served.
+//! `unserved` can't be served. Every client's ICE ufrag is `abcd` at first.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,14 +11,14 @@ use std::{
 
 use async_trait::async_trait;
 use spillway_signaling::{
-    ChannelName, Platform, Refusal, SessionKey,
+    ChannelName, IceServerLink, Platform, Refusal, SessionKey,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Timestamp, Token, TokenKind, TokenRequest, Webhook,
     },
     platform::{
-        Action, Caller, IceServer, NewSession, PublishCall, PutChannel, RestartedIce, Role,
-        SessionRef, WatchCall,
+        Action, Caller, NewSession, PublishCall, PutChannel, RestartedIce, Role, SessionRef,
+        WatchCall,
     },
 };
 
@@ -148,14 +148,12 @@ impl Fake {
             answer: "v=0\r\na=ice-lite\r\n".into(),
             ice_tag: "ice-0".into(),
             ice_servers: vec![
-                IceServer {
-                    url: "stun:stun.example.net:3478".into(),
-                    credentials: None,
-                },
-                IceServer {
-                    url: "turn:turn.example.net?transport=udp".into(),
-                    credentials: Some(("user".into(), "pass".into())),
-                },
+                IceServerLink::new("stun:stun.example.net:3478", None).unwrap(),
+                IceServerLink::new(
+                    "turn:turn.example.net?transport=udp",
+                    Some(("user", "pass")),
+                )
+                .unwrap(),
             ],
         })
     }
@@ -236,7 +234,7 @@ impl Platform for Fake {
         &self,
         session: &SessionRef,
         sdpfrag: String,
-    ) -> Result<RestartedIce, Refusal> {
+    ) -> Result<Option<RestartedIce>, Refusal> {
         if !sdpfrag.contains("a=ice-ufrag:") {
             return Err(Refusal::Malformed(
                 "an ICE restart needs a=ice-ufrag and a=ice-pwd".into(),
@@ -247,11 +245,14 @@ impl Platform for Fake {
             .sessions
             .get_mut(session)
             .ok_or_else(|| not_found("session"))?;
+        if sdpfrag.contains("a=ice-ufrag:abcd") {
+            return Ok(None);
+        }
         session.restarts += 1;
-        Ok(RestartedIce {
+        Ok(Some(RestartedIce {
             ice_tag: format!("ice-{}", session.restarts),
             sdpfrag: "a=ice-ufrag:new\r\na=ice-pwd:newnewnewnewnewnewnewnew\r\n".into(),
-        })
+        }))
     }
 
     async fn end(&self, session: &SessionRef) -> Result<(), Refusal> {

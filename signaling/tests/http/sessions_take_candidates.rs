@@ -88,6 +88,21 @@ async fn a_star_with_new_credentials_restarts_ice() {
 }
 
 #[tokio::test]
+async fn a_star_with_the_present_credentials_restarts_nothing() {
+    let server = start().await;
+    let session = server.publish().await;
+    let reply = server
+        .send(patch(&session, CANDIDATE).header("If-Match", "*"))
+        .await;
+    assert_eq!(reply.status, 204);
+    assert!(reply.all("etag").is_empty());
+    let reply = server
+        .send(patch(&session, CANDIDATE).header("If-Match", "\"ice-0\""))
+        .await;
+    assert_eq!(reply.status, 204, "the tag is still the first");
+}
+
+#[tokio::test]
 async fn a_restart_that_fails_leaves_the_old_ice_session() {
     let server = start().await;
     let session = server.publish().await;

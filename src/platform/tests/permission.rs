@@ -62,6 +62,39 @@ async fn a_revoked_key_ends_its_session_and_makes_no_other() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_revoked_while_its_session_is_made_leaves_none() {
+    let fixture = fixture().await;
+    let (key, key_id) = fixture
+        .token_with_id(TokenKind::Publish, Some("demo"))
+        .await;
+    let opened = fixture.media.take_time();
+    let (published, ()) = tokio::join!(fixture.publish(Some(&key)), async {
+        fixture.node.revoke_token(&key_id).await.unwrap();
+        assert!(fixture.media.closed.lock().unwrap().is_empty());
+        drop(opened);
+    });
+    assert!(matches!(published, Err(Refusal::Unauthorized(_))));
+    assert_eq!(*fixture.media.closed.lock().unwrap(), [id(0)]);
+    let left = fixture.node.sessions(None, first_page()).await.unwrap();
+    assert!(left.items.is_empty());
+}
+
+#[tokio::test]
+async fn a_channel_that_is_restricted_while_a_stranger_joins_has_none() {
+    let fixture = fixture().await;
+    fixture.add_channel(false).await;
+    let opened = fixture.media.take_time();
+    let (watched, ()) = tokio::join!(fixture.watch(None), async {
+        let mut profile = ChannelProfile::default();
+        profile.settings.restricted_viewing = true;
+        fixture.node.put_channel(&demo(), profile).await.unwrap();
+        drop(opened);
+    });
+    assert!(matches!(watched, Err(Refusal::Unauthorized(_))));
+    assert_eq!(*fixture.media.closed.lock().unwrap(), [id(0)]);
+}
+
+#[tokio::test]
 async fn restricted_viewing_needs_a_token_for_the_channel() {
     let fixture = fixture().await;
     fixture.add_channel(true).await;
@@ -124,11 +157,15 @@ async fn a_channel_is_seen_by_all_unless_its_viewing_is_restricted() {
     assert!(see(Some(&token)).await.is_ok());
 }
 
-/// A service that knows one key of its own.
+/// A service that knows two keys of its own, and a streamer by its address.
 async fn service() -> config::Webhooks {
     use axum::{Json, Router, http::StatusCode, routing::post};
     let judge = async |Json(question): Json<serde_json::Value>| {
-        if question["token"] == "streamers-own-key" {
+        let known = ["streamers-own-key", "a-second-key"];
+        let token = question["token"].as_str();
+        if token.is_some_and(|token| known.contains(&token))
+            || question["address"] == "198.51.100.1"
+        {
             StatusCode::OK
         } else {
             StatusCode::FORBIDDEN
@@ -175,6 +212,34 @@ async fn an_outside_service_admits_its_own_keys_and_vetoes_ours() {
         Err(Refusal::Forbidden(_))
     ));
     assert!(fixture.watch(Some("streamers-own-key")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_publisher_of_an_outside_service_takes_over_with_the_same_key_alone() {
+    let config = Config {
+        webhooks: service().await,
+        ..Config::default()
+    };
+    let fixture = fixture_with(&config).await;
+    let publish = async |address: &str, token: Option<&str>| {
+        let call = PublishCall {
+            channel: demo(),
+            offer: "offer".into(),
+            caller: Caller {
+                address: address.parse().unwrap(),
+                ..caller(token)
+            },
+        };
+        fixture.node.publish(call).await.unwrap();
+        let published = fixture.media.published.lock().unwrap();
+        published.last().unwrap().take_over
+    };
+    let (first, second) = (Some("streamers-own-key"), Some("a-second-key"));
+    assert!(!publish("192.0.2.1", first).await);
+    assert!(publish("192.0.2.9", first).await, "wherever it comes from");
+    assert!(!publish("192.0.2.9", second).await, "another key");
+    assert!(!publish("198.51.100.1", None).await);
+    assert!(!publish("198.51.100.1", None).await, "no key at all");
 }
 
 #[tokio::test]

@@ -64,6 +64,7 @@ async fn restarting_ice_changes_the_tag() {
         .node
         .restart_ice(&named, FRAGMENT.into())
         .await
+        .unwrap()
         .unwrap();
     assert_eq!(restarted.sdpfrag, "for abcd");
     assert_eq!(
@@ -79,6 +80,61 @@ async fn restarting_ice_changes_the_tag() {
         .await;
     assert!(matches!(without, Err(Refusal::Malformed(_))));
     assert_eq!(fixture.node.ice_tag(&named).await.unwrap(), "renewed");
+}
+
+#[tokio::test]
+async fn the_clients_present_credentials_restart_nothing() {
+    const OFFER: &str = include_str!("../../../sfu/tests/fixtures/sdp/chromium_viewer.sdp");
+    let fixture = fixture().await;
+    fixture.add_channel(false).await;
+    let call = WatchCall {
+        channel: demo(),
+        offer: OFFER.into(),
+        caller: caller(None),
+        layer: None,
+        wait: true,
+    };
+    let named = session(Role::Viewer, &fixture.node.watch(call).await.unwrap());
+    let first: Vec<_> = OFFER
+        .lines()
+        .filter(|line| line.starts_with("a=ice-ufrag:") || line.starts_with("a=ice-pwd:"))
+        .take(2)
+        .collect();
+    let first = format!("{}\r\n{}\r\n", first[0], first[1]);
+    let restart = async |fragment: &str| {
+        let restarted = fixture.node.restart_ice(&named, fragment.into()).await;
+        restarted.unwrap().is_some()
+    };
+    assert!(!restart(&first).await, "those of the offer");
+    assert_eq!(fixture.node.ice_tag(&named).await.unwrap(), "ufrag0");
+    assert!(restart(FRAGMENT).await);
+    assert!(!restart(FRAGMENT).await, "those of the last restart");
+    assert!(restart(&first).await);
+}
+
+#[tokio::test]
+async fn a_restart_at_a_time() {
+    let fixture = fixture().await;
+    fixture.add_channel(false).await;
+    let named = session(Role::Viewer, &fixture.watch(None).await.unwrap());
+    let restart = || fixture.node.restart_ice(&named, FRAGMENT.into());
+    let opened = fixture.media.take_time();
+    let (first, ()) = tokio::join!(restart(), async {
+        let second = restart().await;
+        assert!(matches!(second, Err(Refusal::Conflict { .. })));
+        drop(opened);
+    });
+    assert!(first.unwrap().is_some());
+    // One that its client doesn't wait for leaves no mark.
+    let other = FRAGMENT.replace("abcd", "efgh");
+    let _never = fixture.media.take_time();
+    let given_up = fixture.node.restart_ice(&named, other.clone());
+    assert!(
+        tokio::time::timeout(Duration::from_millis(20), given_up)
+            .await
+            .is_err()
+    );
+    assert!(fixture.node.restart_ice(&named, other).await.is_ok());
 }
 
 #[tokio::test]
@@ -180,6 +236,19 @@ async fn a_draining_node_refuses_newcomers_and_ends_the_others() {
         fixture.watch(None).await,
         Err(Refusal::Overloaded { .. })
     ));
+    assert_eq!(*fixture.media.closed.lock().unwrap(), [id(0)]);
+}
+
+#[tokio::test]
+async fn a_session_that_is_made_while_the_node_begins_to_drain_ends() {
+    let fixture = fixture().await;
+    fixture.add_channel(false).await;
+    let opened = fixture.media.take_time();
+    let (watched, ()) = tokio::join!(fixture.watch(None), async {
+        fixture.node.drain().await;
+        drop(opened);
+    });
+    assert!(matches!(watched, Err(Refusal::Overloaded { .. })));
     assert_eq!(*fixture.media.closed.lock().unwrap(), [id(0)]);
 }
 
