@@ -13,9 +13,9 @@ use spillway_signaling::{
 
 use crate::{
     auth::{self, SigningKey},
-    cli::{Cli, Command, Source, Terms, Token, TokenCommand},
+    cli::{Cli, Command, Source, Token, TokenCommand},
     data_dir, doctor, logging, serve,
-    store::{Page, Sqlite, Store as _},
+    store::{Creation, Page, Sqlite, Store as _},
     time, tls,
 };
 
@@ -63,7 +63,19 @@ async fn tokens(command: &Token) -> anyhow::Result<()> {
         TokenCommand::List => return list(&store).await,
         TokenCommand::Revoke { id } => return revoke(&store, id).await,
     };
-    issue(&directory, &store, kind, channel.cloned(), terms).await
+    let key = SigningKey::load_or_create(&directory)?;
+    let issued = auth::issue(
+        &key,
+        kind,
+        channel.cloned(),
+        terms.expires,
+        terms.note.clone(),
+    )?;
+    let most = config.limits.tokens;
+    if store.add_token(&issued.details, most).await? == Creation::Full {
+        bail!("there are {most} tokens already; revoke some, or raise limits.tokens");
+    }
+    print(&issued.token)
 }
 
 /// The data directory, made if need be; says so, since it may have been misspelt.
@@ -80,19 +92,6 @@ fn prepare(path: &Path) -> anyhow::Result<PathBuf> {
         );
     }
     Ok(directory)
-}
-
-async fn issue(
-    data_dir: &Path,
-    store: &Sqlite,
-    kind: TokenKind,
-    channel: Option<ChannelName>,
-    terms: &Terms,
-) -> anyhow::Result<()> {
-    let key = SigningKey::load_or_create(data_dir)?;
-    let issued = auth::issue(&key, kind, channel, terms.expires, terms.note.clone())?;
-    store.add_token(&issued.details).await?;
-    print(&issued.token)
 }
 
 async fn list(store: &Sqlite) -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Registry, Unit},
 };
-use spillway_signaling::platform::Role;
+use spillway_signaling::{ConnectionBound, Connections, platform::Role};
 
 use crate::media::MediaFigures;
 
@@ -74,8 +74,15 @@ pub struct Snapshot {
     pub sessions: [(Role, u64); 2],
     /// Channels on air.
     pub live_channels: u64,
+    /// HTTP connections.
+    pub connections: Connections,
     /// The media plane's.
     pub media: MediaFigures,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BoundLabel {
+    bound: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -135,6 +142,7 @@ impl Snapshot {
         let live: Gauge = Gauge::default();
         live.set(self.live_channels as i64);
         registry.register("live_channels", "Channels on air now", live);
+        register_connections(&self.connections, registry);
         self.media.register(registry);
         let cpu = Counter::<f64, AtomicU64>::default();
         cpu.inc_by(cpu_seconds());
@@ -145,6 +153,26 @@ impl Snapshot {
             cpu,
         );
     }
+}
+
+fn register_connections(connections: &Connections, registry: &mut Registry) {
+    let open: Gauge = Gauge::default();
+    open.set(connections.open() as i64);
+    registry.register("http_connections", "HTTP connections now", open);
+    let refused = Family::<BoundLabel, Counter>::default();
+    for (bound, name) in [
+        (ConnectionBound::Total, "total"),
+        (ConnectionBound::PerAddress, "per_address"),
+    ] {
+        refused
+            .get_or_create(&BoundLabel { bound: name })
+            .inc_by(connections.refused(bound));
+    }
+    registry.register(
+        "http_connections_refused",
+        "HTTP connections that were refused, by the bound that they'd have passed",
+        refused,
+    );
 }
 
 impl MediaFigures {
@@ -194,6 +222,8 @@ fn cpu_seconds() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use spillway_signaling::ConnectionLimits;
+
     use super::*;
     use crate::media::WorkerFigures;
 
@@ -225,6 +255,11 @@ mod tests {
         let text = metrics.encode(Snapshot {
             sessions,
             live_channels: 1,
+            connections: Connections::new(ConnectionLimits {
+                total: 1,
+                per_address: 1,
+                exempt: Vec::new(),
+            }),
             media,
         });
         for line in [
@@ -233,6 +268,8 @@ mod tests {
             "spillway_webhook_deliveries_total{outcome=\"GivenUp\"} 1",
             "spillway_sessions{role=\"viewer\"} 2",
             "spillway_live_channels 1",
+            "spillway_http_connections 0",
+            "spillway_http_connections_refused_total{bound=\"per_address\"} 0",
             "spillway_worker_sessions{worker=\"1\"} 1",
             "spillway_media_packets_sent_total{worker=\"0\"} 5",
         ] {

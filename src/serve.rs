@@ -7,7 +7,6 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use spillway_sfu::Event;
-use spillway_signaling::api::model::TokenKind;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, oneshot},
@@ -29,6 +28,8 @@ use crate::{
 
 /// How often broadcasts under way are written down.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
+/// How often what is old is forgotten.
+const TIDY_EVERY: Duration = Duration::from_mins(10);
 /// How long the demo publisher's token lasts; it's a new one at every start.
 const DEMO_TOKEN_LIFETIME: Duration = Duration::from_hours(365 * 24);
 /// A signal this soon after the first one is the first one's echo.
@@ -46,29 +47,33 @@ pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     let listener = http::listen(&config.http)?;
     let store = Arc::new(Sqlite::open(&data_dir::database(&data_dir))?);
     let key = SigningKey::load_or_create(&data_dir)?;
-    let demo_token = auth::issue(
+    let demo_token = auth::issue_internally(
         &key,
-        TokenKind::Publish,
-        Some(DEMO_CHANNEL.parse()?),
-        Some(DEMO_TOKEN_LIFETIME),
-        String::new(),
+        DEMO_CHANNEL.parse()?,
+        DEMO_CHANNEL,
+        DEMO_TOKEN_LIFETIME,
     )?;
     let verifier = Verifier::new(key, Issuers::load(&config.auth.issuers)?);
     let metrics = Metrics::default();
     let webhooks = Webhooks::start(&config.webhooks, &metrics)?;
     let (workers, events) = tokio::task::block_in_place(|| media::start(config))?;
+    let connections = http::connections(config);
     let parts = Parts {
         store,
         verifier,
         media: Arc::new(workers.clone()),
         webhooks,
         metrics,
+        connections: connections.clone(),
     };
     let node = Arc::new(Node::new(config, parts).await?);
-    let housekeeping = tokio::spawn(keep_house(node.clone(), events));
+    let housekeeping = tokio::spawn(join(
+        keep_house(node.clone(), events),
+        tidy_up(node.clone()),
+    ));
     let address = listener.local_addr()?;
-    let server = http::Server::start(listener, tls, node.clone(), config)?;
-    let demo = with_demo.then(|| Demo::start(config, address, demo_token.token));
+    let server = http::Server::start(listener, tls, node.clone(), connections, config)?;
+    let demo = with_demo.then(|| Demo::start(config, address, demo_token));
     if let Err(error) = welcome::print(config, with_demo) {
         tracing::debug!(%error, "nobody reads the welcome");
     }
@@ -94,20 +99,30 @@ pub(crate) fn http_port(config: &Config) -> Result<std::net::SocketAddr, http::L
     http::listen(&config.http).map(|_| config.http.listen)
 }
 
-/// Takes the media plane's events until it ends, and does what's due in between.
+/// Takes the media plane's events, and does what's due in between, also when no worker is left to tell any.
 async fn keep_house(node: Arc<Node>, mut events: mpsc::Receiver<Event>) {
     let mut tick = interval(Duration::from_secs(1));
     let mut save = interval(SAVE_EVERY);
     loop {
         tokio::select! {
-            event = events.recv() => match event {
-                Some(event) => node.on_media_event(event).await,
-                None => return,
-            },
+            Some(event) = events.recv() => node.on_media_event(event).await,
             _ = tick.tick() => node.on_tick().await,
             _ = save.tick() => node.save_on_air().await,
         }
     }
+}
+
+/// Forgets what the store isn't to keep, beside everything else: it may take the store a while.
+async fn tidy_up(node: Arc<Node>) {
+    let mut due = interval(TIDY_EVERY);
+    loop {
+        due.tick().await;
+        node.tidy().await;
+    }
+}
+
+async fn join(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    tokio::join!(one, other);
 }
 
 /// Ends what runs, from the outside to the inside, and cuts off what isn't done by the deadline.

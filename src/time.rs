@@ -18,6 +18,11 @@ pub fn after(at: Timestamp, duration: Duration) -> Timestamp {
     Timestamp(at.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
 }
 
+/// The moment `duration` before `at`; 1970 when it's beyond.
+pub fn before(at: Timestamp, duration: Duration) -> Timestamp {
+    Timestamp(at.0.saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+}
+
 /// A new identifier: 48 bits of milliseconds and 80 random bits, so that identifiers sort by age and can't be guessed.
 pub fn new_id() -> String {
     let random: u128 = rand::rng().random();

@@ -3,7 +3,11 @@
 
 mod support;
 
-use std::{net::TcpStream, time::Duration};
+use std::{
+    io::Read as _,
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 
 use reqwest::{Client, StatusCode, Version};
 use support::{Server, output_of, spillway};
@@ -179,8 +183,71 @@ async fn connections_beyond_the_descriptor_table_do_not_stop_it() {
         .unwrap();
 }
 
+/// A server with room for two connections of one address.
+fn small_server(directory: tempfile::TempDir, arguments: &[&str]) -> Server {
+    let configuration = "[limits]\nconnections_per_address = 2\n";
+    std::fs::write(directory.path().join("small.toml"), configuration).unwrap();
+    Server::start_in(
+        directory,
+        &[&["--config", "small.toml"], arguments].concat(),
+    )
+}
+
+/// What the server says to one of three connections, until it closes it; which one isn't given.
+fn said_to_one_of_three(server: &Server) -> String {
+    let mut crowd = [(); 3].map(|()| TcpStream::connect(server.address).unwrap());
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        for stream in &mut crowd {
+            stream
+                .set_read_timeout(Some(Duration::from_millis(50)))
+                .unwrap();
+            let mut said = String::new();
+            if stream.read_to_string(&mut said).is_ok() {
+                return said;
+            }
+        }
+        assert!(Instant::now() < deadline, "all three were let in");
+    }
+}
+
 #[tokio::test]
-async fn https_speaks_http_2() {
+async fn a_connection_too_many_is_refused_and_counted() {
+    let server = small_server(tempfile::tempdir().unwrap(), &[]);
+    let said = said_to_one_of_three(&server);
+    assert!(said.starts_with("HTTP/1.1 503"), "{said}");
+    assert!(said.contains("Retry-After: 5"), "{said}");
+    let admin = server.token(&["admin"]);
+    let client = Client::builder().pool_max_idle_per_host(0).build().unwrap();
+    let ask = async || {
+        let request = client.get(server.url("/metrics")).bearer_auth(&admin);
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    // The two before are gone only once the server has noticed it.
+    let mut metrics = ask().await;
+    while !metrics.contains("spillway_http_connections 1\n") {
+        metrics = ask().await;
+    }
+    let count = metrics
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("spillway_http_connections_refused_total{bound=\"per_address\"} ")
+        })
+        .unwrap();
+    assert!(count.parse::<u64>().unwrap() >= 1, "{metrics}");
+}
+
+#[test]
+fn a_tls_connection_too_many_is_closed() {
+    let directory = with_certificate();
+    let server = small_server(
+        directory,
+        &["--tls-cert", "tls.crt", "--tls-key", "tls.key"],
+    );
+    assert_eq!(said_to_one_of_three(&server), "");
+}
+
+fn with_certificate() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(directory.path().join("tls.crt"), made.cert.pem()).unwrap();
@@ -189,8 +256,13 @@ async fn https_speaks_http_2() {
         made.signing_key.serialize_pem(),
     )
     .unwrap();
+    directory
+}
+
+#[tokio::test]
+async fn https_speaks_http_2() {
     let server = Server::start_in(
-        directory,
+        with_certificate(),
         &["--tls-cert", "tls.crt", "--tls-key", "tls.key"],
     );
     let client = Client::builder()

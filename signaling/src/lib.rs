@@ -9,6 +9,7 @@ mod caller;
 mod client_address;
 mod config;
 mod connection;
+mod connections;
 mod cors;
 mod entity_tag;
 mod link;
@@ -34,6 +35,9 @@ use utoipa_axum::router::OpenApiRouter;
 use app::App;
 pub use config::{Config, ForwardedHeader, RequestRate};
 pub use connection::bound_connections;
+pub use connections::{
+    BoundedAcceptor, ConnectionBound, ConnectionLimits, Connections, SeatedStream,
+};
 pub use link::{IceServerLink, InvalidIceServer};
 pub use names::{ChannelName, InvalidChannelName, InvalidSessionKey, MAX_CHANNEL_NAME, SessionKey};
 pub use platform::Platform;
@@ -43,7 +47,7 @@ pub use refusal::Refusal;
 /// The HTTP face: everything under `/whip`, `/whep`, `/api`, `/healthz`, `/readyz` and `/metrics`; `pages` answers the rest.
 ///
 /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, since rate limits need the client's address, and
-/// bound the connections with [`bound_connections`].
+/// bound what each connection may cost with [`bound_connections`] and how many there may be with [`Connections`].
 pub fn router(platform: Arc<dyn Platform>, config: Config, pages: Router) -> Router {
     let app = Arc::new(App::new(platform, config));
     let (routes, description) = described().split_for_parts();

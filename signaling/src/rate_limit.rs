@@ -28,7 +28,7 @@ struct Table {
 
 /// An IPv4 address, or the /64 of an IPv6 address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Customer {
+pub(crate) enum Customer {
     V4(u32),
     V6(u64),
 }
@@ -89,7 +89,7 @@ impl Table {
 }
 
 impl Customer {
-    fn of(address: IpAddr) -> Self {
+    pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address.to_bits()),
             IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),

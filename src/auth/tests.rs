@@ -2,6 +2,7 @@
 
 use jsonwebtoken::EncodingKey;
 use serde_json::json;
+use spillway_signaling::api::model::Timestamp;
 
 use super::*;
 use crate::{config::Issuer, store::Sqlite};
@@ -36,14 +37,16 @@ fn fixture() -> Fixture {
 }
 
 impl Fixture {
-    fn issue(
+    async fn issue(
         &self,
         kind: TokenKind,
         channel: Option<&str>,
         lifetime: Option<Duration>,
     ) -> IssuedToken {
         let channel = channel.map(|name| name.parse().unwrap());
-        issue(self.verifier.key(), kind, channel, lifetime, String::new()).unwrap()
+        let issued = issue(self.verifier.key(), kind, channel, lifetime, String::new()).unwrap();
+        self.store.add_token(&issued.details, 100).await.unwrap();
+        issued
     }
 
     async fn verify(&self, token: &str) -> Result<Grant, TokenError> {
@@ -62,13 +65,13 @@ fn foreign(claims: &serde_json::Value) -> String {
 #[tokio::test]
 async fn a_token_grants_its_role_on_its_channel_alone() {
     let fixture = fixture();
-    let issued = fixture.issue(TokenKind::Publish, Some("demo"), None);
+    let issued = fixture.issue(TokenKind::Publish, Some("demo"), None).await;
     let grant = fixture.verify(&issued.token).await.unwrap();
     let (demo, other) = ("demo".parse().unwrap(), "other".parse().unwrap());
     assert!(grant.allows(TokenKind::Publish, &demo) && grant.allows_viewing(&demo));
     assert!(!grant.allows(TokenKind::Publish, &other) && !grant.allows_viewing(&other));
     assert!(!grant.allows(TokenKind::Moderate, &demo) && !grant.allows(TokenKind::Admin, &demo));
-    let admin = fixture.issue(TokenKind::Admin, None, None);
+    let admin = fixture.issue(TokenKind::Admin, None, None).await;
     assert!(
         fixture
             .verify(&admin.token)
@@ -81,7 +84,9 @@ async fn a_token_grants_its_role_on_its_channel_alone() {
 #[tokio::test]
 async fn an_expired_token_is_refused() {
     let fixture = fixture();
-    let issued = fixture.issue(TokenKind::View, Some("demo"), Some(Duration::from_hours(1)));
+    let issued = fixture
+        .issue(TokenKind::View, Some("demo"), Some(Duration::from_hours(1)))
+        .await;
     assert!(fixture.verify(&issued.token).await.is_ok());
     let claims =
         json!({"iss": OWN_ISSUER, "role": "view", "channel": "demo", "jti": "x", "exp": 1000});
@@ -100,8 +105,7 @@ async fn an_expired_token_is_refused() {
 #[tokio::test]
 async fn a_revoked_token_is_refused() {
     let fixture = fixture();
-    let issued = fixture.issue(TokenKind::Publish, Some("demo"), None);
-    fixture.store.add_token(&issued.details).await.unwrap();
+    let issued = fixture.issue(TokenKind::Publish, Some("demo"), None).await;
     assert!(fixture.verify(&issued.token).await.is_ok());
     fixture
         .store
@@ -117,7 +121,7 @@ async fn a_revoked_token_is_refused() {
 #[tokio::test]
 async fn a_token_of_another_key_is_refused() {
     let (ours, theirs) = (fixture(), fixture());
-    let token = theirs.issue(TokenKind::Admin, None, None).token;
+    let token = theirs.issue(TokenKind::Admin, None, None).await.token;
     assert!(matches!(ours.verify(&token).await, Err(TokenError::Forged)));
 }
 
@@ -147,7 +151,10 @@ async fn a_token_without_a_signature_is_refused() {
 #[tokio::test]
 async fn no_changed_character_of_a_token_is_overlooked() {
     let fixture = fixture();
-    let token = fixture.issue(TokenKind::Publish, Some("demo"), None).token;
+    let token = fixture
+        .issue(TokenKind::Publish, Some("demo"), None)
+        .await
+        .token;
     // The last character of each part may carry unused bits, which a strict reader refuses as malformed.
     for index in 0..token.len() {
         let mut changed = token.clone().into_bytes();
@@ -223,4 +230,31 @@ async fn a_key_set_that_cannot_be_used_is_named() {
     assert!(load().contains("bad.json") && load().contains("auth.issuers"));
     std::fs::write(&jwks, "{\"keys\": []}").unwrap();
     assert!(load().contains("no keys"));
+}
+
+#[tokio::test]
+async fn a_revoked_token_stays_void_when_it_is_forgotten() {
+    let fixture = fixture();
+    let issued = fixture.issue(TokenKind::Publish, Some("demo"), None).await;
+    let (id, store) = (&issued.details.id, &fixture.store);
+    store.revoke_token(id, Timestamp(5)).await.unwrap();
+    store
+        .forget_tokens(Timestamp(6), Timestamp(6))
+        .await
+        .unwrap();
+    assert_eq!(store.token(id).await.unwrap(), None);
+    assert!(matches!(
+        fixture.verify(&issued.token).await,
+        Err(TokenError::Unknown)
+    ));
+}
+
+#[tokio::test]
+async fn the_nodes_own_parts_need_no_entry_in_the_store() {
+    let fixture = fixture();
+    let (key, channel) = (fixture.verifier.key(), "demo".parse().unwrap());
+    let token = issue_internally(key, channel, "part", Duration::from_mins(1)).unwrap();
+    let grant = fixture.verify(&token).await.unwrap();
+    assert!(grant.allows(TokenKind::Publish, &"demo".parse().unwrap()));
+    assert_eq!(grant.holder, "spillway part");
 }

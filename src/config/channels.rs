@@ -13,13 +13,20 @@ pub struct Channels {
     /// A publisher that returns within this time continues its broadcast.
     #[serde(with = "humantime_serde")]
     pub reconnect_grace: Duration,
+    /// How long a broadcast that has ended is remembered.
+    #[serde(with = "humantime_serde")]
+    pub keep_broadcasts: Duration,
 }
+
+/// As `humantime` counts it: 365.25 days.
+const YEAR: Duration = Duration::from_secs(31_557_600);
 
 impl Default for Channels {
     fn default() -> Self {
         Self {
             take_over: true,
             reconnect_grace: Duration::from_secs(30),
+            keep_broadcasts: YEAR,
         }
     }
 }

@@ -27,6 +27,16 @@ pub struct Limits {
     pub keyframe_interval: Duration,
     /// Channels in the store; beyond it a new one is refused.
     pub channels: usize,
+    /// Tokens in the store; beyond it a new one is refused.
+    pub tokens: usize,
+    /// Broadcasts of one channel in the store; beyond it the oldest are forgotten.
+    pub broadcasts_per_channel: usize,
+    /// Broadcasts of all channels in the store; beyond it the oldest are forgotten.
+    pub broadcasts: usize,
+    /// HTTP connections; beyond it 503 with `Retry-After`, or with TLS none is opened.
+    pub connections: usize,
+    /// HTTP connections from one address (one IPv6 /64) that isn't a trusted proxy's; the same beyond it.
+    pub connections_per_address: usize,
     /// Bytes of an SDP offer or sdpfrag; beyond it 413.
     pub sdp_bytes: usize,
     /// Bytes of a JSON body; beyond it 413.
@@ -56,6 +66,11 @@ impl Default for Limits {
             catch_up_bits_per_second: 1_000_000_000,
             keyframe_interval: Duration::from_millis(500),
             channels: 10_000,
+            tokens: 100_000,
+            broadcasts_per_channel: 1000,
+            broadcasts: 100_000,
+            connections: 16_384,
+            connections_per_address: 1024,
             sdp_bytes: 64 * 1024,
             json_bytes: 64 * 1024,
             requests_per_second: 50,
@@ -74,6 +89,11 @@ impl Limits {
             ("publishers", self.publishers),
             ("sessions_per_address", self.sessions_per_address),
             ("channels", self.channels),
+            ("tokens", self.tokens),
+            ("broadcasts_per_channel", self.broadcasts_per_channel),
+            ("broadcasts", self.broadcasts),
+            ("connections", self.connections),
+            ("connections_per_address", self.connections_per_address),
             ("requests_per_second", self.requests_per_second as usize),
             ("request_burst", self.request_burst as usize),
             ("rate_addresses", self.rate_addresses),

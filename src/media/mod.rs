@@ -5,7 +5,9 @@ mod workers;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use spillway_sfu::{Accepted, IceCredentials, PublishRequest, Reject, SessionId, WatchRequest};
+use spillway_sfu::{
+    Accepted, IceCredentials, PublishRequest, Reject, SessionId, WatchRequest, WorkerId,
+};
 use spillway_signaling::api::model::SessionFigures;
 
 pub use workers::{MediaError, Workers, start};
@@ -29,6 +31,8 @@ pub trait MediaPlane: Send + Sync + 'static {
     async fn figures(&self) -> MediaFigures;
     /// Whether all of it runs. What doesn't had a bug, and takes no sessions any more.
     fn is_healthy(&self) -> bool;
+    /// Whether that worker runs. One that broke off tells of no end of its sessions.
+    fn is_running(&self, worker: WorkerId) -> bool;
 }
 
 /// This side of a restarted ICE session.

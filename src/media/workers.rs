@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use spillway_sfu::{
     Accepted, EngineStatistics, Event, IceCredentials, Limits, MediaKind, PublishRequest, Reject,
-    SessionId, SessionStatistics, WatchRequest,
+    SessionId, SessionStatistics, WatchRequest, WorkerId,
     dtls::{Certificate, CertificateError},
     rtp::time::PlayoutDelay,
     sdp,
@@ -141,6 +141,10 @@ impl MediaPlane for Workers {
 
     fn is_healthy(&self) -> bool {
         self.0.is_healthy()
+    }
+
+    fn is_running(&self, worker: WorkerId) -> bool {
+        self.0.is_running(worker)
     }
 }
 

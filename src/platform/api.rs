@@ -290,12 +290,18 @@ impl Node {
             note,
         )
         .map_err(|error| Refusal::Internal(error.to_string()))?;
-        self.parts
+        match self
+            .parts
             .store
-            .add_token(&issued.details)
+            .add_token(&issued.details, self.rules.tokens)
             .await
-            .map_err(refusals::from_store)?;
-        Ok(issued)
+            .map_err(refusals::from_store)?
+        {
+            Creation::Created | Creation::Exists => Ok(issued),
+            Creation::Full => Err(Refusal::conflict(
+                "there are as many tokens as limits.tokens allows; revoke some, and wait for auth.keep_revoked",
+            )),
+        }
     }
 
     pub(super) async fn list_tokens(&self, page: PageRequest) -> Result<Listing<Token>, Refusal> {
@@ -350,6 +356,7 @@ impl Node {
         Snapshot {
             sessions: [count(Role::Publisher), count(Role::Viewer)],
             live_channels: state.on_air.live().count() as u64,
+            connections: self.parts.connections.clone(),
             media,
         }
     }

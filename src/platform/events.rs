@@ -11,9 +11,13 @@ use super::{Node, sessions::Session};
 use crate::{
     config::WebhookEvent,
     metrics::{EndLabel, role},
+    store::Retention,
     time,
     webhooks::Notice,
 };
+
+/// Why a session ended whose worker can't say it any more, as logs and metrics call it.
+const WORKER_GONE: &str = "worker_gone";
 
 impl Node {
     /// Takes one event of the media plane. To be called in the order of events, by one task.
@@ -28,8 +32,9 @@ impl Node {
         }
     }
 
-    /// Ends broadcasts whose publisher didn't return. To be called about once a second.
+    /// Ends broadcasts whose publisher didn't return, and sessions whose worker is gone. To be called about once a second.
     pub async fn on_tick(&self) {
+        self.end_orphans();
         let ended = self.state().on_air.expire(self.rules.grace, time::now());
         self.save(&ended).await;
     }
@@ -38,6 +43,25 @@ impl Node {
     pub async fn save_on_air(&self) {
         let on_air: Vec<_> = self.state().on_air.broadcasts().cloned().collect();
         self.save(&on_air).await;
+    }
+
+    /// Forgets what the store isn't to keep. To be called every few minutes.
+    pub async fn tidy(&self) {
+        let keep = &self.rules.keep;
+        let now = time::now();
+        let retention = Retention {
+            ended_since: time::before(now, keep.broadcasts),
+            per_channel: keep.broadcasts_per_channel,
+            total: keep.broadcasts_in_all,
+        };
+        let store = &self.parts.store;
+        let tokens = store.forget_tokens(now, time::before(now, keep.revoked));
+        let broadcasts = store.forget_broadcasts(retention);
+        for done in [tokens.await, broadcasts.await] {
+            if let Err(error) = done {
+                tracing::error!(%error, "old tokens or broadcasts can't be forgotten");
+            }
+        }
     }
 
     fn on_connected(&self, session: SessionId) {
@@ -54,11 +78,32 @@ impl Node {
         }
     }
 
+    /// A worker that broke off took its sessions with it and tells of no end.
+    fn end_orphans(&self) {
+        let media = &self.parts.media;
+        if media.is_healthy() {
+            return;
+        }
+        let orphans: Vec<_> = self
+            .state()
+            .sessions
+            .iter_after(None)
+            .map(|session| session.id)
+            .filter(|session| !media.is_running(session.worker))
+            .collect();
+        for session in orphans {
+            self.take_out(session, WORKER_GONE);
+        }
+    }
+
     pub(super) fn on_ended(&self, session: SessionId, reason: EndReason) {
+        self.take_out(session, word(reason));
+    }
+
+    fn take_out(&self, session: SessionId, reason: &'static str) {
         let Some(session) = self.state().sessions.remove(session) else {
             return;
         };
-        let reason = word(reason);
         tracing::info!(session = %session.id, role = role(session.role), channel = %session.channel, reason, "ended");
         self.parts
             .metrics

@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use spillway_signaling::{IceServerLink, InvalidIceServer, api::model::Timestamp};
+use spillway_signaling::{Connections, IceServerLink, InvalidIceServer, api::model::Timestamp};
 
 use crate::{
     auth::Verifier,
@@ -48,6 +48,8 @@ pub struct Parts {
     pub webhooks: Webhooks,
     /// What is counted.
     pub metrics: Metrics,
+    /// HTTP connections, for the metrics.
+    pub connections: Connections,
 }
 
 /// The platform of one node.
@@ -74,9 +76,19 @@ struct Rules {
     take_over: bool,
     grace: Duration,
     channels: usize,
+    tokens: usize,
+    keep: Keep,
     bounds: Bounds,
     ice_servers: Vec<IceServerLink>,
     workers: u32,
+}
+
+/// What the store keeps.
+struct Keep {
+    revoked: Duration,
+    broadcasts: Duration,
+    broadcasts_per_channel: usize,
+    broadcasts_in_all: usize,
 }
 
 struct State {
@@ -91,7 +103,6 @@ impl Node {
         let rules = Rules::new(config)?;
         let now = time::now();
         parts.store.end_open_broadcasts().await?;
-        parts.store.forget_tokens_expired_before(now).await?;
         let state = State {
             sessions: Sessions::new(rules.bounds),
             on_air: OnAir::default(),
@@ -146,6 +157,13 @@ impl Rules {
             take_over: config.channels.take_over,
             grace: config.channels.reconnect_grace,
             channels: limits.channels,
+            tokens: limits.tokens,
+            keep: Keep {
+                revoked: config.auth.keep_revoked,
+                broadcasts: config.channels.keep_broadcasts,
+                broadcasts_per_channel: limits.broadcasts_per_channel,
+                broadcasts_in_all: limits.broadcasts,
+            },
             bounds: Bounds {
                 publishers: limits.publishers,
                 viewers: limits.viewers,

@@ -6,7 +6,7 @@ mod broadcasts;
 mod permission;
 mod sessions;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use spillway_sfu::{
@@ -14,7 +14,7 @@ use spillway_sfu::{
     WorkerId,
 };
 use spillway_signaling::{
-    ChannelName, Platform as _, Refusal,
+    ChannelName, ConnectionLimits, Platform as _, Refusal,
     api::model::{ChannelProfile, PageRequest, TokenKind},
     platform::{BearerToken, Caller, NewSession, PublishCall, Role, SessionRef, WatchCall},
 };
@@ -38,6 +38,8 @@ struct FakeMedia {
     published: Mutex<Vec<PublishRequest>>,
     watched: Mutex<Vec<WatchRequest>>,
     closed: Mutex<Vec<SessionId>>,
+    /// Its only worker.
+    is_gone: AtomicBool,
 }
 
 impl FakeMedia {
@@ -108,7 +110,11 @@ impl MediaPlane for FakeMedia {
     }
 
     fn is_healthy(&self) -> bool {
-        true
+        self.is_running(WorkerId(0))
+    }
+
+    fn is_running(&self, _: WorkerId) -> bool {
+        !self.is_gone.load(Ordering::Relaxed)
     }
 }
 
@@ -135,6 +141,11 @@ async fn fixture_with(config: &Config) -> Fixture {
         media: media.clone(),
         webhooks: Webhooks::start(&config.webhooks, &metrics).unwrap(),
         metrics,
+        connections: Connections::new(ConnectionLimits {
+            total: 1,
+            per_address: 1,
+            exempt: Vec::new(),
+        }),
     };
     let node = Node::new(config, parts).await.unwrap();
     Fixture {
@@ -179,7 +190,7 @@ impl Fixture {
             String::new(),
         )
         .unwrap();
-        self.store.add_token(&issued.details).await.unwrap();
+        self.store.add_token(&issued.details, 100).await.unwrap();
         (issued.token, issued.details.id)
     }
 

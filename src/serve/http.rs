@@ -10,7 +10,9 @@ use std::{
 use anyhow::Context as _;
 use axum::Router;
 use axum_server::{Handle, tls_rustls::RustlsConfig};
-use spillway_signaling::{Platform, RequestRate, bound_connections, router};
+use spillway_signaling::{
+    ConnectionLimits, Connections, Platform, RequestRate, bound_connections, router,
+};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -78,6 +80,7 @@ impl Server {
         listener: TcpListener,
         tls: Option<RustlsConfig>,
         platform: Arc<dyn Platform>,
+        connections: Connections,
         config: &Config,
     ) -> anyhow::Result<Self> {
         let face = face(config);
@@ -87,12 +90,17 @@ impl Server {
         let opened = "can't serve on the HTTP port";
         let task = if let Some(tls) = tls {
             let server = axum_server::from_tcp_rustls(listener, tls).context(opened)?;
-            let mut server = server.handle(handle.clone());
+            let bounded = connections.acceptor_below_tls();
+            let mut server = server
+                .map(|tls| tls.acceptor(bounded))
+                .handle(handle.clone());
             bound_connections(server.http_builder(), &face);
             tokio::spawn(server.serve(service))
         } else {
             let server = axum_server::from_tcp(listener).context(opened)?;
-            let mut server = server.handle(handle.clone());
+            let mut server = server
+                .acceptor(connections.acceptor())
+                .handle(handle.clone());
             bound_connections(server.http_builder(), &face);
             tokio::spawn(server.serve(service))
         };
@@ -108,6 +116,15 @@ impl Server {
             Err(error) => tracing::error!(%error, "the HTTP server broke off"),
         }
     }
+}
+
+/// The count of connections, none so far.
+pub(super) fn connections(config: &Config) -> Connections {
+    Connections::new(ConnectionLimits {
+        total: config.limits.connections,
+        per_address: config.limits.connections_per_address,
+        exempt: config.http.trusted_proxies.clone(),
+    })
 }
 
 fn face(config: &Config) -> spillway_signaling::Config {

@@ -5,7 +5,10 @@ use spillway_signaling::api::model::{
     Broadcast, ChannelProfile, ChannelSettings, Timestamp, Token, TokenKind,
 };
 
-use super::{Creation, Page, Store, StoredChannel};
+use super::{Creation, Page, Retention, Store, StoredChannel};
+
+/// More than there are.
+const MANY: usize = 100;
 
 /// Runs the whole suite, each behaviour on a fresh store. What is given beside the store is kept while it's used.
 pub(crate) async fn all<S: Store, Guard>(fresh: impl Fn() -> (S, Guard)) {
@@ -21,10 +24,13 @@ pub(crate) async fn all<S: Store, Guard>(fresh: impl Fn() -> (S, Guard)) {
         channels_are_listed_by_name_in_pages,
         a_token_is_revoked_for_good,
         tokens_are_listed_latest_first_until_they_expire,
-        expired_tokens_are_forgotten,
+        tokens_are_bounded,
+        tokens_that_are_void_are_forgotten,
         a_broadcast_is_updated_in_place,
         broadcasts_are_listed_latest_first_by_channel,
         broadcasts_left_open_end_at_their_last_sign_of_life,
+        broadcasts_are_kept_for_a_time,
+        broadcasts_are_kept_up_to_a_number,
         it_can_be_checked,
     );
 }
@@ -143,7 +149,7 @@ async fn channels_are_listed_by_name_in_pages(store: &impl Store) {
 
 async fn a_token_is_revoked_for_good(store: &impl Store) {
     let issued = token("01", None);
-    store.add_token(&issued).await.unwrap();
+    store.add_token(&issued, MANY).await.unwrap();
     assert_eq!(store.token("01").await.unwrap(), Some(issued.clone()));
     assert!(store.revoke_token("01", Timestamp(5)).await.unwrap());
     assert!(store.revoke_token("01", Timestamp(9)).await.unwrap());
@@ -170,7 +176,7 @@ async fn tokens_are_listed_latest_first_until_they_expire(store: &impl Store) {
         token("03", Some(150)),
         admin.clone(),
     ] {
-        store.add_token(&token).await.unwrap();
+        store.add_token(&token, MANY).await.unwrap();
     }
     let tokens = store.tokens(Timestamp(100), &page(None, 2)).await.unwrap();
     assert_eq!(tokens, [admin, token("03", Some(150))]);
@@ -183,21 +189,31 @@ async fn tokens_are_listed_latest_first_until_they_expire(store: &impl Store) {
     );
 }
 
-async fn expired_tokens_are_forgotten(store: &impl Store) {
-    for token in [
-        token("01", None),
-        token("02", Some(50)),
-        token("03", Some(150)),
+async fn tokens_are_bounded(store: &impl Store) {
+    let add = async |id: &str| store.add_token(&token(id, None), 2).await.unwrap();
+    assert_eq!(add("01").await, Creation::Created);
+    assert_eq!(add("02").await, Creation::Created);
+    assert_eq!(add("03").await, Creation::Full);
+    assert_eq!(store.token("03").await.unwrap(), None);
+}
+
+async fn tokens_that_are_void_are_forgotten(store: &impl Store) {
+    let (expired, revoked) = (Timestamp(100), Timestamp(10));
+    for (id, expires_at, revoked_at, is_kept) in [
+        ("01", None, None, true),
+        ("02", Some(99), None, false),
+        ("03", Some(100), None, true),
+        ("04", None, Some(9), false),
+        ("05", None, Some(10), true),
+        ("06", Some(150), Some(9), false),
     ] {
-        store.add_token(&token).await.unwrap();
+        store.add_token(&token(id, expires_at), MANY).await.unwrap();
+        if let Some(at) = revoked_at {
+            store.revoke_token(id, Timestamp(at)).await.unwrap();
+        }
+        store.forget_tokens(expired, revoked).await.unwrap();
+        assert_eq!(store.token(id).await.unwrap().is_some(), is_kept, "{id}");
     }
-    store
-        .forget_tokens_expired_before(Timestamp(100))
-        .await
-        .unwrap();
-    assert!(store.token("01").await.unwrap().is_some());
-    assert!(store.token("02").await.unwrap().is_none());
-    assert!(store.token("03").await.unwrap().is_some());
 }
 
 async fn a_broadcast_is_updated_in_place(store: &impl Store) {
@@ -255,6 +271,61 @@ async fn broadcasts_left_open_end_at_their_last_sign_of_life(store: &impl Store)
         store.broadcast("02").await.unwrap().unwrap().ended_at,
         Some(Timestamp(2500))
     );
+}
+
+/// Broadcasts by identifier, channel and end, and which of them are left.
+async fn kept(
+    store: &impl Store,
+    broadcasts: &[(&str, &str, Option<u64>)],
+    keep: Retention,
+) -> Vec<String> {
+    for (id, channel, ended_at) in broadcasts {
+        let broadcast = Broadcast {
+            ended_at: ended_at.map(Timestamp),
+            ..broadcast(id, channel)
+        };
+        store
+            .save_broadcast(&broadcast, Timestamp(1000))
+            .await
+            .unwrap();
+    }
+    store.forget_broadcasts(keep).await.unwrap();
+    let left = store.broadcasts(None, &page(None, MANY)).await.unwrap();
+    left.into_iter().map(|broadcast| broadcast.id).collect()
+}
+
+async fn broadcasts_are_kept_for_a_time(store: &impl Store) {
+    let keep = Retention {
+        ended_since: Timestamp(2000),
+        per_channel: MANY,
+        total: MANY,
+    };
+    let broadcasts = [
+        ("01", "a", Some(1999)),
+        ("02", "a", None),
+        ("03", "a", Some(2000)),
+    ];
+    assert_eq!(kept(store, &broadcasts, keep).await, ["03", "02"]);
+}
+
+async fn broadcasts_are_kept_up_to_a_number(store: &impl Store) {
+    let keep = Retention {
+        ended_since: Timestamp(0),
+        per_channel: 2,
+        total: 4,
+    };
+    let broadcasts = [
+        ("01", "a", None),
+        ("02", "b", Some(2000)),
+        ("03", "a", Some(2000)),
+        ("04", "a", Some(2000)),
+        ("05", "a", Some(2000)),
+        ("06", "c", Some(2000)),
+        ("07", "d", Some(2000)),
+    ];
+    // "01" is under way, "02" is the fifth of all and more, "03" the third of its channel.
+    let left = kept(store, &broadcasts, keep).await;
+    assert_eq!(left, ["07", "06", "05", "04", "01"]);
 }
 
 async fn it_can_be_checked(store: &impl Store) {

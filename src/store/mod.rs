@@ -36,16 +36,22 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets a channel; its broadcasts stay. False: there's no such channel.
     async fn delete_channel(&self, name: &ChannelName) -> Result<bool, StoreError>;
 
-    /// Remembers an issued token (never the token itself, which is signed and shown once).
-    async fn add_token(&self, token: &Token) -> Result<(), StoreError>;
+    /// Remembers an issued token (never the token itself, which is signed and shown once), unless there are `most`
+    /// already.
+    async fn add_token(&self, token: &Token, most: usize) -> Result<Creation, StoreError>;
     /// One token by its identifier.
     async fn token(&self, id: &str) -> Result<Option<Token>, StoreError>;
     /// Tokens that haven't expired at `now`, revoked ones included, the latest first.
     async fn tokens(&self, now: Timestamp, page: &Page) -> Result<Vec<Token>, StoreError>;
     /// Revokes a token; revoking twice keeps the first moment. False: there's no such token.
     async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<bool, StoreError>;
-    /// Forgets tokens that expired before `moment`, revoked or not: their signature no longer holds anyway.
-    async fn forget_tokens_expired_before(&self, moment: Timestamp) -> Result<(), StoreError>;
+    /// Forgets tokens that expired or were revoked before these moments. Neither holds any more: a token that isn't known
+    /// isn't believed.
+    async fn forget_tokens(
+        &self,
+        expired_before: Timestamp,
+        revoked_before: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// Adds a broadcast or writes its present state. `alive_at`: when it was last known to be on air.
     async fn save_broadcast(
@@ -63,6 +69,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Vec<Broadcast>, StoreError>;
     /// Ends, at their last sign of life, the broadcasts that a crash left open.
     async fn end_open_broadcasts(&self) -> Result<(), StoreError>;
+
+    /// Forgets the broadcasts that aren't to be kept; never one that's under way.
+    async fn forget_broadcasts(&self, keep: Retention) -> Result<(), StoreError>;
 
     /// Whether the store can be written to now.
     async fn check(&self) -> Result<(), StoreError>;
@@ -88,10 +97,21 @@ pub struct StoredChannel {
     pub created_at: Timestamp,
 }
 
-/// What [`Store::create_channel`] did.
+/// Which broadcasts are kept: those that fulfil all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Those that ended at that moment or later.
+    pub ended_since: Timestamp,
+    /// The latest of each channel.
+    pub per_channel: usize,
+    /// The latest of all.
+    pub total: usize,
+}
+
+/// What [`Store::create_channel`] or [`Store::add_token`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Creation {
-    /// The channel is there now.
+    /// It's there now.
     Created,
     /// It was there before and hasn't changed.
     Exists,

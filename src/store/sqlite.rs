@@ -13,7 +13,7 @@ use spillway_signaling::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Creation, Page, Store, StoreError, StoredChannel};
+use super::{Creation, Page, Retention, Store, StoreError, StoredChannel};
 
 /// Jobs that wait for the database thread; callers wait beyond it.
 const QUEUE: usize = 256;
@@ -156,12 +156,12 @@ impl Store for Sqlite {
         .await
     }
 
-    async fn add_token(&self, token: &Token) -> Result<(), StoreError> {
+    async fn add_token(&self, token: &Token, most: usize) -> Result<Creation, StoreError> {
         let token = token.clone();
         self.run(move |db| {
-            db.execute(
+            let added = db.execute(
                 "INSERT INTO tokens (id, kind, channel, note, created_at, expires_at, revoked_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE (SELECT count(*) FROM tokens) < ?8",
                 params![
                     token.id,
                     rows::json(&token.kind)?,
@@ -170,9 +170,14 @@ impl Store for Sqlite {
                     token.created_at.0 as i64,
                     token.expires_at.map(|at| at.0 as i64),
                     token.revoked_at.map(|at| at.0 as i64),
+                    most as i64,
                 ],
             )?;
-            Ok(())
+            Ok(if added > 0 {
+                Creation::Created
+            } else {
+                Creation::Full
+            })
         })
         .await
     }
@@ -218,11 +223,15 @@ impl Store for Sqlite {
         .await
     }
 
-    async fn forget_tokens_expired_before(&self, moment: Timestamp) -> Result<(), StoreError> {
+    async fn forget_tokens(
+        &self,
+        expired_before: Timestamp,
+        revoked_before: Timestamp,
+    ) -> Result<(), StoreError> {
         self.run(move |db| {
             db.execute(
-                "DELETE FROM tokens WHERE expires_at < ?1",
-                [moment.0 as i64],
+                "DELETE FROM tokens WHERE expires_at < ?1 OR revoked_at < ?2",
+                [expired_before.0 as i64, revoked_before.0 as i64],
             )
             .map(drop)
         })
@@ -297,6 +306,27 @@ impl Store for Sqlite {
             db.execute(
                 "UPDATE broadcasts SET ended_at = alive_at WHERE ended_at IS NULL",
                 [],
+            )
+            .map(drop)
+        })
+        .await
+    }
+
+    async fn forget_broadcasts(&self, keep: Retention) -> Result<(), StoreError> {
+        self.run(move |db| {
+            db.execute(
+                "DELETE FROM broadcasts WHERE ended_at IS NOT NULL AND (
+                     ended_at < ?1
+                     OR id IN (SELECT id FROM broadcasts ORDER BY id DESC LIMIT -1 OFFSET ?3)
+                     OR id IN (SELECT id FROM (
+                         SELECT id, row_number() OVER (PARTITION BY channel ORDER BY id DESC) AS place FROM broadcasts
+                     ) WHERE place > ?2)
+                 )",
+                params![
+                    keep.ended_since.0 as i64,
+                    keep.per_channel as i64,
+                    keep.total as i64
+                ],
             )
             .map(drop)
         })

@@ -148,6 +148,13 @@ impl Directory {
             .retain(|session, _| session.worker != worker);
     }
 
+    /// Whether that worker's thread runs.
+    pub(crate) fn is_present(&self, worker: WorkerId) -> bool {
+        self.loads
+            .get(usize::from(worker.0))
+            .is_some_and(|load| !load.gone.load(Ordering::Relaxed))
+    }
+
     /// Whether every worker's thread runs.
     pub(crate) fn all_present(&self) -> bool {
         !self

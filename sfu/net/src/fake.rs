@@ -39,6 +39,7 @@ impl FakeCore {
         if offer == "bad" {
             return Err(Reject::Malformed("line 1: bad".into()));
         }
+        assert!(offer != "broken", "the engine breaks off, as told");
         self.serial += 1;
         let session = SessionId {
             worker: self.worker,

@@ -243,6 +243,11 @@ impl<C: Core> Handle<C> {
         self.0.directory.all_present()
     }
 
+    /// Whether that worker runs. One that broke off takes its sessions with it and tells of no end.
+    pub fn is_running(&self, worker: WorkerId) -> bool {
+        self.0.directory.is_present(worker)
+    }
+
     /// The addresses that each worker's clients are told, in the order of the workers.
     pub fn candidates(&self) -> &[Vec<Candidate>] {
         &self.0.candidates

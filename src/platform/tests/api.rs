@@ -184,6 +184,23 @@ async fn tokens_are_issued_listed_and_revoked() {
 }
 
 #[tokio::test]
+async fn tokens_are_limited_in_number() {
+    let mut config = Config::default();
+    config.limits.tokens = 1;
+    let fixture = fixture_with(&config).await;
+    let issue = || {
+        fixture.node.issue_token(TokenRequest {
+            kind: TokenKind::View,
+            channel: demo(),
+            expires_in_s: None,
+            note: String::new(),
+        })
+    };
+    assert!(issue().await.is_ok());
+    assert!(matches!(issue().await, Err(Refusal::Conflict { .. })));
+}
+
+#[tokio::test]
 async fn the_node_tells_its_load_and_its_bounds() {
     let fixture = fixture().await;
     fixture.add_channel(false).await;

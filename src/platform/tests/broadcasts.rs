@@ -183,3 +183,28 @@ async fn outside_services_hear_of_publishers_and_viewers() {
         ]
     );
 }
+
+#[tokio::test]
+async fn what_is_old_or_too_many_is_forgotten() {
+    let mut config = Config::default();
+    config.channels.reconnect_grace = Duration::ZERO;
+    config.limits.broadcasts_per_channel = 2;
+    config.auth.keep_revoked = Duration::ZERO;
+    let fixture = fixture_with(&config).await;
+    let (_, id) = fixture
+        .token_with_id(TokenKind::Publish, Some("demo"))
+        .await;
+    let key = fixture.token(TokenKind::Publish, Some("demo")).await;
+    for serial in 0..3 {
+        fixture.publish(Some(&key)).await.unwrap();
+        fixture.live(serial).await;
+        fixture.ended(serial).await;
+        fixture.node.on_tick().await;
+    }
+    fixture.node.revoke_token(&id).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    fixture.node.tidy().await;
+    assert_eq!(broadcasts(&fixture).await.len(), 2);
+    assert_eq!(fixture.store.token(&id).await.unwrap(), None);
+    assert!(fixture.publish(Some(&key)).await.is_ok());
+}

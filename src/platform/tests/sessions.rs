@@ -253,6 +253,31 @@ async fn a_session_that_is_made_while_the_node_begins_to_drain_ends() {
 }
 
 #[tokio::test]
+async fn sessions_end_with_their_worker() {
+    let fixture = fixture().await;
+    let key = fixture.token(TokenKind::Publish, Some("demo")).await;
+    fixture.publish(Some(&key)).await.unwrap();
+    fixture.live(0).await;
+    fixture.watch(None).await.unwrap();
+    fixture.node.on_tick().await;
+    assert_eq!(fixture.node.node().await.unwrap().viewers, 1);
+    fixture
+        .media
+        .is_gone
+        .store(true, std::sync::atomic::Ordering::Relaxed);
+    fixture.node.on_tick().await;
+    let node = fixture.node.node().await.unwrap();
+    assert_eq!(
+        (node.viewers, node.publishers, node.live_channels),
+        (0, 0, 0)
+    );
+    assert!(fixture.node.readiness().await.is_err());
+    let metrics = fixture.node.metrics().await;
+    let line = "spillway_ends_total{role=\"publisher\",reason=\"worker_gone\"} 1";
+    assert!(metrics.contains(line), "{metrics}");
+}
+
+#[tokio::test]
 async fn joins_refusals_and_ends_are_counted() {
     let fixture = fixture().await;
     fixture.add_channel(false).await;

@@ -1,4 +1,4 @@
-use spillway_sfu::{Reject, WatchRequest};
+use spillway_sfu::{Reject, WatchRequest, WorkerId};
 
 use super::*;
 
@@ -34,6 +34,32 @@ async fn shutdown_ends_the_sessions_frees_the_ports_and_refuses_what_comes_later
     ));
     assert!(!media.is_healthy());
     media.shutdown(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_breaks_off_is_known_to_be_gone() {
+    let (media, _events) = start(&config(2));
+    let breaking = WatchRequest {
+        offer: "broken".into(),
+        ..watch()
+    };
+    assert!(media.is_healthy());
+    assert!(matches!(
+        media.watch(breaking).await,
+        Err(Reject::Overloaded(_))
+    ));
+    let gone = async {
+        while media.is_healthy() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.unwrap();
+    let running: Vec<_> = (0..3)
+        .filter(|worker| media.is_running(WorkerId(*worker)))
+        .collect();
+    assert_eq!(running.len(), 1, "{running:?}");
+    let accepted = media.watch(watch()).await.unwrap();
+    assert_eq!(accepted.session.worker.0, running[0]);
 }
 
 #[tokio::test]
