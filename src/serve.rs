@@ -72,7 +72,7 @@ pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
         tidy_up(node.clone()),
     ));
     let address = listener.local_addr()?;
-    let server = http::Server::start(listener, tls, node.clone(), connections, config)?;
+    let server = http::Server::start(listener, tls, node.clone(), &connections, config)?;
     let demo = with_demo.then(|| Demo::start(config, address, demo_token));
     if let Err(error) = welcome::print(config, with_demo) {
         tracing::debug!(%error, "nobody reads the welcome");

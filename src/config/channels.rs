@@ -19,7 +19,7 @@ pub struct Channels {
 }
 
 /// As `humantime` counts it: 365.25 days.
-const YEAR: Duration = Duration::from_secs(31_557_600);
+const YEAR: Duration = Duration::from_hours(8766);
 
 impl Default for Channels {
     fn default() -> Self {

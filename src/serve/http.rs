@@ -80,7 +80,7 @@ impl Server {
         listener: TcpListener,
         tls: Option<RustlsConfig>,
         platform: Arc<dyn Platform>,
-        connections: Connections,
+        connections: &Connections,
         config: &Config,
     ) -> anyhow::Result<Self> {
         let face = face(config);

@@ -46,6 +46,7 @@ async fn list(
     request_body = TokenRequest,
     responses(
         (status = 201, body = IssuedToken, description = "The token"),
+        (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "There are as many tokens as the node keeps"),
         (status = 422, body = ProblemDetails, content_type = "application/problem+json", description = "A value is out of bounds"),
     ),
     security(("token" = [])))]

@@ -81,7 +81,7 @@ async fn a_head_of_too_many_fields_is_431() {
 }
 
 /// A server with room for two connections, and its count of them.
-async fn small() -> (SocketAddr, Connections) {
+fn small() -> (SocketAddr, Connections) {
     let connections = Connections::new(ConnectionLimits {
         total: 2,
         per_address: 2,
@@ -119,7 +119,7 @@ async fn ask(address: SocketAddr, request: &str) -> String {
 #[tokio::test]
 async fn a_connection_too_many_is_503_until_another_ends() {
     const REQUEST: &str = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    let (address, connections) = small().await;
+    let (address, connections) = small();
     let crowd = [
         TcpStream::connect(address).await.unwrap(),
         TcpStream::connect(address).await.unwrap(),
