@@ -124,6 +124,17 @@ impl Layer {
         Some(SenderClock { wall, rtp })
     }
 
+    /// The media time from the packet `sequence` to the newest in the cache; zero if it isn't there.
+    pub(crate) fn span_from(&self, sequence: u64, clock_rate: u32) -> Duration {
+        let timestamp = |sequence| Some(self.cache.get(sequence)?.info.timestamp);
+        let newest = self.cache.highest().and_then(timestamp);
+        let (Some(first), Some(newest)) = (timestamp(sequence), newest) else {
+            return Duration::ZERO;
+        };
+        let ticks = (newest.wrapping_sub(first) as i32).max(0);
+        Duration::from_secs_f64(f64::from(ticks) / f64::from(clock_rate))
+    }
+
     /// Whether packets came lately.
     pub(crate) fn flowing(&self, now: Instant) -> bool {
         self.last_packet

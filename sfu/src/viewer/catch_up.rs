@@ -16,6 +16,9 @@ const DEADLINE: Duration = Duration::from_secs(2);
 const BURST: Duration = Duration::from_millis(4);
 /// What leaves before any pacing: gets a small first picture across without delay.
 const HEAD_START_BYTES: f64 = 16_000.0;
+/// What may be made up for at once when the worker woke late: a receiver's socket of the usual size holds about 90
+/// packets, and this is 65 at the highest pace.
+const LATENESS: Duration = Duration::from_millis(12);
 /// Feedback that came before the pace could have had an effect doesn't count again.
 const SETTLE: Duration = Duration::from_millis(40);
 /// Time that a doubling is expected to take when the pace ahead is estimated.
@@ -43,7 +46,8 @@ pub(crate) struct CatchUp {
     credit: f64,
     filled: Instant,
     started: Instant,
-    changed: Instant,
+    /// When the pace was last changed.
+    changed: Option<Instant>,
 }
 
 impl CatchUp {
@@ -57,15 +61,15 @@ impl CatchUp {
             credit: HEAD_START_BYTES,
             filled: now,
             started: now,
-            changed: now,
+            changed: None,
         }
     }
 
     /// Bytes that may leave now.
     pub(crate) fn allowance(&mut self, now: Instant) -> usize {
         let passed = now.saturating_duration_since(self.filled).as_secs_f64();
-        let burst = self.rate as f64 / 8.0 * BURST.as_secs_f64() * 2.0;
-        let ceiling = burst.max(self.credit);
+        let saved = self.rate as f64 / 8.0 * LATENESS.as_secs_f64();
+        let ceiling = saved.max(self.credit);
         self.credit = (self.credit + passed * self.rate as f64 / 8.0).min(ceiling);
         self.filled = now;
         self.credit.max(0.0) as usize
@@ -84,7 +88,8 @@ impl CatchUp {
 
     /// Takes what the viewer's feedback says of the path.
     pub(crate) fn on_feedback(&mut self, now: Instant, sign: PathSign) {
-        if now.saturating_duration_since(self.changed) < SETTLE {
+        let settling = |changed| now.saturating_duration_since(changed) < SETTLE;
+        if self.changed.is_some_and(settling) {
             return;
         }
         match sign {
@@ -95,7 +100,7 @@ impl CatchUp {
                 self.capped = true;
             }
         }
-        self.changed = now;
+        self.changed = Some(now);
     }
 
     /// Whether the live edge can't be reached in time: `backlog` bytes wait, and `media_rate` bits per second are added.

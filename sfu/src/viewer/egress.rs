@@ -9,6 +9,7 @@ use super::{
 use crate::{
     Output, Path,
     media::{Layer, MediaPacket, Track},
+    rtp::time::PlayoutDelay,
     sdp::OutgoingTrack,
     srtp::Sealer,
 };
@@ -69,6 +70,8 @@ pub(crate) struct Egress {
     rtx_next: u64,
     selected: Option<Selected>,
     header: HeaderWriter,
+    /// What the viewer's player is asked to hold the picture back, but for a catch-up.
+    playout_delay: PlayoutDelay,
     sent: SentPackets,
     /// Sealed packets for viewers that want lost ones again without RTX. A packet must never be sealed a second time
     /// under its number with other bytes, so what was sent is kept as it was.
@@ -81,6 +84,7 @@ impl Egress {
         ssrc: u32,
         rtx_ssrc: u32,
         header: HeaderWriter,
+        playout_delay: PlayoutDelay,
     ) -> Self {
         let resends_plainly = outgoing.payloads.iter().any(|p| p.nack && p.rtx.is_none());
         Self {
@@ -92,6 +96,7 @@ impl Egress {
             rtx_next: 0,
             selected: None,
             header,
+            playout_delay,
             sent: SentPackets::new(),
             sealed: resends_plainly.then(|| SealedPackets::new(outgoing.kind)),
             outgoing,
@@ -113,7 +118,27 @@ impl Egress {
     /// The source is gone; what was sent of it can't be asked for any more.
     pub(crate) fn reset(&mut self) {
         self.forwarder.reset();
+        self.header.set_playout_delay(self.playout_delay);
         self.sent.clear();
+    }
+
+    /// Sends the target's cached group of pictures, which begins at `keyframe`, and follows it to the live edge. The
+    /// player must show it as fast as it can: held back at all, it would stay behind.
+    pub(crate) fn catch_up(&mut self, now: Instant, track: &Track, keyframe: u64, feedback: bool) {
+        self.forwarder.catch_up(now, track, keyframe, feedback);
+        self.header.set_playout_delay(PlayoutDelay::NONE);
+    }
+
+    /// The catch-up reached the live edge.
+    pub(crate) fn go_live(&mut self) {
+        self.forwarder.go_live();
+        self.header.set_playout_delay(self.playout_delay);
+    }
+
+    /// The catch-up can't succeed: the next keyframe is waited for.
+    pub(crate) fn wait(&mut self) {
+        self.forwarder.wait();
+        self.header.set_playout_delay(self.playout_delay);
     }
 
     /// Whether this track bears this SSRC, retransmissions included.

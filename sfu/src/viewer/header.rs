@@ -45,6 +45,7 @@ struct Fixed {
     length: usize,
     transport_sequence: Option<usize>,
     send_time: Option<usize>,
+    playout_delay: Option<usize>,
 }
 
 impl Fixed {
@@ -90,12 +91,12 @@ impl HeaderWriter {
             }
             let transport_sequence = push(Extension::TransportSequence, &[0; 2]);
             let send_time = push(Extension::AbsSendTime, &[0; 3]);
-            if let Some(delay) = playout_delay {
-                push(Extension::PlayoutDelay, &delay.to_bytes());
-            }
+            let playout_delay =
+                playout_delay.and_then(|delay| push(Extension::PlayoutDelay, &delay.to_bytes()));
             Fixed {
                 transport_sequence,
                 send_time,
+                playout_delay,
                 ..fixed
             }
         };
@@ -104,6 +105,18 @@ impl HeaderWriter {
             one_byte: fixed(false),
             two_byte: fixed(true),
             mixed,
+        }
+    }
+
+    /// Changes the playout delay that packets bear from now on, where they bear one.
+    pub(crate) fn set_playout_delay(&mut self, delay: PlayoutDelay) {
+        for fixed in [&mut self.one_byte, &mut self.two_byte] {
+            let value = fixed
+                .playout_delay
+                .and_then(|at| fixed.bytes.get_mut(at..at + 3));
+            if let Some(value) = value {
+                value.copy_from_slice(&delay.to_bytes());
+            }
         }
     }
 
@@ -261,6 +274,20 @@ mod tests {
                 (5, &[0, 0, 0])
             ]
         );
+    }
+
+    #[test]
+    fn the_playout_delay_changes_in_both_forms() {
+        let mut writer = HeaderWriter::new("0", extensions(), true, Some(PlayoutDelay::NONE));
+        writer.set_playout_delay(PlayoutDelay { min: 2, max: 3 });
+        let mut long = ExtrasBuffer::new();
+        long.push(Extension::DependencyDescriptor, &[9; 60]);
+        for extras in [Extras::default(), long.extras()] {
+            let bytes = written(&writer, extras);
+            let packet = Packet::parse(&bytes).unwrap();
+            let delay = packet.extensions().find(|(id, _)| *id == 5);
+            assert_eq!(delay, Some((5, [0x00, 0x20, 0x03].as_slice())));
+        }
     }
 
     #[test]

@@ -43,6 +43,9 @@ const EARLY: Duration = Duration::from_secs(3);
 /// Catch-ups are replayed at most this often and this many times.
 const REPLAY_INTERVAL: Duration = Duration::from_millis(150);
 const MAX_REPLAYS: u8 = 4;
+/// A cached group of pictures longer than this takes a viewer longer to decode than a new keyframe takes to come: one is
+/// asked for as well. Publishers who listen send it at once, and the catch-up jumps to it.
+const LONG_GROUP: Duration = Duration::from_secs(3);
 /// A round trip before any was measured.
 const ASSUMED_RTT: Duration = Duration::from_millis(50);
 /// Retransmissions may take this share of what is sent, themselves included: a path that loses more is too thin, and
@@ -137,8 +140,13 @@ impl Viewer {
                 session.extmap_allow_mixed,
                 delay,
             );
-            egress[track_index(track.kind)] =
-                Some(Egress::new(track.clone(), ssrc(), ssrc(), header));
+            egress[track_index(track.kind)] = Some(Egress::new(
+                track.clone(),
+                ssrc(),
+                ssrc(),
+                header,
+                playout_delay,
+            ));
         }
         Self {
             preferred,
@@ -196,7 +204,7 @@ impl Viewer {
         }
     }
 
-    /// Begins with the cached group of pictures of the best layer, or says which keyframe is needed.
+    /// Begins with the cached group of pictures of the best layer; says which keyframe is needed, or would help.
     pub(crate) fn begin(&mut self, now: Instant, channel: &Channel) -> Option<KeyframeNeed> {
         let feedback = self.feedback;
         let egress = self.egress[track_index(MediaKind::Video)].as_mut()?;
@@ -211,8 +219,12 @@ impl Viewer {
                 layer: egress.forwarder.target(),
             });
         };
-        egress.forwarder.catch_up(now, track, keyframe, feedback);
-        None
+        let long = layer.span_from(keyframe, track.clock_rate()) > LONG_GROUP;
+        egress.catch_up(now, track, keyframe, feedback);
+        long.then_some(KeyframeNeed {
+            kind: MediaKind::Video,
+            layer: egress.forwarder.target(),
+        })
     }
 
     /// Chooses the layer that it shall get, as things are now.
@@ -293,7 +305,7 @@ impl Viewer {
         } else if overwritten
             || backlog.is_none_or(|bytes| catch_up.is_hopeless(wire.now, bytes, layer.bitrate))
         {
-            egress.forwarder.wait();
+            egress.wait();
             // Its path is too thin for the same again.
             self.replays = MAX_REPLAYS;
             return Some(KeyframeNeed {
@@ -328,7 +340,7 @@ impl Viewer {
             catch_up.on_sent(bytes);
             allowance = allowance.saturating_sub(bytes);
             if next > highest {
-                egress.forwarder.go_live();
+                egress.go_live();
                 return None;
             }
             if allowance == 0 || bytes == 0 {

@@ -59,3 +59,37 @@ fn in_the_payload_types_and_sections_that_it_offered() {
     }
     assert_eq!(world.peers[viewer].rejected, 0);
 }
+
+#[test]
+fn and_a_publisher_who_listens_is_asked_to_shorten_a_long_group() {
+    let mut world = World::new();
+    let source = Source {
+        group: 100_000,
+        ..Source::new(1)
+    };
+    let publisher = world.publish(&Offer::publisher(), source);
+    world.connect(&[publisher]);
+    world.run(seconds(2));
+    let early = world.watch(&Offer::viewer());
+    world.connect(&[early]);
+    world.run(ms(500));
+    let before = world.keyframe_requests(publisher).len();
+    world.run(seconds(6));
+    assert_eq!(
+        world.keyframe_requests(publisher).len(),
+        before,
+        "a short group is sent without one"
+    );
+    let late = world.watch(&Offer::viewer());
+    world.connect(&[late]);
+    let live = world.run_until(ms(400), |w| {
+        let newest = w.peers[publisher].source.as_ref().unwrap().layers[0].frame;
+        whole_frames(&w.peers[late].heard)
+            .last()
+            .is_some_and(|f| f.frame + 2 >= newest)
+    });
+    assert!(live, "the live edge wasn't reached");
+    assert_eq!(world.keyframe_requests(publisher).len(), before + 1);
+    assert!(whole_frames(&world.peers[late].heard)[0].keyframe);
+    world.assert_continuous(late, spillway_sfu::MediaKind::Video);
+}

@@ -33,7 +33,7 @@ export async function view(options) {
     postedAt: session.postedAt,
     stats: () => statistics(peer),
     inbound: (kind) => inbound(peer, kind),
-    apartMs: () => apartMs(peer),
+    soundAheadMs: () => soundAheadMs(peer),
     transport: () => transport(peer),
     close: session.close,
   };
@@ -48,10 +48,14 @@ async function inbound(peer, kind) {
   return stream && { ...stream, mimeType: codec?.mimeType };
 }
 
-/** How far apart in capture time the sound and the picture are that are played now, in milliseconds. */
-async function apartMs(peer) {
+/**
+ * How much later in capture time the sound is than the picture that are played now, in milliseconds (negative: the
+ * sound lags); null until the browser can tell, which takes it two sender reports of each, read once a second.
+ */
+async function soundAheadMs(peer) {
   const [audio, video] = [await inbound(peer, 'audio'), await inbound(peer, 'video')];
-  return Math.abs(audio.estimatedPlayoutTimestamp - video.estimatedPlayoutTimestamp);
+  const [heard, seen] = [audio?.estimatedPlayoutTimestamp, video?.estimatedPlayoutTimestamp];
+  return heard && seen ? heard - seen : null;
 }
 
 /**
