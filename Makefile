@@ -19,11 +19,12 @@ web: web-client/dist/index.html ## build the pages
 test: setup web ## all tests, browsers included
 	@scripts/test.sh
 
-check: web-client/node_modules/.package-lock.json ## formatting, lints, licences
+check: web-client/node_modules/.package-lock.json tests/e2e/node_modules/.package-lock.json ## formatting, lints, licences
 	@scripts/setup.sh check
 	scripts/check-tree.sh
 	cargo fmt --all --check
 	npm --prefix web-client run check
+	npm --prefix tests/e2e run check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo deny --log-level error --locked check --hide-inclusion-graph licenses bans sources
 
@@ -53,4 +54,9 @@ web-client/dist/index.html: web-client/node_modules/.package-lock.json $(WEB_SOU
 
 web-client/node_modules/.package-lock.json: web-client/package-lock.json | setup
 	cd web-client && npm ci --no-audit --no-fund
+	touch $@
+
+# Enough to check them; what running them needs too, tests/e2e/setup.sh installs.
+tests/e2e/node_modules/.package-lock.json: tests/e2e/package-lock.json
+	cd tests/e2e && npm ci --ignore-scripts --no-audit --no-fund
 	touch $@

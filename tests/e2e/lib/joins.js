@@ -22,7 +22,12 @@ export async function measureJoins({ obs, joins, url, openPage }) {
     first.push(frames[0].at - postedAt);
     edge.push(liveEdge(frames, obs) - postedAt);
   }
-  return { joins, firstFrameMs: spread(first), liveEdgeMs: spread(edge), soundAheadMs: spread(sound) };
+  return {
+    joins,
+    firstFrameMs: spread(first),
+    liveEdgeMs: spread(edge),
+    soundAheadMs: spread(sound),
+  };
 }
 
 async function joinOnce(page, url) {
@@ -35,7 +40,10 @@ async function joinOnce(page, url) {
     soundAheadMs = await page.evaluate(() => window.viewer.soundAheadMs());
     return soundAheadMs !== null;
   });
-  const seen = await page.evaluate(() => ({ postedAt: window.viewer.postedAt, frames: window.viewer.frames }));
+  const seen = await page.evaluate(() => ({
+    postedAt: window.viewer.postedAt,
+    frames: window.viewer.frames,
+  }));
   await page.evaluate(async () => {
     await window.viewer.close();
     window.viewer.element.remove();

@@ -8,7 +8,8 @@ import { until } from './wait.js';
 
 const run = promisify(execFile);
 const BINARY =
-  process.env.SPILLWAY_LOADTEST_BIN ?? path.join(import.meta.dirname, '../../../target/debug/spillway-loadtest');
+  process.env.SPILLWAY_LOADTEST_BIN ??
+  path.join(import.meta.dirname, '../../../target/debug/spillway-loadtest');
 /** Where the server is, seen from the other side. */
 export const NEAR = '10.77.0.1';
 
@@ -37,7 +38,9 @@ export class SlowLink {
   async wrap(executable) {
     this.dir ??= await fs.mkdtemp(path.join(os.tmpdir(), 'spillway-link-'));
     const script = path.join(this.dir, path.basename(executable));
-    await fs.writeFile(script, `#!/bin/sh\nexec ip netns exec ${this.name} ${executable} "$@"\n`, { mode: 0o755 });
+    await fs.writeFile(script, `#!/bin/sh\nexec ip netns exec ${this.name} ${executable} "$@"\n`, {
+      mode: 0o755,
+    });
     return script;
   }
 

@@ -18,7 +18,10 @@ const VERSION = 1;
 
 /** The path of FFmpeg from PyPI, which has a WHIP muxer. */
 export async function ffmpegPath() {
-  const { stdout } = await run(PYTHON, ['-c', 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())']);
+  const { stdout } = await run(PYTHON, [
+    '-c',
+    'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())',
+  ]);
   return stdout.trim();
 }
 
@@ -42,20 +45,83 @@ async function makeFiles(dir, files, gop) {
   const ffmpeg = await ffmpegPath();
   const unfinished = `${files.mkv}.part`;
   await encodeVideo(ffmpeg, files.h264, gop);
-  await run(ffmpeg, ['-y', '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000', '-t', String(SECONDS),
-    '-ac', '2', '-c:a', 'libopus', '-b:a', '96k', '-frame_duration', '20', files.opus]);
-  await run(ffmpeg, ['-y', '-r', String(FPS), '-i', files.h264, '-i', files.opus, '-c', 'copy', '-f', 'matroska', unfinished]);
+  await run(ffmpeg, [
+    '-y',
+    '-f',
+    'lavfi',
+    '-i',
+    'sine=frequency=440:sample_rate=48000',
+    '-t',
+    String(SECONDS),
+    '-ac',
+    '2',
+    '-c:a',
+    'libopus',
+    '-b:a',
+    '96k',
+    '-frame_duration',
+    '20',
+    files.opus,
+  ]);
+  await run(ffmpeg, [
+    '-y',
+    '-r',
+    String(FPS),
+    '-i',
+    files.h264,
+    '-i',
+    files.opus,
+    '-c',
+    'copy',
+    '-f',
+    'matroska',
+    unfinished,
+  ]);
   await fs.rename(unfinished, files.mkv);
 }
 
 async function encodeVideo(ffmpeg, file, gop) {
-  const child = spawn(ffmpeg, [
-    ...['-y', '-loglevel', 'error', '-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', `${WIDTH}x${HEIGHT}`],
-    ...['-r', String(FPS), '-i', '-', '-c:v', 'libx264', '-preset', 'veryfast', '-profile:v', 'high', '-bf', '0'],
-    ...['-g', String(gop * FPS), '-keyint_min', String(gop * FPS), '-sc_threshold', '0'],
-    ...['-x264-params', 'aud=1:sliced-threads=0:repeat-headers=1', '-b:v', '2500k', '-maxrate', '2500k'],
-    ...['-bufsize', '1250k', '-f', 'h264', file],
-  ], { stdio: ['pipe', 'inherit', 'inherit'] });
+  const child = spawn(
+    ffmpeg,
+    [
+      ...[
+        '-y',
+        '-loglevel',
+        'error',
+        '-f',
+        'rawvideo',
+        '-pix_fmt',
+        'yuv420p',
+        '-s',
+        `${WIDTH}x${HEIGHT}`,
+      ],
+      ...[
+        '-r',
+        String(FPS),
+        '-i',
+        '-',
+        '-c:v',
+        'libx264',
+        '-preset',
+        'veryfast',
+        '-profile:v',
+        'high',
+        '-bf',
+        '0',
+      ],
+      ...['-g', String(gop * FPS), '-keyint_min', String(gop * FPS), '-sc_threshold', '0'],
+      ...[
+        '-x264-params',
+        'aud=1:sliced-threads=0:repeat-headers=1',
+        '-b:v',
+        '2500k',
+        '-maxrate',
+        '2500k',
+      ],
+      ...['-bufsize', '1250k', '-f', 'h264', file],
+    ],
+    { stdio: ['pipe', 'inherit', 'inherit'] },
+  );
   const exit = once(child, 'exit');
   for (let frame = 0; frame < SECONDS * FPS; frame++) {
     if (!child.stdin.write(drawFrame(frame))) await once(child.stdin, 'drain');

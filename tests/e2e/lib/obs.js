@@ -51,7 +51,12 @@ export class ObsPublisher {
 
   async #post(url, token, offer) {
     const headers = { 'content-type': 'application/sdp', authorization: `Bearer ${token}` };
-    const response = await fetch(url, { method: 'POST', headers, body: offer, signal: AbortSignal.timeout(8_000) });
+    const response = await fetch(url, {
+      method: 'POST',
+      headers,
+      body: offer,
+      signal: AbortSignal.timeout(8_000),
+    });
     const body = await response.text();
     if (response.status !== 201) throw new Error(`OBS was answered ${response.status}: ${body}`);
     this.answer = body;
@@ -60,7 +65,14 @@ export class ObsPublisher {
   }
 
   #sendVideo(track, units, loss) {
-    const stream = new RtpStream({ ssrc: VIDEO_SSRC, payloadType: VIDEO_PT, extensions: [[1, '1'], [2, '0']] });
+    const stream = new RtpStream({
+      ssrc: VIDEO_SSRC,
+      payloadType: VIDEO_PT,
+      extensions: [
+        [1, '1'],
+        [2, '0'],
+      ],
+    });
     track.onMessage((rtcp) => this.#onRtcp(track, stream, rtcp));
     this.startedAt = Date.now();
     this.#clock(1000 / FPS, (frame) => {
@@ -76,7 +88,10 @@ export class ObsPublisher {
     const stream = new RtpStream({ ssrc: AUDIO_SSRC, payloadType: AUDIO_PT, extensions: [] });
     track.onMessage(() => {});
     this.#clock(20, (number) => {
-      this.#send(track, stream.packet(packets[number % packets.length], number * 960, number === 0));
+      this.#send(
+        track,
+        stream.packet(packets[number % packets.length], number * 960, number === 0),
+      );
     });
     this.#reports(track, stream, 48_000);
   }
@@ -110,7 +125,8 @@ export class ObsPublisher {
       const length = 4 + rtcp.readUInt16BE(offset + 2) * 4;
       if (type === 205 && format === 1) {
         this.received.nacks++;
-        for (const packet of stream.lost(rtcp.subarray(offset + 12, offset + length))) this.#send(track, packet);
+        for (const packet of stream.lost(rtcp.subarray(offset + 12, offset + length)))
+          this.#send(track, packet);
       }
       if (type === 206 && (format === 1 || format === 4)) this.received.keyframeRequests++;
       offset += length;
@@ -128,7 +144,10 @@ export class ObsPublisher {
   /** Stops as OBS does: closes the connection, then deletes the session. Gives the answer's status. */
   async stop() {
     this.abandon();
-    const response = await fetch(this.#session.url, { method: 'DELETE', headers: this.#session.headers });
+    const response = await fetch(this.#session.url, {
+      method: 'DELETE',
+      headers: this.#session.headers,
+    });
     return response.status;
   }
 
@@ -146,7 +165,10 @@ export class ObsPublisher {
 
 function audioDescription() {
   const audio = new ndc.Audio('0', 'SendOnly');
-  audio.addOpusCodec(AUDIO_PT, 'minptime=10;maxaveragebitrate=96000;stereo=1;sprop-stereo=1;useinbandfec=1');
+  audio.addOpusCodec(
+    AUDIO_PT,
+    'minptime=10;maxaveragebitrate=96000;stereo=1;sprop-stereo=1;useinbandfec=1',
+  );
   audio.parseSdpLine(`a=extmap:1 ${MID_URI}`);
   audio.addSSRC(AUDIO_SSRC, 'obs', 'stream', 'stream-audio');
   return audio;
@@ -154,7 +176,10 @@ function audioDescription() {
 
 function videoDescription() {
   const video = new ndc.Video('1', 'SendOnly');
-  video.addH264Codec(VIDEO_PT, 'profile-level-id=42e01f;packetization-mode=1;level-asymmetry-allowed=1');
+  video.addH264Codec(
+    VIDEO_PT,
+    'profile-level-id=42e01f;packetization-mode=1;level-asymmetry-allowed=1',
+  );
   video.parseSdpLine(`a=extmap:1 ${MID_URI}`);
   video.parseSdpLine(`a=extmap:2 ${RID_URI}`);
   video.addSSRC(VIDEO_SSRC, 'obs', 'stream', 'stream-video');

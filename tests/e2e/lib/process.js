@@ -15,7 +15,11 @@ export class Process {
   constructor({ test, name, command, args, env = {}, cwd }) {
     this.name = name;
     const log = fs.createWriteStream(artifact(test, `${name}.log`));
-    this.#child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream.on('data', (data) => {
         this.output += data;

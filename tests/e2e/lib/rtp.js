@@ -33,7 +33,12 @@ export class RtpStream {
     this.#history.set(this.#sequence, packet);
     this.#history.delete((this.#sequence - HISTORY + 65_536) % 65_536);
     this.#sequence = (this.#sequence + 1) % 65_536;
-    Object.assign(this, { timestamp, at: Date.now(), packets: this.packets + 1, octets: this.octets + payload.length });
+    Object.assign(this, {
+      timestamp,
+      at: Date.now(),
+      packets: this.packets + 1,
+      octets: this.octets + payload.length,
+    });
     return packet;
   }
 
@@ -73,7 +78,9 @@ function fragments(nal, room) {
 /** RFC 8285 §4.2. */
 function oneByteExtensions(extensions) {
   if (extensions.length === 0) return Buffer.alloc(0);
-  const elements = extensions.map(([id, text]) => Buffer.from([(id << 4) | (text.length - 1), ...Buffer.from(text)]));
+  const elements = extensions.map(([id, text]) =>
+    Buffer.from([(id << 4) | (text.length - 1), ...Buffer.from(text)]),
+  );
   const body = Buffer.concat(elements);
   const padded = Buffer.concat([body, Buffer.alloc((4 - (body.length % 4)) % 4)]);
   return Buffer.concat([Buffer.from([0xbe, 0xde, 0, padded.length / 4]), padded]);

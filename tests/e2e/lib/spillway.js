@@ -7,7 +7,8 @@ import { freePorts } from './ports.js';
 import { Process } from './process.js';
 import { until } from './wait.js';
 
-const BINARY = process.env.SPILLWAY_BIN ?? path.join(import.meta.dirname, '../../../target/debug/spillway');
+const BINARY =
+  process.env.SPILLWAY_BIN ?? path.join(import.meta.dirname, '../../../target/debug/spillway');
 /** More than any test machine has workers. */
 const MEDIA_PORTS = 64;
 
@@ -58,7 +59,12 @@ export class Spillway {
 
   /** Prints a token with the command line, as a streamer's host would: `token('publish', 'demo')`. */
   async token(...args) {
-    const { stdout } = await promisify(execFile)(BINARY, ['token', ...args, '--data-dir', this.dataDir]);
+    const { stdout } = await promisify(execFile)(BINARY, [
+      'token',
+      ...args,
+      '--data-dir',
+      this.dataDir,
+    ]);
     return stdout.trim();
   }
 
@@ -72,14 +78,21 @@ export class Spillway {
   /** Makes a channel that nobody has published to yet. */
   async createChannel(name) {
     const headers = { 'content-type': 'application/json' };
-    const response = await this.api('/api/v1/channels', { method: 'POST', headers, body: JSON.stringify({ name }) });
-    if (response.status !== 201) throw new Error(`no channel ${name}: ${response.status} ${await response.text()}`);
+    const response = await this.api('/api/v1/channels', {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ name }),
+    });
+    if (response.status !== 201)
+      throw new Error(`no channel ${name}: ${response.status} ${await response.text()}`);
   }
 
   /** The value of a metric's first sample whose line has all these parts, or undefined. */
   async metric(name, ...parts) {
     const text = await (await this.api('/metrics')).text();
-    const line = text.split('\n').find((l) => l.startsWith(name) && parts.every((part) => l.includes(part)));
+    const line = text
+      .split('\n')
+      .find((l) => l.startsWith(name) && parts.every((part) => l.includes(part)));
     return line === undefined ? undefined : Number(line.split(' ').at(-1));
   }
 

@@ -18,7 +18,10 @@ export async function viewIn(page, options) {
 /** What the page's viewer has decoded so far. */
 export function decoded(page) {
   return page.evaluate(async () => {
-    const [video, audio] = [await window.viewer.inbound('video'), await window.viewer.inbound('audio')];
+    const [video, audio] = [
+      await window.viewer.inbound('video'),
+      await window.viewer.inbound('audio'),
+    ];
     const { frames } = window.viewer;
     return {
       mimeType: video?.mimeType,
@@ -27,7 +30,9 @@ export function decoded(page) {
       width: frames.at(-1)?.width ?? 0,
       height: frames.at(-1)?.height ?? 0,
       timecodes: frames.map(({ timecode }) => timecode),
-      ages: frames.filter(({ timecode }) => timecode !== null).map(({ unixMs, timecode }) => unixMs - timecode),
+      ages: frames
+        .filter(({ timecode }) => timecode !== null)
+        .map(({ unixMs, timecode }) => unixMs - timecode),
       audioMimeType: audio?.mimeType,
       audioSamples: audio?.totalSamplesReceived ?? 0,
       audioEnergy: audio?.totalAudioEnergy ?? 0,
@@ -39,7 +44,10 @@ export function decoded(page) {
  * Waits until the page's viewer shows a moving picture with sound: frames are decoded and shown, and where the
  * picture has timecodes they run; sound has energy.
  */
-export async function assertPlays(page, { frames = 30, sound = true, timecodes = true, timeout = 20_000 } = {}) {
+export async function assertPlays(
+  page,
+  { frames = 30, sound = true, timecodes = true, timeout = 20_000 } = {},
+) {
   const shows = async () => {
     const seen = await decoded(page);
     const heard = !sound || (seen.audioSamples > 24_000 && seen.audioEnergy > 0);
@@ -50,7 +58,8 @@ export async function assertPlays(page, { frames = 30, sound = true, timecodes =
     seen = await until('a moving picture with sound', shows, { timeout, interval: 200 });
   } catch (error) {
     const { timecodes, ages, ...rest } = await decoded(page);
-    throw new Error(`${error.message}; got ${JSON.stringify(rest)}, last ages ${ages.slice(-5)} of ${timecodes.length}`);
+    const seenAtLast = `${JSON.stringify(rest)}, last ages ${ages.slice(-5)} of ${timecodes.length}`;
+    throw new Error(`${error.message}; got ${seenAtLast}`, { cause: error });
   }
   if (timecodes) assertTimecodesRun(seen.timecodes);
   return seen;
@@ -59,7 +68,10 @@ export async function assertPlays(page, { frames = 30, sound = true, timecodes =
 /** Nearly every shown frame has an intact timecode, and they differ. */
 export function assertTimecodesRun(timecodes) {
   const intact = timecodes.filter((timecode) => timecode !== null);
-  assert.ok(intact.length >= timecodes.length * 0.9, `${intact.length} of ${timecodes.length} timecodes are intact`);
+  assert.ok(
+    intact.length >= timecodes.length * 0.9,
+    `${intact.length} of ${timecodes.length} timecodes are intact`,
+  );
   assert.ok(new Set(intact).size >= intact.length * 0.8, 'the picture moves');
 }
 

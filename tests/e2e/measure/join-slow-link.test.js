@@ -24,7 +24,10 @@ before(async () => {
   spillway = await Spillway.start({ test: NAME, host: NEAR });
   bench = await Bench.start(NEAR);
   chromium = await launchChromium({ executablePath: await link.wrap('/usr/bin/chromium') });
-  obs = await ObsPublisher.start({ url: spillway.url('/whip/slow'), token: await spillway.token('publish', 'slow') });
+  obs = await ObsPublisher.start({
+    url: spillway.url('/whip/slow'),
+    token: await spillway.token('publish', 'slow'),
+  });
 });
 
 after(async () => {
@@ -37,28 +40,35 @@ after(async () => {
 
 const skip = canMakeNamespaces ? false : 'network namespaces need root';
 
-test('joins over a 6 Mbit/s, 40 ms link lose little and leave the other viewer alone', { skip }, async () => {
-  const steady = await openBench(chromium, bench);
-  await viewIn(steady, { url: spillway.url('/whep/slow') });
-  await assertPlays(steady);
-  const joins = [];
-  for (let join = 0; join < JOINS; join++) {
-    await sleep(Math.random() * 2_000);
-    const before = await steady.evaluate(() => window.viewer.frames.length);
-    const page = await openBench(chromium, bench);
-    await viewIn(page, { url: spillway.url('/whep/slow') });
-    await sleep(WATCH_MS);
-    joins.push({ ...(await joiner(page)), otherGapMs: await longestGap(steady, before) });
-    await closeSession(page, 'viewer');
-    await page.context().close();
-  }
-  report(NAME, { joins });
-  for (const join of joins) {
-    assert.ok(join.loss <= MAX_LOSS, `a join lost ${join.loss}`);
-    assert.ok(join.otherGapMs <= MAX_GAP_MS, `the other viewer's picture stood for ${join.otherGapMs} ms`);
-    assert.ok(join.frames > 0, 'the join gets a picture');
-  }
-});
+test(
+  'joins over a 6 Mbit/s, 40 ms link lose little and leave the other viewer alone',
+  { skip },
+  async () => {
+    const steady = await openBench(chromium, bench);
+    await viewIn(steady, { url: spillway.url('/whep/slow') });
+    await assertPlays(steady);
+    const joins = [];
+    for (let join = 0; join < JOINS; join++) {
+      await sleep(Math.random() * 2_000);
+      const before = await steady.evaluate(() => window.viewer.frames.length);
+      const page = await openBench(chromium, bench);
+      await viewIn(page, { url: spillway.url('/whep/slow') });
+      await sleep(WATCH_MS);
+      joins.push({ ...(await joiner(page)), otherGapMs: await longestGap(steady, before) });
+      await closeSession(page, 'viewer');
+      await page.context().close();
+    }
+    report(NAME, { joins });
+    for (const join of joins) {
+      assert.ok(join.loss <= MAX_LOSS, `a join lost ${join.loss}`);
+      assert.ok(
+        join.otherGapMs <= MAX_GAP_MS,
+        `the other viewer's picture stood for ${join.otherGapMs} ms`,
+      );
+      assert.ok(join.frames > 0, 'the join gets a picture');
+    }
+  },
+);
 
 async function joiner(page) {
   return page.evaluate(async () => {

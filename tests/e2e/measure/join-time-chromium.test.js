@@ -16,7 +16,12 @@ test('Chromium joins a 10 s group of pictures within 100 ms, whatever its point'
     gop: 10,
   });
   t.after(() => obs.stop());
-  const figures = await measureJoins({ obs, joins: JOINS, url: spillway.url('/whep/join'), openPage: parts.openBench });
+  const figures = await measureJoins({
+    obs,
+    joins: JOINS,
+    url: spillway.url('/whep/join'),
+    openPage: parts.openBench,
+  });
   report(parts.test, figures);
   assert.ok(figures.firstFrameMs.median <= 100, 'first decoded frame, median');
   assert.ok(figures.firstFrameMs.p95 <= 250, 'first decoded frame, 95 %');

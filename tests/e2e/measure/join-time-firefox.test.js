@@ -32,14 +32,19 @@ test('Firefox joins VP8 and is at the live edge within 1.5 s', async () => {
     await sleep(Math.random() * 1_500);
     edges.push(await joinOnce(page, spillway.url('/whep/fox')));
   }
-  report(parts.test, { liveEdgeMs: edges.map(Math.round), median: Math.round(quantile(edges, 0.5)) });
+  report(parts.test, {
+    liveEdgeMs: edges.map(Math.round),
+    median: Math.round(quantile(edges, 0.5)),
+  });
   assert.ok(Math.max(...edges) <= 1_500, `at the live edge after ${edges.map(Math.round)} ms`);
 });
 
 /** Milliseconds from the POST to the first frame from which on all are live. */
 async function joinOnce(page, url) {
   await viewIn(page, { url });
-  await until('a frame', () => page.evaluate(() => window.viewer.frames.length > 0), { interval: 20 });
+  await until('a frame', () => page.evaluate(() => window.viewer.frames.length > 0), {
+    interval: 20,
+  });
   await sleep(2_500);
   const { postedAt, frames } = await page.evaluate(() => ({
     postedAt: window.viewer.postedAt,

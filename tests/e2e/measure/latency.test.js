@@ -20,7 +20,10 @@ test('from canvas to screen a 720p30 picture takes at most 80 ms on loopback', a
   const before = await counters(publisher, viewer);
   await sleep(MEASURE_MS);
   const after = await counters(publisher, viewer);
-  const figures = { glassToGlassMs: glassToGlass(after.frames.slice(before.frames.length)), ...shares(before, after) };
+  const figures = {
+    glassToGlassMs: glassToGlass(after.frames.slice(before.frames.length)),
+    ...shares(before, after),
+  };
   report(parts.test, figures);
   assert.ok(figures.glassToGlassMs.frames > (MEASURE_MS / 1000) * 25, 'frames with timecode');
   assert.ok(figures.glassToGlassMs.median <= 80, `median ${figures.glassToGlassMs.median} ms`);
@@ -39,7 +42,9 @@ async function counters(publisher, viewer) {
 /** From drawing on the canvas to the time at which the compositor expects to show the frame. */
 function glassToGlass(frames) {
   const dated = frames.filter(({ timecode }) => timecode !== null);
-  const ages = dated.map(({ unixMs, at, displayAt, timecode }) => unixMs + (displayAt - at) - timecode);
+  const ages = dated.map(
+    ({ unixMs, at, displayAt, timecode }) => unixMs + (displayAt - at) - timecode,
+  );
   const part = (share) => Math.round(quantile(ages, share) * 10) / 10;
   return { frames: ages.length, median: part(0.5), p95: part(0.95), max: part(1) };
 }
@@ -63,9 +68,14 @@ function shares(before, after) {
 /** Timecode to the arrival of the last packet, less what the encoder took. */
 function networkMs(before, after) {
   const frames = after.frames.slice(before.frames.length);
-  const dated = frames.filter(({ timecode, receivedAt }) => timecode !== null && receivedAt !== undefined);
-  const ages = dated.map(({ unixMs, at, receivedAt, timecode }) => unixMs - (at - receivedAt) - timecode);
-  const encode = ((after.sent.totalEncodeTime - before.sent.totalEncodeTime) * 1000) /
+  const dated = frames.filter(
+    ({ timecode, receivedAt }) => timecode !== null && receivedAt !== undefined,
+  );
+  const ages = dated.map(
+    ({ unixMs, at, receivedAt, timecode }) => unixMs - (at - receivedAt) - timecode,
+  );
+  const encode =
+    ((after.sent.totalEncodeTime - before.sent.totalEncodeTime) * 1000) /
     (after.sent.framesEncoded - before.sent.framesEncoded);
   return Math.round((quantile(ages, 0.5) - encode) * 10) / 10;
 }

@@ -22,7 +22,14 @@ test('aiortc publishes H.264, and Chromium watches it', async () => {
   const { spillway } = parts;
   await spillway.createChannel('snake');
   const token = await spillway.token('publish', 'snake');
-  const publisher = aiortc('publish', spillway.url('/whip/snake'), '--token', token, '--seconds', '12');
+  const publisher = aiortc(
+    'publish',
+    spillway.url('/whip/snake'),
+    '--token',
+    token,
+    '--seconds',
+    '12',
+  );
   const viewer = await parts.openBench();
   await viewIn(viewer, { url: spillway.url('/whep/snake') });
   await assertPlays(viewer, { timecodes: false });
@@ -37,7 +44,13 @@ for (const codec of ['H264', 'VP8']) {
     const channel = `to-snake-${codec}`;
     const token = await spillway.token('publish', channel);
     const publisher = await parts.openBench();
-    await publishFrom(publisher, { url: spillway.url(`/whip/${channel}`), token, codec, width: 640, height: 360 });
+    await publishFrom(publisher, {
+      url: spillway.url(`/whip/${channel}`),
+      token,
+      codec,
+      width: 640,
+      height: 360,
+    });
     const viewer = aiortc('view', spillway.url(`/whep/${channel}`), '--seconds', '8');
     assert.deepEqual(await viewer.exit, { code: 0, signal: null }, viewer.output);
     const seen = JSON.parse(viewer.output.trim().split('\n').at(-1));

@@ -20,7 +20,10 @@ async function sessions(channel) {
 
 test('kill -9 of a viewer ends its session and disturbs nobody', async () => {
   const { spillway } = parts;
-  const obs = await ObsPublisher.start({ url: spillway.url('/whip/hunted'), token: await spillway.token('publish', 'hunted') });
+  const obs = await ObsPublisher.start({
+    url: spillway.url('/whip/hunted'),
+    token: await spillway.token('publish', 'hunted'),
+  });
   const survivor = await parts.openBench();
   await viewIn(survivor, { url: spillway.url('/whep/hunted') });
   await assertPlays(survivor);
@@ -29,11 +32,18 @@ test('kill -9 of a viewer ends its session and disturbs nobody', async () => {
     test: parts.test,
     name: 'victim',
     command: PYTHON,
-    args: [path.join(import.meta.dirname, '../aiortc/view.py'), spillway.url('/whep/hunted'), '--seconds', '600'],
+    args: [
+      path.join(import.meta.dirname, '../aiortc/view.py'),
+      spillway.url('/whep/hunted'),
+      '--seconds',
+      '600',
+    ],
   });
   await until('three sessions', async () => (await sessions('hunted')).length === 3);
   await victim.kill();
-  await until('the ghost is gone', async () => (await sessions('hunted')).length === 2, { timeout: GHOST_MS });
+  await until('the ghost is gone', async () => (await sessions('hunted')).length === 2, {
+    timeout: GHOST_MS,
+  });
   const gap = await survivor.evaluate(() => {
     const times = window.viewer.frames.map(({ at }) => at).slice(30);
     return Math.max(...times.slice(1).map((at, i) => at - times[i]));
@@ -54,7 +64,9 @@ test('kill -9 of a publisher ends its broadcast, and its channel is free', async
   });
   await until('the publisher is there', async () => (await sessions('orphan')).length === 1);
   await victim.kill();
-  await until('the ghost is gone', async () => (await sessions('orphan')).length === 0, { timeout: GHOST_MS });
+  await until('the ghost is gone', async () => (await sessions('orphan')).length === 0, {
+    timeout: GHOST_MS,
+  });
   const obs = await ObsPublisher.start({ url: spillway.url('/whip/orphan'), token });
   assert.equal(await obs.stop(), 200);
 });

@@ -17,7 +17,9 @@ test('a viewer gets a picture long before the next keyframe of a publisher that 
   await sleep(3_000);
   const viewer = await parts.openBench();
   await viewIn(viewer, { url: spillway.url('/whep/late') });
-  const frame = await until('a picture', () => viewer.evaluate(() => window.viewer.frames[0]), { interval: 20 });
+  const frame = await until('a picture', () => viewer.evaluate(() => window.viewer.frames[0]), {
+    interval: 20,
+  });
   // The next keyframe is 6 to 7 s away.
   const waited = frame.at - (await viewer.evaluate(() => window.viewer.postedAt));
   assert.ok(waited < 3_000, `the first picture came after ${Math.round(waited)} ms`);

@@ -9,7 +9,10 @@ const parts = harness('publisher-returns');
 
 test('a publisher that drops and returns takes its channel over, and its viewer plays on', async () => {
   const { spillway } = parts;
-  const options = { url: spillway.url('/whip/returns'), token: await spillway.token('publish', 'returns') };
+  const options = {
+    url: spillway.url('/whip/returns'),
+    token: await spillway.token('publish', 'returns'),
+  };
   const first = await ObsPublisher.start(options);
   const viewer = await parts.openBench();
   await viewIn(viewer, { url: spillway.url('/whep/returns') });
@@ -23,7 +26,10 @@ test('a publisher that drops and returns takes its channel over, and its viewer 
     return seen.frames > before.frames + 60 && seen;
   });
   const last = await viewer.evaluate(() => window.viewer.frames.at(-1));
-  assert.ok(second.age(last.timecode, last.unixMs) < 1_000, 'what is shown is what the second sends');
+  assert.ok(
+    second.age(last.timecode, last.unixMs) < 1_000,
+    'what is shown is what the second sends',
+  );
   assert.equal(after.mimeType, 'video/H264');
   assert.equal(await viewer.evaluate(() => window.viewer.peer.connectionState), 'connected');
   await second.stop();

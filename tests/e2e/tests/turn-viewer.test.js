@@ -22,7 +22,11 @@ test('a viewer behind a TURN relay plays', async () => {
   await publishFrom(publisher, { url: spillway.url('/whip/turn'), token, codec: 'VP8' });
   const viewer = await parts.openBench();
   const { iceServers } = turn;
-  await viewIn(viewer, { url: spillway.url('/whep/turn'), iceServers, iceTransportPolicy: 'relay' });
+  await viewIn(viewer, {
+    url: spillway.url('/whep/turn'),
+    iceServers,
+    iceTransportPolicy: 'relay',
+  });
   await assertPlays(viewer);
   const { local } = await viewer.evaluate(() => window.viewer.transport());
   assert.equal(local.candidateType, 'relay');

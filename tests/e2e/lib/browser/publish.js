@@ -41,7 +41,10 @@ function only(transceiver, codec) {
   const mimeType = `video/${codec}`.toLowerCase();
   const chosen = codecs.filter((known) => known.mimeType.toLowerCase() === mimeType);
   if (chosen.length === 0) throw new Error(`this browser can't encode ${codec}`);
-  transceiver.setCodecPreferences([...chosen, ...codecs.filter((known) => helpers.includes(known.mimeType))]);
+  transceiver.setCodecPreferences([
+    ...chosen,
+    ...codecs.filter((known) => helpers.includes(known.mimeType)),
+  ]);
 }
 
 function startPicture(width, height, fps) {
@@ -78,7 +81,12 @@ function drawBars(context, now) {
     context.fillRect(i * bar, 0, bar + 1, height);
   });
   context.fillStyle = '#fff';
-  context.fillRect(((now % 4000) / 4000) * (width - height / 8), height / 3, height / 8, height / 8);
+  context.fillRect(
+    ((now % 4000) / 4000) * (width - height / 8),
+    height / 3,
+    height / 8,
+    height / 8,
+  );
   context.font = `${Math.round(height / 8)}px monospace`;
   context.fillText(new Date(now).toISOString().slice(11, 23), width / 8, height * 0.7);
 }
@@ -86,7 +94,8 @@ function drawBars(context, now) {
 async function startTone() {
   const audio = new AudioContext();
   // Firefox lets no page play sound that nobody has clicked on; its fake microphone beeps as well.
-  if (audio.state === 'suspended' && navigator.userAgent.includes('Firefox')) return fakeMicrophone();
+  if (audio.state === 'suspended' && navigator.userAgent.includes('Firefox'))
+    return fakeMicrophone();
   const output = new MediaStreamAudioDestinationNode(audio);
   const oscillator = new OscillatorNode(audio, { frequency: 440 });
   oscillator.connect(new GainNode(audio, { gain: 0.1 })).connect(output);

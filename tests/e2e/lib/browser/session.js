@@ -15,7 +15,10 @@ export async function openSession(peer, { url, token, editAnswer = (sdp) => sdp 
     answer: body,
     close: async () => {
       peer.close();
-      await fetch(location, { method: 'DELETE', headers: token ? { authorization: headers.authorization } : {} });
+      await fetch(location, {
+        method: 'DELETE',
+        headers: token ? { authorization: headers.authorization } : {},
+      });
     },
   };
 }

@@ -7,7 +7,10 @@ const HEIGHT = 1 / 18;
 
 /** @param {number} value milliseconds */
 export function timecodeBits(value) {
-  const bits = Array.from({ length: BITS - 2 }, (_, i) => Math.floor(value / 2 ** (BITS - 3 - i)) % 2 === 1);
+  const bits = Array.from(
+    { length: BITS - 2 },
+    (_, i) => Math.floor(value / 2 ** (BITS - 3 - i)) % 2 === 1,
+  );
   const ones = bits.filter(Boolean).length;
   return [...bits, (ones & 2) !== 0, (ones & 1) !== 0];
 }
@@ -27,7 +30,8 @@ export function drawTimecode(context, value) {
 export function drawTimecodeLuma(luma, width, height, value) {
   const bits = timecodeBits(value);
   for (let y = height - Math.floor(height * HEIGHT); y < height; y++) {
-    for (let x = 0; x < width; x++) luma[y * width + x] = bits[Math.floor((x * BITS) / width)] ? 235 : 16;
+    for (let x = 0; x < width; x++)
+      luma[y * width + x] = bits[Math.floor((x * BITS) / width)] ? 235 : 16;
   }
 }
 

@@ -85,6 +85,7 @@ function watchFrames(element) {
 }
 
 function keepCandidates(sdp, protocol) {
-  const keep = (line) => !line.startsWith('a=candidate:') || line.split(' ')[2].toLowerCase() === protocol;
+  const keep = (line) =>
+    !line.startsWith('a=candidate:') || line.split(' ')[2].toLowerCase() === protocol;
   return sdp.split('\r\n').filter(keep).join('\r\n');
 }
