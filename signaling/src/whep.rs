@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    api::openapi::SessionParams,
+    api::openapi::{EndResponses, OfferResponses, PatchResponses, SessionParams, ShowResponses},
     app::App,
     body::{Offer, SDP},
     caller::Asking,
@@ -52,16 +52,9 @@ struct WatchQuery {
     params(("channel" = String, Path, description = "The channel to watch"), WatchQuery),
     request_body(content = String, content_type = "application/sdp", description = "The offer: recvonly or sendrecv"),
     responses(
-        (status = 201, description = "The answer", body = String, content_type = "application/sdp", headers(
-            ("Location" = String, description = "The session's URL. Whoever knows it may end the session."),
-            ("ETag" = String, description = "Names the ICE session"),
-            ("Link" = String, description = "STUN and TURN servers, one header each"),
-        )),
-        (status = 307, description = "Another node serves it: repeat there"),
+        OfferResponses,
         (status = 404, description = "There's no such channel", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 409, description = "The channel isn't live, and wait=0", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "The offer can't be served", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The node is full", body = ProblemDetails, content_type = "application/problem+json"),
     ),
     security((), ("token" = [])),
 )]
@@ -129,13 +122,7 @@ async fn discover(InChannel(_): InChannel) -> Response {
     patch, path = "/whep/{channel}/{session}", tag = "WHEP", operation_id = "patch_viewer",
     params(SessionParams, ("If-Match" = String, Header, description = "The ETag, or *")),
     request_body(content = String, content_type = "application/trickle-ice-sdpfrag"),
-    responses(
-        (status = 200, description = "ICE was restarted", body = String, content_type = "application/trickle-ice-sdpfrag"),
-        (status = 204, description = "The candidates were taken"),
-        (status = 409, description = "Another restart of ICE is under way", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 412, description = "The tag is stale", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 428, description = "If-Match is missing", body = ProblemDetails, content_type = "application/problem+json"),
-    ),
+    responses(PatchResponses),
 )]
 async fn patch(
     State(app): State<Arc<App>>,
@@ -147,12 +134,12 @@ async fn patch(
 
 /// Ends the session.
 #[utoipa::path(
-    delete, path = "/whep/{channel}/{session}", tag = "WHEP", operation_id = "end_viewer",
+    delete,
+    path = "/whep/{channel}/{session}",
+    tag = "WHEP",
+    operation_id = "end_viewer",
     params(SessionParams),
-    responses(
-        (status = 200, description = "It ended"),
-        (status = 404, description = "There's no such session", body = ProblemDetails, content_type = "application/problem+json"),
-    ),
+    responses(EndResponses)
 )]
 async fn end(State(app): State<Arc<App>>, path: SessionPath) -> Result<Response, Problem> {
     session::delete(&app, &path.of(Role::Viewer)).await
@@ -160,12 +147,12 @@ async fn end(State(app): State<Arc<App>>, path: SessionPath) -> Result<Response,
 
 /// Shows whether the session is there, and nothing else.
 #[utoipa::path(
-    get, path = "/whep/{channel}/{session}", tag = "WHEP", operation_id = "show_viewer",
+    get,
+    path = "/whep/{channel}/{session}",
+    tag = "WHEP",
+    operation_id = "show_viewer",
     params(SessionParams),
-    responses(
-        (status = 204, description = "It's there"),
-        (status = 404, description = "It isn't", body = ProblemDetails, content_type = "application/problem+json"),
-    ),
+    responses(ShowResponses)
 )]
 async fn show_session(State(app): State<Arc<App>>, path: SessionPath) -> Result<Response, Problem> {
     session::get(&app, &path.of(Role::Viewer)).await

@@ -10,7 +10,7 @@ use axum::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    api::openapi::SessionParams,
+    api::openapi::{EndResponses, OfferResponses, PatchResponses, SessionParams, ShowResponses},
     app::App,
     body::Offer,
     caller::Asking,
@@ -32,15 +32,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
     params(("channel" = String, Path, description = "The channel to publish to")),
     request_body(content = String, content_type = "application/sdp", description = "The offer: sendonly or sendrecv"),
     responses(
-        (status = 201, description = "The answer", body = String, content_type = "application/sdp", headers(
-            ("Location" = String, description = "The session's URL. Whoever knows it may end the session."),
-            ("ETag" = String, description = "Names the ICE session"),
-            ("Link" = String, description = "STUN and TURN servers, one header each"),
-        )),
-        (status = 307, description = "Another node takes it: repeat there"),
+        OfferResponses,
         (status = 409, description = "The channel has a publisher", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "The offer can't be served", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 503, description = "The node is full", body = ProblemDetails, content_type = "application/problem+json"),
     ),
     security(("token" = [])),
 )]
@@ -79,13 +72,7 @@ async fn show_endpoint(InChannel(_): InChannel) -> StatusCode {
     patch, path = "/whip/{channel}/{session}", tag = "WHIP", operation_id = "patch_publisher",
     params(SessionParams, ("If-Match" = String, Header, description = "The ETag, or *")),
     request_body(content = String, content_type = "application/trickle-ice-sdpfrag"),
-    responses(
-        (status = 200, description = "ICE was restarted", body = String, content_type = "application/trickle-ice-sdpfrag"),
-        (status = 204, description = "The candidates were taken"),
-        (status = 409, description = "Another restart of ICE is under way", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 412, description = "The tag is stale", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 428, description = "If-Match is missing", body = ProblemDetails, content_type = "application/problem+json"),
-    ),
+    responses(PatchResponses),
 )]
 async fn patch(
     State(app): State<Arc<App>>,
@@ -97,12 +84,12 @@ async fn patch(
 
 /// Ends the session.
 #[utoipa::path(
-    delete, path = "/whip/{channel}/{session}", tag = "WHIP", operation_id = "end_publisher",
+    delete,
+    path = "/whip/{channel}/{session}",
+    tag = "WHIP",
+    operation_id = "end_publisher",
     params(SessionParams),
-    responses(
-        (status = 200, description = "It ended"),
-        (status = 404, description = "There's no such session", body = ProblemDetails, content_type = "application/problem+json"),
-    ),
+    responses(EndResponses)
 )]
 async fn end(State(app): State<Arc<App>>, path: SessionPath) -> Result<Response, Problem> {
     session::delete(&app, &path.of(Role::Publisher)).await
@@ -110,12 +97,12 @@ async fn end(State(app): State<Arc<App>>, path: SessionPath) -> Result<Response,
 
 /// Shows whether the session is there, and nothing else.
 #[utoipa::path(
-    get, path = "/whip/{channel}/{session}", tag = "WHIP", operation_id = "show_publisher",
+    get,
+    path = "/whip/{channel}/{session}",
+    tag = "WHIP",
+    operation_id = "show_publisher",
     params(SessionParams),
-    responses(
-        (status = 204, description = "It's there"),
-        (status = 404, description = "It isn't", body = ProblemDetails, content_type = "application/problem+json"),
-    ),
+    responses(ShowResponses)
 )]
 async fn show_session(State(app): State<Arc<App>>, path: SessionPath) -> Result<Response, Problem> {
     session::get(&app, &path.of(Role::Publisher)).await

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use axum::{Json, Router, response::IntoResponse, routing::get};
 use utoipa::{
-    IntoParams, Modify, OpenApi,
+    IntoParams, IntoResponses, Modify, OpenApi,
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
+
+use crate::problem::ProblemDetails;
 
 /// The document without its paths, which the routes bring along.
 #[derive(OpenApi)]
@@ -16,7 +18,7 @@ use utoipa::{
         description = "Live streaming: WHIP in, WHEP out. Errors are RFC 9457 problems. Every address may answer 429 with \
                        Retry-After to a client that asks too often, and 401 or 403 where a token is needed."
     ),
-    components(schemas(crate::problem::ProblemDetails)),
+    components(schemas(ProblemDetails)),
     modifiers(&Tokens),
 )]
 pub(crate) struct Description;
@@ -48,6 +50,85 @@ pub(crate) struct SessionParams {
     channel: String,
     /// The session's secret, as in the `Location` that it was made with.
     session: String,
+}
+
+/// What `POST` on an endpoint answers, whichever it is.
+#[derive(IntoResponses)]
+#[expect(
+    dead_code,
+    reason = "describes answers for OpenAPI; `session::created` makes them"
+)]
+pub(crate) enum OfferResponses {
+    /// The answer
+    #[response(status = 201, content_type = "application/sdp", headers(
+        ("Location" = String, description = "The session's URL. Whoever knows it may end the session."),
+        ("ETag" = String, description = "Names the ICE session"),
+        ("Link" = String, description = "STUN and TURN servers, one header each"),
+    ))]
+    Created(String),
+    /// Another node takes it: repeat there
+    #[response(status = 307)]
+    Moved,
+    /// The offer can't be served
+    #[response(status = 422, content_type = "application/problem+json")]
+    Unprocessable(ProblemDetails),
+    /// The node is full
+    #[response(status = 503, content_type = "application/problem+json")]
+    Overloaded(ProblemDetails),
+}
+
+/// What `PATCH` on a session answers.
+#[derive(IntoResponses)]
+#[expect(
+    dead_code,
+    reason = "describes answers for OpenAPI; `session::patch` makes them"
+)]
+pub(crate) enum PatchResponses {
+    /// ICE was restarted
+    #[response(status = 200, content_type = "application/trickle-ice-sdpfrag")]
+    Restarted(String),
+    /// The candidates were taken
+    #[response(status = 204)]
+    Taken,
+    /// Another restart of ICE is under way
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(ProblemDetails),
+    /// The tag is stale
+    #[response(status = 412, content_type = "application/problem+json")]
+    Stale(ProblemDetails),
+    /// If-Match is missing
+    #[response(status = 428, content_type = "application/problem+json")]
+    Missing(ProblemDetails),
+}
+
+/// What `DELETE` on a session answers.
+#[derive(IntoResponses)]
+#[expect(
+    dead_code,
+    reason = "describes answers for OpenAPI; `session::delete` makes them"
+)]
+pub(crate) enum EndResponses {
+    /// It ended
+    #[response(status = 200)]
+    Ended,
+    /// There's no such session
+    #[response(status = 404, content_type = "application/problem+json")]
+    Unknown(ProblemDetails),
+}
+
+/// What `GET` on a session answers.
+#[derive(IntoResponses)]
+#[expect(
+    dead_code,
+    reason = "describes answers for OpenAPI; `session::get` makes them"
+)]
+pub(crate) enum ShowResponses {
+    /// It's there
+    #[response(status = 204)]
+    There,
+    /// It isn't
+    #[response(status = 404, content_type = "application/problem+json")]
+    Gone(ProblemDetails),
 }
 
 /// Serves the document.
