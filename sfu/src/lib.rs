@@ -9,6 +9,7 @@
 
 mod api;
 pub mod codec;
+mod congestion;
 pub mod dtls;
 mod engine;
 pub mod ice;

@@ -1,0 +1,214 @@
+//! How much one viewer's path carries, from what its feedback says: Google Congestion Control
+//! (draft-ietf-rmcat-gcc-02) as libwebrtc has it since, with probes made of retransmissions.
+//!
+//! Pure: time comes in, and no packet leaves from here. [`Controller`] is told of everything that left and arrived, and
+//! says how much may be sent, and when a probe wants to be filled.
+
+mod acknowledged;
+mod aimd;
+mod loss;
+mod probe;
+#[cfg(test)]
+mod simulation;
+mod trend;
+
+use std::time::{Duration, Instant};
+
+use acknowledged::Acknowledged;
+use aimd::DelayBased;
+use loss::LossBased;
+use probe::Prober;
+use trend::{DelayTrend, Usage};
+
+/// What a path is believed to carry before anything was heard of it: the pace that every path is tried at.
+const FIRST_RATE: f64 = 5_000_000.0;
+/// Bounds of the estimate, in bits per second.
+const LEAST_RATE: f64 = 50_000.0;
+const MOST_RATE: f64 = 100_000_000.0;
+/// No probe this soon after the queue grew.
+const CALM: Duration = Duration::from_millis(700);
+/// A probe fills a queue of its own, which says nothing of what was sent before it: for so long, and a round trip.
+const AFTER_PROBE: Duration = Duration::from_millis(300);
+/// A probe is this much above what is wanted: one that just fills it could be a little short for many reasons.
+const PROBE_MARGIN: f64 = 1.2;
+/// A queue this long is too long, growing or not.
+const LONG_QUEUE: Duration = Duration::from_millis(250);
+/// Without feedback for what was sent this long the path is presumed to carry less.
+const SILENCE: Duration = Duration::from_millis(1_000);
+/// The round trip before one was measured.
+const ASSUMED_RTT: Duration = Duration::from_millis(100);
+
+/// What became of one packet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PacketResult {
+    /// Departure in microseconds of our clock.
+    pub(crate) sent: u64,
+    /// Arrival in microseconds of the receiver's clock; `None` if it was lost.
+    pub(crate) arrived: Option<i64>,
+    pub(crate) bytes: u16,
+    /// It left while a probe ran.
+    pub(crate) probe: bool,
+}
+
+/// Estimates one path.
+#[derive(Debug)]
+pub(crate) struct Controller {
+    trend: DelayTrend,
+    acknowledged: Acknowledged,
+    delay: DelayBased,
+    loss: LossBased,
+    prober: Prober,
+    /// The receiver's own estimate (REMB), for those without transport-wide feedback.
+    told: Option<f64>,
+    /// When packets of a probe were last reported, and whether the report being read does.
+    probed: Option<Instant>,
+    reports_probe: bool,
+    lost: u32,
+    total: u32,
+    /// Since when what was sent went unanswered.
+    unanswered: Option<Instant>,
+    /// Transport-wide feedback has come.
+    feedback: bool,
+}
+
+impl Controller {
+    pub(crate) fn new() -> Self {
+        Self {
+            trend: DelayTrend::new(),
+            acknowledged: Acknowledged::default(),
+            delay: DelayBased::new(FIRST_RATE),
+            loss: LossBased::new(MOST_RATE),
+            prober: Prober::new(),
+            told: None,
+            probed: None,
+            reports_probe: false,
+            lost: 0,
+            total: 0,
+            unanswered: None,
+            feedback: false,
+        }
+    }
+
+    /// What may be sent, in bits per second.
+    pub(crate) fn rate(&self) -> u64 {
+        let told = self.told.filter(|_| !self.feedback).unwrap_or(MOST_RATE);
+        let rate = self.delay.rate().min(self.loss.rate()).min(told);
+        rate.clamp(LEAST_RATE, MOST_RATE) as u64
+    }
+
+    /// What arrives, in bits per second, once that is known.
+    pub(crate) fn acknowledged(&self) -> Option<u64> {
+        self.acknowledged.rate().map(|rate| rate as u64)
+    }
+
+    /// Whether packets that leave now belong to a probe.
+    pub(crate) fn is_probing(&self) -> bool {
+        self.prober.is_running()
+    }
+
+    /// Accounts for a packet that left.
+    pub(crate) fn on_sent(&mut self, now: Instant, bytes: usize) {
+        self.prober.on_sent(bytes);
+        self.unanswered.get_or_insert(now);
+    }
+
+    /// Takes what became of a packet. They come in the order in which they were sent; afterwards comes
+    /// [`Controller::on_feedback`].
+    pub(crate) fn on_packet(&mut self, packet: &PacketResult) {
+        self.total += 1;
+        let Some(arrived) = packet.arrived else {
+            self.lost += 1;
+            return;
+        };
+        self.acknowledged.on_packet(arrived, packet.bytes);
+        self.trend.on_packet(packet);
+        if packet.probe {
+            self.reports_probe = true;
+            self.prober.on_packet(packet);
+        }
+    }
+
+    /// A feedback report was read. `queueing` is how much longer than the shortest ever its newest packet was on its way.
+    pub(crate) fn on_feedback(&mut self, now: Instant, rtt: Option<Duration>, queueing: Duration) {
+        self.feedback = true;
+        self.unanswered = None;
+        let rtt = rtt.unwrap_or(ASSUMED_RTT);
+        if std::mem::take(&mut self.reports_probe) {
+            self.probed = Some(now);
+        }
+        let probed = self
+            .probed
+            .is_some_and(|at| now.saturating_duration_since(at) < AFTER_PROBE + rtt);
+        let usage = match self.trend.usage() {
+            _ if queueing >= LONG_QUEUE => Usage::Over,
+            Usage::Over if probed => Usage::Under,
+            usage => usage,
+        };
+        let acknowledged = self.acknowledged.rate();
+        self.delay.update(now, usage, acknowledged, rtt);
+        self.loss.update(now, self.lost, self.total, acknowledged);
+        (self.lost, self.total) = (0, 0);
+        if let Some(rate) = self.prober.result(now) {
+            self.delay.on_probe(now, rate);
+            self.loss.on_probe(rate);
+        }
+        self.bound();
+    }
+
+    /// The receiver's own estimate came.
+    pub(crate) fn on_remb(&mut self, bits_per_second: u64) {
+        self.unanswered = None;
+        self.told = Some(bits_per_second as f64);
+    }
+
+    /// A receiver report came from a viewer without transport-wide feedback: its loss, 0 to 1, and what is sent to it.
+    pub(crate) fn on_report(&mut self, now: Instant, lost: f64, sent: u64) {
+        if self.feedback {
+            return;
+        }
+        self.unanswered = None;
+        let lost = (lost * 256.0) as u32;
+        let carried = sent as f64 * (1.0 - f64::from(lost) / 256.0);
+        self.loss.update(now, lost, 256, Some(carried));
+        self.bound();
+    }
+
+    /// A better layer needs this much: probes for it if it is time for that.
+    pub(crate) fn probe_for(&mut self, now: Instant, bits_per_second: u64) {
+        let calm = |at| now.saturating_duration_since(at) >= CALM;
+        if self.feedback
+            && self.rate() < bits_per_second
+            && self.trend.usage() != Usage::Over
+            && self.delay.shrunk().is_none_or(calm)
+        {
+            self.prober
+                .start(now, bits_per_second as f64 * PROBE_MARGIN);
+        }
+    }
+
+    /// Bytes that the running probe lacks now.
+    pub(crate) fn probe_missing(&self, now: Instant) -> usize {
+        self.prober.missing(now)
+    }
+
+    /// Ends what has run its time.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.prober.handle_timeout(now);
+        let silent = |at: Instant| now.saturating_duration_since(at) >= SILENCE;
+        if self.feedback && self.unanswered.is_some_and(silent) {
+            self.unanswered = Some(now);
+            self.delay.on_silence(now);
+            self.bound();
+        }
+    }
+
+    /// When [`Controller::handle_timeout`] is to be called, or a probe filled.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.prober.next_timeout()
+    }
+
+    fn bound(&mut self) {
+        self.delay.bound(LEAST_RATE, MOST_RATE);
+        self.loss.bound(LEAST_RATE, MOST_RATE);
+    }
+}
