@@ -20,7 +20,7 @@ const TRIAL: Duration = Duration::from_millis(800);
 const HELPED: f64 = 0.6;
 /// What the path loses anyway is tolerated with this much on top, for this long.
 const TOLERANCE: f64 = 1.3;
-const TOLERATED: Duration = Duration::from_secs(60);
+const TOLERATED: Duration = Duration::from_mins(1);
 /// No path that loses more than this carries anything worth sending.
 const MOST_TOLERATED: f64 = 0.4;
 

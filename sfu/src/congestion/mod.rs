@@ -34,7 +34,7 @@ const PROBE_MARGIN: f64 = 1.2;
 /// A queue this long is too long, growing or not.
 const LONG_QUEUE: Duration = Duration::from_millis(250);
 /// Without feedback for what was sent this long the path is presumed to carry less.
-const SILENCE: Duration = Duration::from_millis(1_000);
+const SILENCE: Duration = Duration::from_secs(1);
 /// The round trip before one was measured.
 const ASSUMED_RTT: Duration = Duration::from_millis(100);
 
@@ -94,11 +94,6 @@ impl Controller {
         let told = self.told.filter(|_| !self.feedback).unwrap_or(MOST_RATE);
         let rate = self.delay.rate().min(self.loss.rate()).min(told);
         rate.clamp(LEAST_RATE, MOST_RATE) as u64
-    }
-
-    /// What arrives, in bits per second, once that is known.
-    pub(crate) fn acknowledged(&self) -> Option<u64> {
-        self.acknowledged.rate().map(|rate| rate as u64)
     }
 
     /// Whether packets that leave now belong to a probe.

@@ -20,9 +20,11 @@ const UNSATURATED: f64 = 0.9;
 const SATURATED_SHARE: f64 = 0.95;
 /// The pace at which it arrived can't be much higher than that at which it was sent: what waited came in a bunch.
 const MOST_RATIO: f64 = 2.0;
+/// A probe is filled in steps of this.
+const STEP: Duration = Duration::from_millis(2);
 /// Between probes, and how that grows while they fail.
-const INTERVAL: Duration = Duration::from_millis(1_000);
-const MAX_INTERVAL: Duration = Duration::from_millis(4_000);
+const INTERVAL: Duration = Duration::from_secs(1);
+const MAX_INTERVAL: Duration = Duration::from_secs(4);
 const BACKOFF: f64 = 1.6;
 /// After one that succeeded the next may follow.
 const SOON: Duration = Duration::from_millis(250);
@@ -32,6 +34,7 @@ const SOON: Duration = Duration::from_millis(250);
 struct Cluster {
     rate: f64,
     started: Instant,
+    filled: Instant,
     /// What left while it ran, media included.
     sent_bytes: u64,
     sent_packets: u32,
@@ -76,6 +79,7 @@ impl Prober {
         self.cluster = Some(Cluster {
             rate,
             started: now,
+            filled: now,
             sent_bytes: 0,
             sent_packets: 0,
             ended: None,
@@ -87,11 +91,6 @@ impl Prober {
             packets: 0,
         });
         true
-    }
-
-    /// Not before this time is the next one.
-    pub(crate) fn postpone(&mut self, until: Instant) {
-        self.next = Some(self.next.map_or(until, |at| at.max(until)));
     }
 
     /// Bytes that the running probe lacks at its pace.
@@ -117,6 +116,7 @@ impl Prober {
         let Some(cluster) = &mut self.cluster else {
             return;
         };
+        cluster.filled = now;
         let ran = now.saturating_duration_since(cluster.started);
         if cluster.ended.is_none()
             && (ran >= LONGEST || ran >= LENGTH && cluster.sent_packets >= LEAST_PACKETS)
@@ -194,15 +194,7 @@ impl Prober {
         let cluster = self.cluster?;
         match cluster.ended {
             Some(at) => Some(at + PATIENCE),
-            None => {
-                let next = (cluster.sent_bytes + 600) as f64 * 8.0 / cluster.rate;
-                let end = if cluster.sent_packets >= LEAST_PACKETS {
-                    LENGTH
-                } else {
-                    LONGEST
-                };
-                Some(cluster.started + Duration::from_secs_f64(next).min(end))
-            }
+            None => Some(cluster.filled + STEP),
         }
     }
 }

@@ -67,6 +67,7 @@ impl Engine {
                 if viewer.is_catching_up() {
                     need = viewer.pump(channel, budget, wire);
                 }
+                viewer.fill_probe(channel, wire);
             },
         );
         self.catch_up_credit -= sent.bytes as f64;

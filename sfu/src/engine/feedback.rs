@@ -96,11 +96,15 @@ impl Engine {
         match packet {
             Rtcp::ReceiverReport { reports, .. } | Rtcp::SenderReport { reports, .. } => {
                 for block in reports {
-                    viewer.on_report(wall, &block);
+                    viewer.on_report((now, wall), &block);
                 }
             }
-            Rtcp::TransportFeedback(feedback) => viewer.on_feedback(now, &feedback),
-            Rtcp::Remb { bitrate, .. } => viewer.path.remb = Some(bitrate),
+            Rtcp::TransportFeedback(feedback) => {
+                viewer.on_feedback(now, &feedback);
+                let need = viewer.retarget(now, channel);
+                self.need_keyframe(now, channel_index, need, out);
+            }
+            Rtcp::Remb { bitrate, .. } => viewer.on_remb(bitrate),
             Rtcp::Nack { media, lost, .. } => {
                 let sent = with_wire(
                     session,

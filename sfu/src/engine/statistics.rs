@@ -80,6 +80,8 @@ pub struct SessionStatistics {
     pub loss: f32,
     /// What arrived at a viewer lately, in bits per second, where it sends transport-wide feedback.
     pub delivered: u64,
+    /// What a viewer's path is believed to carry, in bits per second.
+    pub estimate: u64,
     /// A publisher's layers; a viewer's current one.
     pub layers: Vec<LayerStatistics>,
 }
@@ -143,6 +145,7 @@ impl Engine {
             rtt: None,
             loss: 0.0,
             delivered: 0,
+            estimate: 0,
             layers: self.layers(now, session),
         };
         match &session.role {
@@ -158,6 +161,7 @@ impl Engine {
                 statistics.rtt = viewer.path.rtt;
                 statistics.loss = viewer.path.loss;
                 statistics.delivered = viewer.path.delivered;
+                statistics.estimate = viewer.estimate();
             }
         }
         statistics

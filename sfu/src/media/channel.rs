@@ -61,6 +61,12 @@ impl Channel {
         self.tracks[track_index(kind)].as_ref()
     }
 
+    /// Bits per second of the sound.
+    pub(crate) fn audio_bitrate(&self) -> u64 {
+        let layer = self.track(MediaKind::Audio).and_then(|t| t.layers.first());
+        layer.map_or(0, |l| l.bitrate)
+    }
+
     pub(crate) fn track_mut(&mut self, kind: MediaKind) -> Option<&mut Track> {
         self.tracks[track_index(kind)].as_mut()
     }

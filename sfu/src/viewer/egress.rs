@@ -290,6 +290,26 @@ impl Egress {
         self.sent.resend(lost, milliseconds, apart)
     }
 
+    /// Lost packets are sent again as RTX.
+    pub(crate) fn has_rtx(&self) -> bool {
+        self.selected.is_some_and(|s| s.rtx.is_some())
+    }
+
+    /// Sends the packet that left so many before the last one again, as RTX: it fills a probe.
+    pub(crate) fn repeat(
+        &mut self,
+        back: u32,
+        track: &Track,
+        history: &mut TransportHistory,
+        wire: &mut Wire<'_>,
+    ) {
+        if let Some((sequence, source)) = self.sent.recent(back)
+            && let Some(layer) = track.layers.get(usize::from(source.layer))
+        {
+            self.resend(sequence, source, layer, history, wire);
+        }
+    }
+
     /// Sends a packet again: as RTX (RFC 4588 §4) where that was negotiated, else as it was.
     pub(crate) fn resend(
         &mut self,

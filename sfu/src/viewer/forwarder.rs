@@ -73,6 +73,11 @@ impl Forwarder {
         matches!(self.state, State::Waiting)
     }
 
+    /// Packets of its target are forwarded as they come.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.state, State::Live) && self.current == Some(self.target)
+    }
+
     /// The layer whose keyframe is needed to go on, if one is.
     pub(crate) fn awaited_keyframe(&self) -> Option<u8> {
         let waiting = self.is_waiting() || self.current != Some(self.target);

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::{PathSign, Rewrite};
-use crate::rtcp::{TICKS_PER_REFERENCE, TransportFeedback};
+use crate::{
+    congestion::{Controller, PacketResult},
+    rtcp::{TICKS_PER_REFERENCE, TransportFeedback},
+};
 
 /// Packets of one track that can be asked for again.
 const SENT_PACKETS: usize = 512;
@@ -20,6 +23,8 @@ const BASELINE_AGE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct SentPackets {
     slots: Box<[Sent]>,
+    /// Low bits of the number that was recorded last.
+    newest: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -55,6 +60,7 @@ impl SentPackets {
     pub(crate) fn new() -> Self {
         Self {
             slots: vec![Sent::default(); SENT_PACKETS].into(),
+            newest: 0,
         }
     }
 
@@ -65,6 +71,7 @@ impl SentPackets {
 
     #[inline]
     pub(crate) fn record(&mut self, out: Rewrite, layer: u8, source: u64) {
+        self.newest = out.sequence as u32;
         let slot = &mut self.slots[out.sequence as usize & (SENT_PACKETS - 1)];
         *slot = Sent {
             out: out.sequence as u32,
@@ -74,6 +81,18 @@ impl SentPackets {
             used: true,
             ..Sent::default()
         };
+    }
+
+    /// The packet that was sent so many before the last one, with the viewer's number for it.
+    pub(crate) fn recent(&self, back: u32) -> Option<(u16, SourcePacket)> {
+        let out = self.newest.wrapping_sub(back);
+        let slot = &self.slots[out as usize & (SENT_PACKETS - 1)];
+        let source = SourcePacket {
+            layer: slot.layer,
+            timestamp: slot.timestamp,
+            low: slot.source,
+        };
+        (slot.used && slot.out == out).then_some((out as u16, source))
     }
 
     /// The packet to send again for a NACK of `out`, unless that was done often or just now: `apart` is the time that
@@ -108,6 +127,8 @@ pub(crate) struct TransportHistory {
     epoch: Instant,
     /// Shortest one-way delay seen, up to the difference between the two clocks, and when.
     baseline: Option<(i64, Instant)>,
+    /// Is told of all that leaves and arrives.
+    pub(crate) controller: Controller,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -115,7 +136,19 @@ struct Departure {
     at: u64,
     bytes: u16,
     sequence: u16,
-    pending: bool,
+    fate: Fate,
+    probe: bool,
+}
+
+/// What is known of a packet that left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Fate {
+    /// No report spoke of it, or it was never sent.
+    #[default]
+    Unknown,
+    Pending,
+    /// Reported as missing. It may still be reported as arrived, late.
+    Missing,
 }
 
 /// What one feedback report says.
@@ -147,6 +180,7 @@ impl TransportHistory {
             slots: vec![Departure::default(); TRANSPORT_PACKETS].into(),
             epoch: now,
             baseline: None,
+            controller: Controller::new(),
         }
     }
 
@@ -160,8 +194,10 @@ impl TransportHistory {
             at,
             bytes: bytes as u16,
             sequence,
-            pending: true,
+            fate: Fate::Pending,
+            probe: self.controller.is_probing(),
         };
+        self.controller.on_sent(now, bytes);
         sequence
     }
 
@@ -174,6 +210,7 @@ impl TransportHistory {
     pub(crate) fn on_feedback(
         &mut self,
         now: Instant,
+        rtt: Option<Duration>,
         feedback: &TransportFeedback<'_>,
     ) -> FeedbackSummary {
         let mut summary = FeedbackSummary::default();
@@ -181,32 +218,55 @@ impl TransportHistory {
         let reference = i64::from(feedback.reference_time) * TICKS_PER_REFERENCE;
         for (sequence, arrival) in feedback.statuses() {
             let slot = &mut self.slots[usize::from(sequence) & (TRANSPORT_PACKETS - 1)];
-            if !slot.pending || slot.sequence != sequence {
+            if slot.fate == Fate::Unknown || slot.sequence != sequence {
                 continue;
             }
-            let Some(ticks) = arrival else {
-                summary.lost += 1;
-                continue;
-            };
-            slot.pending = false;
-            summary.received += 1;
-            summary.received_bytes += u64::from(slot.bytes);
-            newest = Some((reference + ticks) * 250 - slot.at as i64);
+            let arrived = arrival.map(|ticks| (reference + ticks) * 250);
+            match (arrived, slot.fate) {
+                (None, Fate::Pending) => {
+                    slot.fate = Fate::Missing;
+                    summary.lost += 1;
+                }
+                (None, _) => continue,
+                (Some(at), fate) => {
+                    slot.fate = Fate::Unknown;
+                    summary.received += 1;
+                    summary.received_bytes += u64::from(slot.bytes);
+                    newest = Some(at - slot.at as i64);
+                    if fate == Fate::Missing {
+                        continue;
+                    }
+                }
+            }
+            self.controller.on_packet(&PacketResult {
+                sent: slot.at,
+                arrived,
+                bytes: slot.bytes,
+                probe: slot.probe,
+            });
         }
         if let Some(delay) = newest {
-            let baseline = match self.baseline {
-                Some((least, at))
-                    if least <= delay && now.saturating_duration_since(at) < BASELINE_AGE =>
-                {
-                    least
-                }
-                _ => {
-                    self.baseline = Some((delay, now));
-                    delay
-                }
-            };
-            summary.queueing = Duration::from_micros((delay - baseline).max(0) as u64);
+            summary.queueing = self.queueing(now, delay);
+        }
+        if summary.received + summary.lost > 0 {
+            self.controller.on_feedback(now, rtt, summary.queueing);
         }
         summary
+    }
+
+    /// How much longer a packet was on its way than the fastest, from its one-way delay in microseconds.
+    fn queueing(&mut self, now: Instant, delay: i64) -> Duration {
+        let baseline = match self.baseline {
+            Some((least, at))
+                if least <= delay && now.saturating_duration_since(at) < BASELINE_AGE =>
+            {
+                least
+            }
+            _ => {
+                self.baseline = Some((delay, now));
+                delay
+            }
+        };
+        Duration::from_micros((delay - baseline).max(0) as u64)
     }
 }

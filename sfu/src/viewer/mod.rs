@@ -7,6 +7,7 @@ mod header;
 mod history;
 mod rewriter;
 mod sealed;
+mod selection;
 
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ pub(crate) use header::{HeaderWriter, Stamp};
 pub(crate) use history::{FeedbackSummary, SentPackets, SourcePacket, TransportHistory};
 use rewriter::{SequenceRewriter, TimestampRewriter};
 use sealed::SealedPackets;
+pub(crate) use selection::Choice;
+use selection::Selector;
 
 use crate::{
     MediaKind,
@@ -48,13 +51,16 @@ const MAX_REPLAYS: u8 = 4;
 const LONG_GROUP: Duration = Duration::from_secs(3);
 /// A round trip before any was measured.
 const ASSUMED_RTT: Duration = Duration::from_millis(50);
+/// A probe is filled in steps of so many bytes, with up to so many of the packets that were sent last.
+const PROBE_STEP: usize = 600;
+const PROBE_PACKETS: u32 = 32;
 /// Retransmissions may take this share of what is sent, themselves included: a path that loses more is too thin, and
 /// sending more would make it worse.
 const RESEND_SHARE: f64 = 0.5;
 /// Bytes that retransmissions may save up.
 const RESEND_BYTES: f64 = 256_000.0;
 
-/// What is known of the path to a viewer, from its feedback. A bandwidth estimator has its place here.
+/// What is known of the path to a viewer, from its feedback, beside what it carries: that the controller estimates.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PathEstimate {
     /// Round trip, from receiver reports.
@@ -65,8 +71,6 @@ pub(crate) struct PathEstimate {
     pub(crate) queueing: Duration,
     /// What arrived lately, in bits per second.
     pub(crate) delivered: u64,
-    /// The viewer's own estimate (REMB), in bits per second.
-    pub(crate) remb: Option<u64>,
     delivered_bytes: u64,
     measured: Option<Instant>,
 }
@@ -104,6 +108,7 @@ pub(crate) struct Viewer {
     pub(crate) preferred: Option<String>,
     pub(crate) egress: [Option<Egress>; 2],
     history: TransportHistory,
+    selector: Selector,
     pub(crate) path: PathEstimate,
     /// Transport-wide feedback was negotiated.
     feedback: bool,
@@ -114,6 +119,8 @@ pub(crate) struct Viewer {
     early_reports: u8,
     /// Bytes that may be sent again, and what had been sent in all when that was so.
     resend_credit: (f64, u64),
+    /// When the last receiver report came, and how many bytes had been sent then.
+    reported: Option<(Instant, u64)>,
     pub(crate) sent: Sent,
     pub(crate) resent: u64,
     /// Keyframes that it asked for.
@@ -152,6 +159,7 @@ impl Viewer {
             preferred,
             egress,
             history: TransportHistory::new(now),
+            selector: Selector::new(),
             path: PathEstimate::default(),
             feedback: feedback
                 && session
@@ -164,6 +172,7 @@ impl Viewer {
             next_report: None,
             early_reports: EARLY_REPORTS,
             resend_credit: (RESEND_BYTES, 0),
+            reported: None,
             sent: Sent::default(),
             resent: 0,
             keyframe_requests: 0,
@@ -192,6 +201,7 @@ impl Viewer {
     /// The feed is gone.
     pub(crate) fn reset(&mut self) {
         self.early_reports = EARLY_REPORTS;
+        self.selector = Selector::new();
         for egress in self.egress.iter_mut().flatten() {
             egress.reset();
         }
@@ -206,12 +216,10 @@ impl Viewer {
 
     /// Begins with the cached group of pictures of the best layer; says which keyframe is needed, or would help.
     pub(crate) fn begin(&mut self, now: Instant, channel: &Channel) -> Option<KeyframeNeed> {
+        self.aim(now, channel);
         let feedback = self.feedback;
         let egress = self.egress[track_index(MediaKind::Video)].as_mut()?;
         let track = channel.track(MediaKind::Video)?;
-        egress
-            .forwarder
-            .set_target(track.choose(now, self.preferred.as_deref()));
         let layer = track.layers.get(usize::from(egress.forwarder.target()))?;
         let Some(keyframe) = layer.cache.keyframe() else {
             return Some(KeyframeNeed {
@@ -227,14 +235,50 @@ impl Viewer {
         })
     }
 
-    /// Chooses the layer that it shall get, as things are now.
+    /// Chooses the layer that it shall get, as things are now, and probes for a better one.
     pub(crate) fn aim(&mut self, now: Instant, channel: &Channel) {
-        if let Some(track) = channel.track(MediaKind::Video)
-            && let Some(egress) = &mut self.egress[track_index(MediaKind::Video)]
+        let Some(track) = channel.track(MediaKind::Video) else {
+            return;
+        };
+        let Some(egress) = &mut self.egress[track_index(MediaKind::Video)] else {
+            return;
+        };
+        let choices = track.choices(now, self.preferred.as_deref(), channel.audio_bitrate());
+        let controller = &mut self.history.controller;
+        let Some(selected) = self.selector.choose(now, &choices, controller.rate()) else {
+            let expected = track.choose(now, self.preferred.as_deref());
+            egress.forwarder.set_target(expected);
+            return;
+        };
+        egress.forwarder.set_target(selected.layer);
+        if let Some(wanted) = selected.wanted
+            && egress.forwarder.is_live()
+            && egress.has_rtx()
         {
-            let target = track.choose(now, self.preferred.as_deref());
-            egress.forwarder.set_target(target);
+            controller.probe_for(now, wanted);
         }
+    }
+
+    /// Sends what a running probe lacks: packets that were sent just now, once more.
+    pub(crate) fn fill_probe(&mut self, channel: &Channel, wire: &mut Wire<'_>) {
+        self.history.controller.handle_timeout(wire.now);
+        let Some(egress) = &mut self.egress[track_index(MediaKind::Video)] else {
+            return;
+        };
+        let Some(track) = channel.track(MediaKind::Video) else {
+            return;
+        };
+        for back in 0..PROBE_PACKETS {
+            if self.history.controller.probe_missing(wire.now) < PROBE_STEP {
+                return;
+            }
+            egress.repeat(back, track, &mut self.history, wire);
+        }
+    }
+
+    /// What its path is believed to carry, in bits per second.
+    pub(crate) fn estimate(&self) -> u64 {
+        self.history.controller.rate()
     }
 
     /// Follows what flows: turns to a better layer, or away from one that stopped. Call a few times a second.
@@ -387,6 +431,7 @@ impl Viewer {
         self.catch_up_timeout()
             .into_iter()
             .chain(self.next_report)
+            .chain(self.history.controller.next_timeout())
             .min()
     }
 
@@ -465,7 +510,7 @@ impl Viewer {
 
     /// Reads transport-wide feedback: it drives the catch-up's pace.
     pub(crate) fn on_feedback(&mut self, now: Instant, feedback: &TransportFeedback<'_>) {
-        let summary = self.history.on_feedback(now, feedback);
+        let summary = self.history.on_feedback(now, self.path.rtt, feedback);
         self.path.on_feedback(now, &summary);
         if summary.received + summary.lost == 0 {
             return;
@@ -484,7 +529,11 @@ impl Viewer {
     }
 
     /// Reads a report block about one of our tracks: loss and round trip (RFC 3550 §6.4.1).
-    pub(crate) fn on_report(&mut self, wall: NtpTime, block: &crate::rtcp::ReportBlock) {
+    pub(crate) fn on_report(
+        &mut self,
+        (now, wall): (Instant, NtpTime),
+        block: &crate::rtcp::ReportBlock,
+    ) {
         if block.last_sr != 0 {
             let round = wall
                 .middle()
@@ -498,7 +547,31 @@ impl Viewer {
         }
         if !self.feedback {
             self.path.loss = f32::from(block.fraction_lost) / 256.0;
+            self.on_reported_loss(now, block);
         }
+    }
+
+    /// Without transport-wide feedback, what is reported lost of the picture is all that is known of the path.
+    fn on_reported_loss(&mut self, now: Instant, block: &crate::rtcp::ReportBlock) {
+        let video = self.egress[track_index(MediaKind::Video)].as_ref();
+        if video.is_none_or(|egress| egress.ssrc != block.ssrc) {
+            return;
+        }
+        let (since, before) = self
+            .reported
+            .replace((now, self.sent.bytes))
+            .unwrap_or((now, self.sent.bytes));
+        let span = now.saturating_duration_since(since).as_secs_f64();
+        if span > 0.0 {
+            let rate = (self.sent.bytes - before) as f64 * 8.0 / span;
+            let lost = f64::from(block.fraction_lost) / 256.0;
+            self.history.controller.on_report(now, lost, rate as u64);
+        }
+    }
+
+    /// The viewer's own estimate of what its path carries (REMB), in bits per second.
+    pub(crate) fn on_remb(&mut self, bits_per_second: u64) {
+        self.history.controller.on_remb(bits_per_second);
     }
 
     /// Writes the sender reports that are due: RTP time of each track at `wall`, so that the viewer plays audio and
