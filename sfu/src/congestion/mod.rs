@@ -60,15 +60,14 @@ pub(crate) struct Controller {
     prober: Prober,
     /// The receiver's own estimate (REMB), for those without transport-wide feedback.
     told: Option<f64>,
-    /// When packets of a probe were last reported, and whether the report being read does.
+    /// When packets of a probe were last reported or a surge was under way, and whether the report being read tells of a
+    /// probe.
     probed: Option<Instant>,
     reports_probe: bool,
     lost: u32,
     total: u32,
-    /// Since when what was sent went unanswered.
-    unanswered: Option<Instant>,
-    /// Transport-wide feedback has come.
-    feedback: bool,
+    /// When transport-wide feedback came last, or its absence was last acted upon.
+    heard: Option<Instant>,
 }
 
 impl Controller {
@@ -84,14 +83,16 @@ impl Controller {
             reports_probe: false,
             lost: 0,
             total: 0,
-            unanswered: None,
-            feedback: false,
+            heard: None,
         }
     }
 
     /// What may be sent, in bits per second.
     pub(crate) fn rate(&self) -> u64 {
-        let told = self.told.filter(|_| !self.feedback).unwrap_or(MOST_RATE);
+        let told = self
+            .told
+            .filter(|_| self.heard.is_none())
+            .unwrap_or(MOST_RATE);
         let rate = self.delay.rate().min(self.loss.rate()).min(told);
         rate.clamp(LEAST_RATE, MOST_RATE) as u64
     }
@@ -101,10 +102,15 @@ impl Controller {
         self.prober.is_running()
     }
 
-    /// Accounts for a packet that left.
-    pub(crate) fn on_sent(&mut self, now: Instant, bytes: usize) {
+    /// More than the layer's own rate leaves for a while: a group of pictures is caught up with. As with a probe, the
+    /// queue that this fills says nothing of the layer.
+    pub(crate) fn on_surge(&mut self, now: Instant) {
+        self.probed = Some(now);
+    }
+
+    /// Accounts for a packet of a probe that left.
+    pub(crate) fn on_probe_sent(&mut self, bytes: usize) {
         self.prober.on_sent(bytes);
-        self.unanswered.get_or_insert(now);
     }
 
     /// Takes what became of a packet. They come in the order in which they were sent; afterwards comes
@@ -125,8 +131,7 @@ impl Controller {
 
     /// A feedback report was read. `queueing` is how much longer than the shortest ever its newest packet was on its way.
     pub(crate) fn on_feedback(&mut self, now: Instant, rtt: Option<Duration>, queueing: Duration) {
-        self.feedback = true;
-        self.unanswered = None;
+        self.heard = Some(now);
         let rtt = rtt.unwrap_or(ASSUMED_RTT);
         if std::mem::take(&mut self.reports_probe) {
             self.probed = Some(now);
@@ -141,7 +146,9 @@ impl Controller {
         };
         let acknowledged = self.acknowledged.rate();
         self.delay.update(now, usage, acknowledged, rtt);
-        self.loss.update(now, self.lost, self.total, acknowledged);
+        if !probed {
+            self.loss.update(now, self.lost, self.total, acknowledged);
+        }
         (self.lost, self.total) = (0, 0);
         if let Some(rate) = self.prober.result(now) {
             self.delay.on_probe(now, rate);
@@ -152,16 +159,14 @@ impl Controller {
 
     /// The receiver's own estimate came.
     pub(crate) fn on_remb(&mut self, bits_per_second: u64) {
-        self.unanswered = None;
         self.told = Some(bits_per_second as f64);
     }
 
     /// A receiver report came from a viewer without transport-wide feedback: its loss, 0 to 1, and what is sent to it.
     pub(crate) fn on_report(&mut self, now: Instant, lost: f64, sent: u64) {
-        if self.feedback {
+        if self.heard.is_some() {
             return;
         }
-        self.unanswered = None;
         let lost = (lost * 256.0) as u32;
         let carried = sent as f64 * (1.0 - f64::from(lost) / 256.0);
         self.loss.update(now, lost, 256, Some(carried));
@@ -171,7 +176,7 @@ impl Controller {
     /// A better layer needs this much: probes for it if it is time for that.
     pub(crate) fn probe_for(&mut self, now: Instant, bits_per_second: u64) {
         let calm = |at| now.saturating_duration_since(at) >= CALM;
-        if self.feedback
+        if self.heard.is_some()
             && self.rate() < bits_per_second
             && self.trend.usage() != Usage::Over
             && self.delay.shrunk().is_none_or(calm)
@@ -186,12 +191,14 @@ impl Controller {
         self.prober.missing(now)
     }
 
-    /// Ends what has run its time.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+    /// Ends what has run its time. `sent` is when the last packet left.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, sent: Option<Instant>) {
         self.prober.handle_timeout(now);
-        let silent = |at: Instant| now.saturating_duration_since(at) >= SILENCE;
-        if self.feedback && self.unanswered.is_some_and(silent) {
-            self.unanswered = Some(now);
+        if let (Some(heard), Some(sent)) = (self.heard, sent)
+            && sent > heard
+            && now.saturating_duration_since(heard) >= SILENCE
+        {
+            self.heard = Some(now);
             self.delay.on_silence(now);
             self.bound();
         }

@@ -25,6 +25,7 @@ struct Simulation {
     link: Model<Wire>,
     controller: Controller,
     sent: Vec<(u64, usize, bool)>,
+    last_sent: Option<Instant>,
     /// Numbers and arrivals that the next report tells of, and when it reaches us.
     arrived: Vec<(usize, i64)>,
     reports: VecDeque<(Instant, Vec<(usize, i64)>)>,
@@ -49,6 +50,7 @@ impl Simulation {
             link: Model::new(conditions, seed),
             controller: Controller::new(),
             sent: Vec::new(),
+            last_sent: None,
             arrived: Vec::new(),
             reports: VecDeque::new(),
             reported: 0,
@@ -67,7 +69,10 @@ impl Simulation {
         packet[..8].copy_from_slice(&(number as u64).to_be_bytes());
         let sent = (self.now - self.start).as_micros() as u64;
         self.sent.push((sent, bytes, self.controller.is_probing()));
-        self.controller.on_sent(self.now, bytes);
+        self.last_sent = Some(self.now);
+        if self.controller.is_probing() {
+            self.controller.on_probe_sent(bytes);
+        }
         self.link.send(self.now, packet);
     }
 
@@ -162,7 +167,7 @@ impl Simulation {
             while self.controller.probe_missing(self.now) > 600 {
                 self.send(PACKET);
             }
-            self.controller.handle_timeout(self.now);
+            self.controller.handle_timeout(self.now, self.last_sent);
             let at = self.now - self.start;
             self.history.push((at, self.controller.rate(), self.layer));
         }
@@ -260,13 +265,13 @@ fn the_estimate_never_stays_above_the_path() {
     for seed in 0..20 {
         for rate in [400_000, 1_500_000, 4_000_000] {
             let mut simulation = Simulation::new(path(rate), seed);
-            simulation.run(Duration::from_secs(60));
+            simulation.run(Duration::from_mins(1));
             let mut above = Duration::ZERO;
             let mut longest = Duration::ZERO;
             let mut before = Duration::ZERO;
             for &(at, estimate, _) in &simulation.history {
                 if estimate as f64 > 1.5 * rate as f64 {
-                    above += at - before;
+                    above += at.saturating_sub(before);
                 } else {
                     above = Duration::ZERO;
                 }

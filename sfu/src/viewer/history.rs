@@ -127,8 +127,10 @@ pub(crate) struct TransportHistory {
     epoch: Instant,
     /// Shortest one-way delay seen, up to the difference between the two clocks, and when.
     baseline: Option<(i64, Instant)>,
-    /// Is told of all that leaves and arrives.
-    pub(crate) controller: Controller,
+    /// A probe runs: packets that leave belong to it.
+    probing: bool,
+    /// Is told what became of what left.
+    controller: Controller,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -180,8 +182,38 @@ impl TransportHistory {
             slots: vec![Departure::default(); TRANSPORT_PACKETS].into(),
             epoch: now,
             baseline: None,
+            probing: false,
             controller: Controller::new(),
         }
+    }
+
+    /// What the path carries.
+    pub(crate) fn controller(&mut self) -> &mut Controller {
+        &mut self.controller
+    }
+
+    /// What the path is believed to carry, in bits per second.
+    pub(crate) fn estimate(&self) -> u64 {
+        self.controller.rate()
+    }
+
+    /// A better layer needs this much: probes for it if it is time for that.
+    pub(crate) fn probe_for(&mut self, now: Instant, bits_per_second: u64) {
+        self.controller.probe_for(now, bits_per_second);
+        self.probing = self.controller.is_probing();
+    }
+
+    /// Ends what has run its time.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        let last = &self.slots[usize::from(self.next.wrapping_sub(1)) & (TRANSPORT_PACKETS - 1)];
+        let sent = (last.at > 0).then(|| self.epoch + Duration::from_micros(last.at));
+        self.controller.handle_timeout(now, sent);
+        self.probing = self.controller.is_probing();
+    }
+
+    /// When [`TransportHistory::handle_timeout`] is to be called, or a probe filled.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.controller.next_timeout()
     }
 
     /// The next packet's transport-wide number.
@@ -195,9 +227,11 @@ impl TransportHistory {
             bytes: bytes as u16,
             sequence,
             fate: Fate::Pending,
-            probe: self.controller.is_probing(),
+            probe: self.probing,
         };
-        self.controller.on_sent(now, bytes);
+        if self.probing {
+            self.controller.on_probe_sent(bytes);
+        }
         sequence
     }
 

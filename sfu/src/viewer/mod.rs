@@ -2,6 +2,7 @@
 
 mod catch_up;
 mod egress;
+mod feedback;
 mod forwarder;
 mod header;
 mod history;
@@ -17,6 +18,7 @@ pub(crate) use catch_up::CatchUp;
 use catch_up::PathSign;
 use egress::Item;
 pub(crate) use egress::{BATCH, Egress, Sent, Wire};
+pub(crate) use feedback::PathEstimate;
 pub(crate) use forwarder::{Decision, Forwarder, Rewrite};
 pub(crate) use header::{HeaderWriter, Stamp};
 pub(crate) use history::{FeedbackSummary, SentPackets, SourcePacket, TransportHistory};
@@ -28,19 +30,13 @@ use selection::Selector;
 use crate::{
     MediaKind,
     media::{Channel, MediaPacket, Track, track_index},
-    rtcp::{LostSequences, TransportFeedback, Writer},
-    rtp::{
-        Extension,
-        time::{NtpTime, PlayoutDelay},
-    },
+    rtp::{Extension, time::PlayoutDelay},
     sdp::ViewerSession,
 };
 
-/// Sender reports leave this often (RFC 3550 §6.2 allows less than its 5 s for low bandwidth shares).
-const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// The first ones of a source come sooner: libwebrtc needs two of each track before it can tell what belongs together.
+/// The first sender reports of a source come sooner than others: libwebrtc needs two of each track before it can tell
+/// what belongs together.
 const EARLY_REPORTS: u8 = 4;
-const EARLY_REPORT_INTERVAL: Duration = Duration::from_millis(150);
 /// A viewer who asks for a keyframe this soon after joining lost the head of its catch-up: it gets that again.
 const EARLY: Duration = Duration::from_secs(3);
 /// Catch-ups are replayed at most this often and this many times.
@@ -49,50 +45,11 @@ const MAX_REPLAYS: u8 = 4;
 /// A cached group of pictures longer than this takes a viewer longer to decode than a new keyframe takes to come: one is
 /// asked for as well. Publishers who listen send it at once, and the catch-up jumps to it.
 const LONG_GROUP: Duration = Duration::from_secs(3);
-/// A round trip before any was measured.
-const ASSUMED_RTT: Duration = Duration::from_millis(50);
 /// A probe is filled in steps of so many bytes, with up to so many of the packets that were sent last.
 const PROBE_STEP: usize = 600;
 const PROBE_PACKETS: u32 = 32;
-/// Retransmissions may take this share of what is sent, themselves included: a path that loses more is too thin, and
-/// sending more would make it worse.
-const RESEND_SHARE: f64 = 0.5;
 /// Bytes that retransmissions may save up.
 const RESEND_BYTES: f64 = 256_000.0;
-
-/// What is known of the path to a viewer, from its feedback, beside what it carries: that the controller estimates.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct PathEstimate {
-    /// Round trip, from receiver reports.
-    pub(crate) rtt: Option<Duration>,
-    /// Share of packets lost, 0 to 1, smoothed.
-    pub(crate) loss: f32,
-    /// How full the path's queue is, from transport-wide feedback.
-    pub(crate) queueing: Duration,
-    /// What arrived lately, in bits per second.
-    pub(crate) delivered: u64,
-    delivered_bytes: u64,
-    measured: Option<Instant>,
-}
-
-impl PathEstimate {
-    fn on_feedback(&mut self, now: Instant, summary: &FeedbackSummary) {
-        let total = summary.received + summary.lost;
-        if total == 0 {
-            return;
-        }
-        self.loss = self.loss * 0.9 + 0.1 * summary.lost as f32 / total as f32;
-        self.queueing = summary.queueing;
-        self.delivered_bytes += summary.received_bytes;
-        let since = *self.measured.get_or_insert(now);
-        let span = now.saturating_duration_since(since);
-        if span >= Duration::from_millis(500) {
-            self.delivered = (self.delivered_bytes as f64 * 8.0 / span.as_secs_f64()) as u64;
-            self.delivered_bytes = 0;
-            self.measured = Some(now);
-        }
-    }
-}
 
 /// What a viewer needs of the feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,8 +201,8 @@ impl Viewer {
             return;
         };
         let choices = track.choices(now, self.preferred.as_deref(), channel.audio_bitrate());
-        let controller = &mut self.history.controller;
-        let Some(selected) = self.selector.choose(now, &choices, controller.rate()) else {
+        let estimate = self.history.estimate();
+        let Some(selected) = self.selector.choose(now, &choices, estimate) else {
             let expected = track.choose(now, self.preferred.as_deref());
             egress.forwarder.set_target(expected);
             return;
@@ -255,13 +212,13 @@ impl Viewer {
             && egress.forwarder.is_live()
             && egress.has_rtx()
         {
-            controller.probe_for(now, wanted);
+            self.history.probe_for(now, wanted);
         }
     }
 
     /// Sends what a running probe lacks: packets that were sent just now, once more.
     pub(crate) fn fill_probe(&mut self, channel: &Channel, wire: &mut Wire<'_>) {
-        self.history.controller.handle_timeout(wire.now);
+        self.history.handle_timeout(wire.now);
         let Some(egress) = &mut self.egress[track_index(MediaKind::Video)] else {
             return;
         };
@@ -269,7 +226,7 @@ impl Viewer {
             return;
         };
         for back in 0..PROBE_PACKETS {
-            if self.history.controller.probe_missing(wire.now) < PROBE_STEP {
+            if self.history.controller().probe_missing(wire.now) < PROBE_STEP {
                 return;
             }
             egress.repeat(back, track, &mut self.history, wire);
@@ -278,7 +235,7 @@ impl Viewer {
 
     /// What its path is believed to carry, in bits per second.
     pub(crate) fn estimate(&self) -> u64 {
-        self.history.controller.rate()
+        self.history.estimate()
     }
 
     /// Follows what flows: turns to a better layer, or away from one that stopped. Call a few times a second.
@@ -340,6 +297,7 @@ impl Viewer {
         let highest = layer.cache.highest()?;
         let newest = layer.cache.keyframe();
         let catch_up = egress.forwarder.catching_up()?;
+        self.history.controller().on_surge(wire.now);
         let backlog = layer.cache.bytes_after(catch_up.cursor);
         let overwritten = newest.is_none() && layer.cache.get(catch_up.cursor).is_none();
         let mut allowance = catch_up.allowance(wire.now).min(budget);
@@ -431,7 +389,7 @@ impl Viewer {
         self.catch_up_timeout()
             .into_iter()
             .chain(self.next_report)
-            .chain(self.history.controller.next_timeout())
+            .chain(self.history.next_timeout())
             .min()
     }
 
@@ -470,156 +428,4 @@ impl Viewer {
             layer,
         })
     }
-
-    /// Sends lost packets again (RFC 4585 §6.2.1).
-    pub(crate) fn on_nack(
-        &mut self,
-        ssrc: u32,
-        lost: LostSequences<'_>,
-        channel: &Channel,
-        wire: &mut Wire<'_>,
-    ) {
-        let milliseconds = self.history.milliseconds(wire.now);
-        let apart =
-            (self.path.rtt.unwrap_or(ASSUMED_RTT).as_millis() as u16).clamp(5, 1000) * 3 / 4;
-        let (credit, before) = self.resend_credit;
-        let earned = self.sent.bytes.saturating_sub(before) as f64 * RESEND_SHARE;
-        let mut credit = (credit + earned).min(RESEND_BYTES);
-        let Some(egress) = self.egress.iter_mut().flatten().find(|e| e.ssrc == ssrc) else {
-            return;
-        };
-        let Some(track) = channel.track(egress.outgoing.kind) else {
-            return;
-        };
-        for sequence in lost {
-            if credit <= 0.0 {
-                break;
-            }
-            let Some(source) = egress.lost(sequence, milliseconds, apart) else {
-                continue;
-            };
-            if let Some(layer) = track.layers.get(usize::from(source.layer)) {
-                let before = wire.sent;
-                egress.resend(sequence, source, layer, &mut self.history, wire);
-                credit -= (wire.sent.bytes - before.bytes) as f64;
-                self.resent += wire.sent.packets - before.packets;
-            }
-        }
-        self.resend_credit = (credit, self.sent.bytes);
-    }
-
-    /// Reads transport-wide feedback: it drives the catch-up's pace.
-    pub(crate) fn on_feedback(&mut self, now: Instant, feedback: &TransportFeedback<'_>) {
-        let summary = self.history.on_feedback(now, self.path.rtt, feedback);
-        self.path.on_feedback(now, &summary);
-        if summary.received + summary.lost == 0 {
-            return;
-        }
-        let Some(sign) = summary.sign() else {
-            return;
-        };
-        for catch_up in self
-            .egress
-            .iter_mut()
-            .flatten()
-            .filter_map(|e| e.forwarder.catching_up())
-        {
-            catch_up.on_feedback(now, sign);
-        }
-    }
-
-    /// Reads a report block about one of our tracks: loss and round trip (RFC 3550 §6.4.1).
-    pub(crate) fn on_report(
-        &mut self,
-        (now, wall): (Instant, NtpTime),
-        block: &crate::rtcp::ReportBlock,
-    ) {
-        if block.last_sr != 0 {
-            let round = wall
-                .middle()
-                .wrapping_sub(block.last_sr)
-                .wrapping_sub(block.delay_since_last_sr);
-            // More than half the range is a negative round trip: clocks were set, or the report is a lie.
-            if round < 1 << 31 {
-                let rtt = Duration::from_secs_f64(f64::from(round) / 65536.0);
-                self.path.rtt = Some(self.path.rtt.map_or(rtt, |old| (old * 7 + rtt) / 8));
-            }
-        }
-        if !self.feedback {
-            self.path.loss = f32::from(block.fraction_lost) / 256.0;
-            self.on_reported_loss(now, block);
-        }
-    }
-
-    /// Without transport-wide feedback, what is reported lost of the picture is all that is known of the path.
-    fn on_reported_loss(&mut self, now: Instant, block: &crate::rtcp::ReportBlock) {
-        let video = self.egress[track_index(MediaKind::Video)].as_ref();
-        if video.is_none_or(|egress| egress.ssrc != block.ssrc) {
-            return;
-        }
-        let (since, before) = self
-            .reported
-            .replace((now, self.sent.bytes))
-            .unwrap_or((now, self.sent.bytes));
-        let span = now.saturating_duration_since(since).as_secs_f64();
-        if span > 0.0 {
-            let rate = (self.sent.bytes - before) as f64 * 8.0 / span;
-            let lost = f64::from(block.fraction_lost) / 256.0;
-            self.history.controller.on_report(now, lost, rate as u64);
-        }
-    }
-
-    /// The viewer's own estimate of what its path carries (REMB), in bits per second.
-    pub(crate) fn on_remb(&mut self, bits_per_second: u64) {
-        self.history.controller.on_remb(bits_per_second);
-    }
-
-    /// Writes the sender reports that are due: RTP time of each track at `wall`, so that the viewer plays audio and
-    /// video in step.
-    pub(crate) fn report(
-        &mut self,
-        now: Instant,
-        wall: NtpTime,
-        channel: &Channel,
-        cname: &str,
-        writer: &mut Writer<'_>,
-    ) {
-        if self.next_report.is_none_or(|at| now < at) {
-            return;
-        }
-        let mut written = false;
-        for egress in self.egress.iter().flatten().filter(|e| e.packets > 0) {
-            let Some(rtp) = rtp_at(egress, (now, wall), channel) else {
-                continue;
-            };
-            writer.sender_report(egress.ssrc, wall, rtp, egress.packets, egress.octets, &[]);
-            writer.cname(egress.ssrc, cname);
-            written = true;
-        }
-        let joining = self.joined.is_some_and(|at| now < at + REPORT_INTERVAL);
-        let early = self.early_reports > 0 && (written || joining);
-        self.early_reports = self.early_reports.saturating_sub(u8::from(written));
-        let interval = if early {
-            EARLY_REPORT_INTERVAL
-        } else {
-            REPORT_INTERVAL
-        };
-        self.next_report = Some(now + interval);
-    }
-}
-
-/// The viewer's RTP timestamp of a track at `wall`: by the publisher's sender reports once all of its tracks have them,
-/// until then by when packets arrived. Both tracks must go by the same clock to stay in step.
-fn rtp_at(egress: &Egress, (now, wall): (Instant, NtpTime), channel: &Channel) -> Option<u32> {
-    let track = channel.track(egress.outgoing.kind)?;
-    let layer = track.layers.get(usize::from(egress.forwarder.current()?))?;
-    let reported = |track: &Track| {
-        let mut flowing = track.layers.iter().filter(|l| l.flowing(now));
-        flowing.all(|l| l.clock.is_some())
-    };
-    let by_reports = channel.tracks.iter().flatten().all(reported);
-    let clock = layer.clock.filter(|_| by_reports);
-    let clock = clock.or_else(|| layer.arrival_clock(now, wall))?;
-    let source = clock.rtp_at(wall, track.clock_rate());
-    Some(egress.forwarder.timestamp_at_viewer(source))
 }

@@ -1,0 +1,204 @@
+//! What a viewer's reports say, and what it is told: retransmissions, feedback, sender reports.
+
+use std::time::{Duration, Instant};
+
+use super::{Egress, FeedbackSummary, RESEND_BYTES, Viewer, Wire};
+use crate::{
+    MediaKind,
+    media::{Channel, Track, track_index},
+    rtcp::{LostSequences, ReportBlock, TransportFeedback, Writer},
+    rtp::time::NtpTime,
+};
+
+/// Sender reports leave this often (RFC 3550 §6.2 allows less than its 5 s for low bandwidth shares).
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+const EARLY_REPORT_INTERVAL: Duration = Duration::from_millis(150);
+/// A round trip before any was measured.
+const ASSUMED_RTT: Duration = Duration::from_millis(50);
+/// Retransmissions may take this share of what is sent, themselves included: a path that loses more is too thin, and
+/// sending more would make it worse.
+const RESEND_SHARE: f64 = 0.5;
+
+/// What is known of the path to a viewer, from its feedback, beside what it carries: that the controller estimates.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PathEstimate {
+    /// Round trip, from receiver reports.
+    pub(crate) rtt: Option<Duration>,
+    /// Share of packets lost, 0 to 1, smoothed.
+    pub(crate) loss: f32,
+    /// How full the path's queue is, from transport-wide feedback.
+    pub(crate) queueing: Duration,
+    /// What arrived lately, in bits per second.
+    pub(crate) delivered: u64,
+    delivered_bytes: u64,
+    measured: Option<Instant>,
+}
+
+impl PathEstimate {
+    fn on_feedback(&mut self, now: Instant, summary: &FeedbackSummary) {
+        let total = summary.received + summary.lost;
+        if total == 0 {
+            return;
+        }
+        self.loss = self.loss * 0.9 + 0.1 * summary.lost as f32 / total as f32;
+        self.queueing = summary.queueing;
+        self.delivered_bytes += summary.received_bytes;
+        let since = *self.measured.get_or_insert(now);
+        let span = now.saturating_duration_since(since);
+        if span >= Duration::from_millis(500) {
+            self.delivered = (self.delivered_bytes as f64 * 8.0 / span.as_secs_f64()) as u64;
+            self.delivered_bytes = 0;
+            self.measured = Some(now);
+        }
+    }
+}
+
+impl Viewer {
+    /// Sends lost packets again (RFC 4585 §6.2.1).
+    pub(crate) fn on_nack(
+        &mut self,
+        ssrc: u32,
+        lost: LostSequences<'_>,
+        channel: &Channel,
+        wire: &mut Wire<'_>,
+    ) {
+        let milliseconds = self.history.milliseconds(wire.now);
+        let apart =
+            (self.path.rtt.unwrap_or(ASSUMED_RTT).as_millis() as u16).clamp(5, 1000) * 3 / 4;
+        let (credit, before) = self.resend_credit;
+        let earned = self.sent.bytes.saturating_sub(before) as f64 * RESEND_SHARE;
+        let mut credit = (credit + earned).min(RESEND_BYTES);
+        let Some(egress) = self.egress.iter_mut().flatten().find(|e| e.ssrc == ssrc) else {
+            return;
+        };
+        let Some(track) = channel.track(egress.outgoing.kind) else {
+            return;
+        };
+        for sequence in lost {
+            if credit <= 0.0 {
+                break;
+            }
+            let Some(source) = egress.lost(sequence, milliseconds, apart) else {
+                continue;
+            };
+            if let Some(layer) = track.layers.get(usize::from(source.layer)) {
+                let before = wire.sent;
+                egress.resend(sequence, source, layer, &mut self.history, wire);
+                credit -= (wire.sent.bytes - before.bytes) as f64;
+                self.resent += wire.sent.packets - before.packets;
+            }
+        }
+        self.resend_credit = (credit, self.sent.bytes);
+    }
+
+    /// Reads transport-wide feedback: it drives the catch-up's pace.
+    pub(crate) fn on_feedback(&mut self, now: Instant, feedback: &TransportFeedback<'_>) {
+        let summary = self.history.on_feedback(now, self.path.rtt, feedback);
+        self.path.on_feedback(now, &summary);
+        if summary.received + summary.lost == 0 {
+            return;
+        }
+        let Some(sign) = summary.sign() else {
+            return;
+        };
+        for catch_up in self
+            .egress
+            .iter_mut()
+            .flatten()
+            .filter_map(|e| e.forwarder.catching_up())
+        {
+            catch_up.on_feedback(now, sign);
+        }
+    }
+
+    /// Reads a report block about one of our tracks: loss and round trip (RFC 3550 §6.4.1).
+    pub(crate) fn on_report(&mut self, (now, wall): (Instant, NtpTime), block: &ReportBlock) {
+        if block.last_sr != 0 {
+            let round = wall
+                .middle()
+                .wrapping_sub(block.last_sr)
+                .wrapping_sub(block.delay_since_last_sr);
+            // More than half the range is a negative round trip: clocks were set, or the report is a lie.
+            if round < 1 << 31 {
+                let rtt = Duration::from_secs_f64(f64::from(round) / 65536.0);
+                self.path.rtt = Some(self.path.rtt.map_or(rtt, |old| (old * 7 + rtt) / 8));
+            }
+        }
+        if !self.feedback {
+            self.path.loss = f32::from(block.fraction_lost) / 256.0;
+            self.on_reported_loss(now, block);
+        }
+    }
+
+    /// Without transport-wide feedback, what is reported lost of the picture is all that is known of the path.
+    fn on_reported_loss(&mut self, now: Instant, block: &ReportBlock) {
+        let video = self.egress[track_index(MediaKind::Video)].as_ref();
+        if video.is_none_or(|egress| egress.ssrc != block.ssrc) {
+            return;
+        }
+        let (since, before) = self
+            .reported
+            .replace((now, self.sent.bytes))
+            .unwrap_or((now, self.sent.bytes));
+        let span = now.saturating_duration_since(since).as_secs_f64();
+        if span > 0.0 {
+            let rate = (self.sent.bytes - before) as f64 * 8.0 / span;
+            let lost = f64::from(block.fraction_lost) / 256.0;
+            self.history.controller().on_report(now, lost, rate as u64);
+        }
+    }
+
+    /// The viewer's own estimate of what its path carries (REMB), in bits per second.
+    pub(crate) fn on_remb(&mut self, bits_per_second: u64) {
+        self.history.controller().on_remb(bits_per_second);
+    }
+
+    /// Writes the sender reports that are due: RTP time of each track at `wall`, so that the viewer plays audio and
+    /// video in step.
+    pub(crate) fn report(
+        &mut self,
+        now: Instant,
+        wall: NtpTime,
+        channel: &Channel,
+        cname: &str,
+        writer: &mut Writer<'_>,
+    ) {
+        if self.next_report.is_none_or(|at| now < at) {
+            return;
+        }
+        let mut written = false;
+        for egress in self.egress.iter().flatten().filter(|e| e.packets > 0) {
+            let Some(rtp) = rtp_at(egress, (now, wall), channel) else {
+                continue;
+            };
+            writer.sender_report(egress.ssrc, wall, rtp, egress.packets, egress.octets, &[]);
+            writer.cname(egress.ssrc, cname);
+            written = true;
+        }
+        let joining = self.joined.is_some_and(|at| now < at + REPORT_INTERVAL);
+        let early = self.early_reports > 0 && (written || joining);
+        self.early_reports = self.early_reports.saturating_sub(u8::from(written));
+        let interval = if early {
+            EARLY_REPORT_INTERVAL
+        } else {
+            REPORT_INTERVAL
+        };
+        self.next_report = Some(now + interval);
+    }
+}
+
+/// The viewer's RTP timestamp of a track at `wall`: by the publisher's sender reports once all of its tracks have them,
+/// until then by when packets arrived. Both tracks must go by the same clock to stay in step.
+fn rtp_at(egress: &Egress, (now, wall): (Instant, NtpTime), channel: &Channel) -> Option<u32> {
+    let track = channel.track(egress.outgoing.kind)?;
+    let layer = track.layers.get(usize::from(egress.forwarder.current()?))?;
+    let reported = |track: &Track| {
+        let mut flowing = track.layers.iter().filter(|l| l.flowing(now));
+        flowing.all(|l| l.clock.is_some())
+    };
+    let by_reports = channel.tracks.iter().flatten().all(reported);
+    let clock = layer.clock.filter(|_| by_reports);
+    let clock = clock.or_else(|| layer.arrival_clock(now, wall))?;
+    let source = clock.rtp_at(wall, track.clock_rate());
+    Some(egress.forwarder.timestamp_at_viewer(source))
+}
