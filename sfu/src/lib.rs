@@ -8,6 +8,7 @@
 //! when that moment has come. Nothing happens between calls.
 
 mod api;
+mod bits;
 pub mod codec;
 mod congestion;
 pub mod dtls;

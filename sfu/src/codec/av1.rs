@@ -1,7 +1,7 @@
 //! AV1 payloads (`av1-rtp-spec` §4) and sequence headers (AV1 bitstream specification §5.5.1).
 
-use super::{PayloadInfo, bits::BitReader};
-use crate::rtp::wire::take_u8;
+use super::PayloadInfo;
+use crate::{bits::BitReader, rtp::wire::take_u8};
 
 /// `obu_type` of a sequence header (§6.2.2).
 const SEQUENCE_HEADER: u8 = 1;

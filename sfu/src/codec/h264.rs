@@ -1,10 +1,10 @@
 //! H.264 payloads (RFC 6184) and sequence parameter sets (ITU-T H.264 §7.3.2.1.1).
 
-use super::{
-    PayloadInfo,
+use super::PayloadInfo;
+use crate::{
     bits::{BitReader, rbsp},
+    rtp::wire::{take, take_u16},
 };
-use crate::rtp::wire::{take, take_u16};
 
 /// NAL unit types (Table 7-1) and those that RFC 6184 §5.2 adds.
 mod nal_type {

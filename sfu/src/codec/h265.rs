@@ -2,10 +2,12 @@
 
 use super::{
     PayloadInfo,
-    bits::{BitReader, rbsp},
     h264::{ChromaFormat, cropped},
 };
-use crate::rtp::wire::{take, take_u16};
+use crate::{
+    bits::{BitReader, rbsp},
+    rtp::wire::{take, take_u16},
+};
 
 /// NAL unit types (Table 7-1) and those that RFC 7798 §4.4 adds.
 mod nal_type {

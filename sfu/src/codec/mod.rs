@@ -1,7 +1,6 @@
 //! Codecs that Spillway forwards untouched, and what their RTP payloads say without being decoded.
 
 mod av1;
-mod bits;
 mod h264;
 mod h265;
 #[cfg(test)]

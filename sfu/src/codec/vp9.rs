@@ -2,10 +2,12 @@
 
 use super::{
     PayloadInfo,
-    bits::BitReader,
     picture_id::{take_picture_id, write_picture_id},
 };
-use crate::rtp::wire::{take_u8, take_u16};
+use crate::{
+    bits::BitReader,
+    rtp::wire::{take_u8, take_u16},
+};
 
 /// The most references that a descriptor in flexible mode lists (RFC 9628 §4.2, `P_DIFF`).
 const MAX_REFERENCES: usize = 3;

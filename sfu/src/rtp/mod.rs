@@ -2,7 +2,7 @@
 //!
 //! Nothing here allocates.
 
-mod dependency_descriptor;
+pub mod dependency_descriptor;
 mod extension;
 #[cfg(test)]
 mod interop;

@@ -1,34 +1,37 @@
-//! Reads codec headers bit by bit, without allocating.
+//! Reads headers bit by bit, without allocating.
 
 /// Reads bits, most significant first, from bytes as they come.
-pub(super) struct BitReader<I> {
+pub(crate) struct BitReader<I> {
     bytes: I,
     current: u8,
     /// Bits of `current` that are unread.
     left: u32,
+    taken: usize,
 }
 
 impl<I: Iterator<Item = u8>> BitReader<I> {
-    pub(super) const fn new(bytes: I) -> Self {
+    pub(crate) const fn new(bytes: I) -> Self {
         Self {
             bytes,
             current: 0,
             left: 0,
+            taken: 0,
         }
     }
 
     /// `f(1)`
-    pub(super) fn flag(&mut self) -> Option<bool> {
+    pub(crate) fn flag(&mut self) -> Option<bool> {
         if self.left == 0 {
             self.current = self.bytes.next()?;
             self.left = 8;
         }
         self.left -= 1;
+        self.taken += 1;
         Some((self.current >> self.left) & 1 == 1)
     }
 
     /// `u(n)` with `n` up to 32.
-    pub(super) fn bits(&mut self, count: u32) -> Option<u32> {
+    pub(crate) fn bits(&mut self, count: u32) -> Option<u32> {
         let mut value = 0;
         for _ in 0..count {
             value = (value << 1) | u32::from(self.flag()?);
@@ -37,12 +40,28 @@ impl<I: Iterator<Item = u8>> BitReader<I> {
     }
 
     /// Leaves out `count` bits.
-    pub(super) fn skip(&mut self, count: u32) -> Option<()> {
+    pub(crate) fn skip(&mut self, count: u32) -> Option<()> {
         (0..count).try_for_each(|_| self.flag().map(drop))
     }
 
+    /// How many bits were read.
+    pub(crate) const fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// `ns(n)`: a number below `count`, which is at least 1 (AV1 §4.10.7).
+    pub(crate) fn below(&mut self, count: u32) -> Option<u32> {
+        let width = count.checked_ilog2()?;
+        let short = (2 << width) - count;
+        let value = self.bits(width)?;
+        if value < short {
+            return Some(value);
+        }
+        Some((value << 1) - short + self.bits(1)?)
+    }
+
     /// `ue(v)`: an unsigned Exp-Golomb number (H.264 §9.1). Also AV1's `uvlc()` (§4.10.3). At most 2³¹ - 2 + 2³¹.
-    pub(super) fn ue(&mut self) -> Option<u32> {
+    pub(crate) fn ue(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while !self.flag()? {
             zeros += 1;
@@ -54,7 +73,7 @@ impl<I: Iterator<Item = u8>> BitReader<I> {
     }
 
     /// `se(v)`: a signed Exp-Golomb number (H.264 §9.1.1).
-    pub(super) fn se(&mut self) -> Option<i64> {
+    pub(crate) fn se(&mut self) -> Option<i64> {
         let code = i64::from(self.ue()?);
         Some(if code % 2 == 1 {
             code / 2 + 1
@@ -65,7 +84,7 @@ impl<I: Iterator<Item = u8>> BitReader<I> {
 }
 
 /// The bytes of a NAL unit without emulation prevention: the 3 in 0, 0, 3 isn't content (H.264 §7.4.1).
-pub(super) fn rbsp(nal: &[u8]) -> impl Iterator<Item = u8> + '_ {
+pub(crate) fn rbsp(nal: &[u8]) -> impl Iterator<Item = u8> + '_ {
     let mut zeros = 0;
     nal.iter().copied().filter(move |byte| {
         let prevention = zeros >= 2 && *byte == 3;
