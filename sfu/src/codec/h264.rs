@@ -1,6 +1,6 @@
 //! H.264 payloads (RFC 6184) and sequence parameter sets (ITU-T H.264 §7.3.2.1.1).
 
-use super::PayloadInfo;
+use super::{PayloadInfo, TemporalSwitch};
 use crate::{
     bits::{BitReader, rbsp},
     rtp::wire::{take, take_u16},
@@ -8,8 +8,12 @@ use crate::{
 
 /// NAL unit types (Table 7-1) and those that RFC 6184 §5.2 adds.
 mod nal_type {
+    pub(super) const SLICE: u8 = 1;
     pub(super) const IDR_SLICE: u8 = 5;
     pub(super) const SPS: u8 = 7;
+    pub(super) const PPS: u8 = 8;
+    /// Stands before a slice of the base layer and tells its layers (annex G, §7.3.1.1).
+    pub(super) const PREFIX: u8 = 14;
     pub(super) const STAP_A: u8 = 24;
     pub(super) const FU_A: u8 = 28;
 }
@@ -28,29 +32,53 @@ pub(super) fn inspect(mut payload: &[u8]) -> PayloadInfo {
     };
     match header & 0x1F {
         nal_type::STAP_A => {
+            let mut parameters = false;
             while let Some((nal, rest)) =
                 take_u16(&mut payload).and_then(|len| payload.split_at_checked(usize::from(len)))
             {
+                parameters |= nal
+                    .first()
+                    .is_some_and(|header| header & 0x1F == nal_type::PPS);
                 inspect_nal(nal, &mut info);
                 payload = rest;
+            }
+            // Parameters are for later pictures, too.
+            if parameters {
+                info.temporal_layer = 0;
             }
         }
         nal_type::FU_A => {
             // RFC 6184 §5.8: the start bit, then the type of the unit that is cut up.
-            if let Some([fu_header]) = take(&mut payload)
-                && fu_header & 0x80 != 0
-            {
-                inspect_unit(fu_header & 0x1F, payload, &mut info);
+            if let Some([fu_header]) = take(&mut payload) {
+                let nal_type = fu_header & 0x1F;
+                note_disposable(nal_type, *header, &mut info);
+                if fu_header & 0x80 != 0 {
+                    inspect_unit(nal_type, payload, &mut info);
+                }
             }
         }
         _ => inspect_nal(single, &mut info),
+    }
+    if info.keyframe {
+        info.temporal_layer = 0;
     }
     info
 }
 
 fn inspect_nal(nal: &[u8], info: &mut PayloadInfo) {
     if let Some((header, unit)) = nal.split_first() {
+        note_disposable(header & 0x1F, *header, info);
         inspect_unit(header & 0x1F, unit, info);
+    }
+}
+
+/// A picture that no other refers to (`nal_ref_idc` 0, §7.4.1) can be left out: it counts as temporal layer 1. One that
+/// others refer to can't, whatever temporal layer a prefix (annex G) gives it: `frame_num` would have a gap, which most
+/// parameter sets forbid and decoders conceal.
+const fn note_disposable(nal_type: u8, header: u8, info: &mut PayloadInfo) {
+    if matches!(nal_type, nal_type::SLICE | nal_type::PREFIX) && header & 0x60 == 0 {
+        info.temporal_layer = 1;
+        info.temporal_switch = TemporalSwitch::ToOwn;
     }
 }
 

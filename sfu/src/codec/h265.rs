@@ -1,7 +1,7 @@
 //! H.265 payloads (RFC 7798) and sequence parameter sets (ITU-T H.265 §7.3.2.2.1).
 
 use super::{
-    PayloadInfo,
+    PayloadInfo, TemporalSwitch,
     h264::{ChromaFormat, cropped},
 };
 use crate::{
@@ -63,7 +63,9 @@ pub(super) fn inspect(mut payload: &[u8]) -> PayloadInfo {
         nal_type::FRAGMENTATION => {
             if let Some([fu_header]) = take(&mut payload) {
                 let nal_type = fu_header & 0x3F;
-                info.switch_point = nal_type::TEMPORAL_ACCESS.contains(&nal_type);
+                if nal_type::TEMPORAL_ACCESS.contains(&nal_type) {
+                    info.temporal_switch = TemporalSwitch::ToOwn;
+                }
                 // RFC 7798 §4.4.3: the start bit.
                 if fu_header & 0x80 != 0 {
                     inspect_unit(Header { nal_type, ..header }, payload, &mut info);
@@ -92,7 +94,9 @@ fn inspect_unit(header: Header, unit: &[u8], info: &mut PayloadInfo) {
         {
             info.begin_keyframe();
         }
-        nal_type if nal_type::TEMPORAL_ACCESS.contains(&nal_type) => info.switch_point = true,
+        nal_type if nal_type::TEMPORAL_ACCESS.contains(&nal_type) => {
+            info.temporal_switch = TemporalSwitch::ToOwn;
+        }
         _ => {}
     }
 }

@@ -140,10 +140,20 @@ const AV1: [(&str, (u16, u16), &str); 4] = [
     ),
 ];
 
+/// What a payload says, but for where its frame begins and ends.
+fn inspect(codec: Codec, payload: &[u8]) -> PayloadInfo {
+    PayloadInfo {
+        begins_frame: false,
+        ends_frame: false,
+        ..super::inspect(codec, payload)
+    }
+}
+
 fn key_frame(size: Option<(u16, u16)>) -> PayloadInfo {
     PayloadInfo {
         keyframe: true,
-        switch_point: true,
+        temporal_switch: TemporalSwitch::Above,
+        spatial_switch: true,
         size,
         ..PayloadInfo::default()
     }
@@ -227,17 +237,17 @@ fn h265_keyframes_begin_with_parameter_sets_and_the_first_slice() {
 #[test]
 fn h265_temporal_layers_and_access_points() {
     // TRAIL_R of layer 0, TSA_N of layer 2, the fragment of one, CRA.
-    for (payload, layer, switch_point) in [
-        ("02 01 d0", 0, false),
-        ("04 03 d0", 2, true),
-        ("62 03 82 d0", 2, true),
-        ("62 03 02 d0", 2, true),
-        ("2a 01 80", 0, true),
+    for (payload, layer, switch) in [
+        ("02 01 d0", 0, TemporalSwitch::None),
+        ("04 03 d0", 2, TemporalSwitch::ToOwn),
+        ("62 03 82 d0", 2, TemporalSwitch::ToOwn),
+        ("62 03 02 d0", 2, TemporalSwitch::ToOwn),
+        ("2a 01 80", 0, TemporalSwitch::Above),
     ] {
         let info = inspect(Codec::H265, &bytes(payload));
         assert_eq!(
-            (info.temporal_layer, info.switch_point),
-            (layer, switch_point),
+            (info.temporal_layer, info.temporal_switch),
+            (layer, switch),
             "{payload}"
         );
         assert_eq!(info.keyframe, payload.starts_with("2a"));
@@ -305,8 +315,69 @@ fn vp9_spatial_layers() {
     assert_eq!((upper.spatial_layer, upper.temporal_layer), (2, 0));
     // Temporal layer 1 with the switching bit.
     let info = inspect(Codec::Vp9, &bytes("e8 92 35 30 08 82"));
-    assert_eq!((info.temporal_layer, info.switch_point), (1, true));
-    assert!(!info.keyframe);
+    assert_eq!(info.temporal_layer, 1);
+    assert_eq!(info.temporal_switch, TemporalSwitch::Above);
+    assert!(!info.keyframe && !info.spatial_switch);
+}
+
+#[test]
+fn vp9_frames_begin_and_end_by_layer() {
+    for (first, begins, ends) in [("a8", true, false), ("a4", false, true), ("ac", true, true)] {
+        let payload = format!("{first} 92 34 05 07 82");
+        let info = super::inspect(Codec::Vp9, &bytes(&payload));
+        assert_eq!((info.begins_frame, info.ends_frame), (begins, ends));
+        assert!(info.spatial_switch, "no earlier picture is referred to");
+    }
+}
+
+#[test]
+fn vp8_layer_sync_leads_up_to_its_own_layer() {
+    // X, S; I, L, T; picture id 0x1234; TL0PICIDX 7; TID 2 with Y.
+    let info = super::inspect(Codec::Vp8, &bytes("90 e0 92 34 07 a0 01"));
+    assert_eq!(
+        (info.temporal_layer, info.temporal_switch),
+        (2, TemporalSwitch::ToOwn)
+    );
+    assert!(info.begins_frame);
+    let info = inspect(Codec::Vp8, &bytes("80 e0 92 34 07 80 01"));
+    assert_eq!(
+        (info.temporal_layer, info.temporal_switch),
+        (2, TemporalSwitch::None)
+    );
+}
+
+#[test]
+fn h264_pictures_that_no_other_needs_are_a_temporal_layer() {
+    // Slices whole and cut up; a prefix and its slice in one packet.
+    for payload in [
+        "01 9a 00",
+        "1c 81 9a",
+        "1c 01 9a",
+        "18 00 04 0e 80 00 2f 00 02 01 9a",
+    ] {
+        let info = inspect(Codec::H264, &bytes(payload));
+        assert_eq!(
+            (info.temporal_layer, info.temporal_switch),
+            (1, TemporalSwitch::ToOwn),
+            "{payload}"
+        );
+    }
+    // Referred to; SEI; an access unit delimiter; a prefix that gives a temporal layer to a picture that is referred to;
+    // with parameter sets in the same packet.
+    for payload in [
+        "61 9a 00",
+        "06 05 00",
+        "09 f0",
+        "6e 80 00 2f",
+        "78 00 02 68 eb 00 02 01 9a",
+        "78 00 07 67 42 00 0a f8 41 a2 00 02 01 9a",
+    ] {
+        assert_eq!(
+            inspect(Codec::H264, &bytes(payload)).temporal_layer,
+            0,
+            "{payload}"
+        );
+    }
 }
 
 #[test]
@@ -429,7 +500,7 @@ proptest! {
         let ours = vp8::Descriptor::parse(&payload).unwrap();
         prop_assert_eq!(ours.len, payload.len() - rest.len());
         prop_assert_eq!(ours.begins_frame, theirs.s == 1 && theirs.pid == 0);
-        prop_assert_eq!(ours.picture_id, (theirs.i == 1).then_some(theirs.picture_id));
+        prop_assert_eq!(ours.picture_id.map(|id| id.value), (theirs.i == 1).then_some(theirs.picture_id));
         prop_assert_eq!(ours.tl0picidx, (theirs.l == 1).then_some(theirs.tl0_pic_idx));
         if theirs.t == 1 {
             prop_assert_eq!(ours.temporal_layer, theirs.tid);
@@ -450,7 +521,7 @@ proptest! {
             return Ok(());
         };
         prop_assert_eq!(ours.len, payload.len() - rest.len());
-        prop_assert_eq!(ours.picture_id, theirs.i.then_some(theirs.picture_id));
+        prop_assert_eq!(ours.picture_id.map(|id| id.value), theirs.i.then_some(theirs.picture_id));
         prop_assert_eq!(ours.inter_picture, theirs.p);
         prop_assert_eq!((ours.begins_frame, ours.ends_frame), (theirs.b, theirs.e));
         prop_assert_eq!((ours.spatial_layer, ours.temporal_layer), (theirs.sid, theirs.tid));
@@ -475,7 +546,7 @@ proptest! {
         prop_assert_eq!(after.tl0picidx, before.tl0picidx.map(|_| tl0picidx));
         let narrow = before.picture_id.is_some() && payload[2] & 0x80 == 0;
         let written = if narrow { picture_id & 0x7F } else { picture_id };
-        prop_assert_eq!(after.picture_id, before.picture_id.map(|_| written));
+        prop_assert_eq!(after.picture_id.map(|id| id.value), before.picture_id.map(|_| written));
 
         let mut rewritten = payload.clone();
         vp9::rewrite_descriptor(&mut rewritten, picture_id, tl0picidx);
@@ -490,6 +561,6 @@ proptest! {
         prop_assert_eq!(after.tl0picidx, before.tl0picidx.map(|_| tl0picidx));
         let narrow = before.picture_id.is_some() && payload[1] & 0x80 == 0;
         let written = if narrow { picture_id & 0x7F } else { picture_id };
-        prop_assert_eq!(after.picture_id, before.picture_id.map(|_| written));
+        prop_assert_eq!(after.picture_id.map(|id| id.value), before.picture_id.map(|_| written));
     }
 }

@@ -9,6 +9,8 @@ mod picture_id;
 pub mod vp8;
 pub mod vp9;
 
+pub use picture_id::PictureId;
+
 use crate::MediaKind;
 
 /// A codec that Spillway forwards.
@@ -77,6 +79,7 @@ impl Codec {
 
 /// What one RTP payload says of the frame it belongs to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each says another thing")]
 pub struct PayloadInfo {
     /// The packet begins a keyframe: it carries its parameter sets (SPS, VPS, sequence header) or the head of its first
     /// slice. More than one packet of a keyframe may say so.
@@ -88,14 +91,33 @@ pub struct PayloadInfo {
     pub spatial_layer: u8,
     /// The temporal layer, 0 being the slowest. 0 where the payload doesn't say.
     pub temporal_layer: u8,
-    /// From this frame on a receiver may switch up to its temporal layer.
-    pub switch_point: bool,
+    /// Whether a receiver may go up to more temporal layers with this frame.
+    pub temporal_switch: TemporalSwitch,
+    /// The frame needs none of an earlier picture: a receiver of the picture's spatial layers below may go up to its own.
+    pub spatial_switch: bool,
+    /// The packet begins a frame of a spatial layer. False where the payload doesn't say.
+    pub begins_frame: bool,
+    /// The packet ends a frame of a spatial layer. False where the payload doesn't say: the RTP marker does.
+    pub ends_frame: bool,
+}
+
+/// How a frame lets receivers that were without the upper temporal layers go up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TemporalSwitch {
+    /// It doesn't, or the payload doesn't say.
+    #[default]
+    None,
+    /// It needs nothing of its own temporal layer: who has those below may go up to it.
+    ToOwn,
+    /// Nothing above its temporal layer needs what came before it: who has it may go up to any.
+    Above,
 }
 
 impl PayloadInfo {
     const fn begin_keyframe(&mut self) {
         self.keyframe = true;
-        self.switch_point = true;
+        self.spatial_switch = true;
+        self.temporal_switch = TemporalSwitch::Above;
     }
 }
 
@@ -108,6 +130,46 @@ pub fn inspect(codec: Codec, payload: &[u8]) -> PayloadInfo {
         Codec::Vp9 => vp9::inspect(payload),
         Codec::Av1 => av1::inspect(payload),
         Codec::Opus => PayloadInfo::default(),
+    }
+}
+
+/// The frame counters in a payload's descriptor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Counts pictures.
+    pub picture_id: Option<PictureId>,
+    /// Counts pictures of temporal layer 0.
+    pub tl0picidx: Option<u8>,
+}
+
+impl Counters {
+    /// Reads a payload's counters. Payloads of most codecs have none.
+    pub fn read(codec: Codec, payload: &[u8]) -> Self {
+        let (picture_id, tl0picidx) = match codec {
+            Codec::Vp8 => vp8::Descriptor::parse(payload).map(|d| (d.picture_id, d.tl0picidx)),
+            Codec::Vp9 => vp9::Descriptor::parse(payload).map(|d| (d.picture_id, d.tl0picidx)),
+            Codec::H264 | Codec::H265 | Codec::Av1 | Codec::Opus => None,
+        }
+        .unwrap_or_default();
+        Self {
+            picture_id,
+            tl0picidx,
+        }
+    }
+
+    /// Counts a payload's counters on, as far as it has them, each within its width.
+    pub fn shift(codec: Codec, payload: &mut [u8], picture_id: u16, tl0picidx: u8) {
+        let seen = Self::read(codec, payload);
+        let id = seen
+            .picture_id
+            .map_or(0, |id| id.value)
+            .wrapping_add(picture_id);
+        let index = seen.tl0picidx.unwrap_or(0).wrapping_add(tl0picidx);
+        match codec {
+            Codec::Vp8 => vp8::rewrite_descriptor(payload, id, index),
+            Codec::Vp9 => vp9::rewrite_descriptor(payload, id, index),
+            Codec::H264 | Codec::H265 | Codec::Av1 | Codec::Opus => {}
+        }
     }
 }
 

@@ -4,14 +4,29 @@ use crate::rtp::wire::take_u8;
 
 const LONG: u8 = 0x80;
 
+/// A picture id as it stands in a descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PictureId {
+    /// The number.
+    pub value: u16,
+    /// The bits it has: 7 or 15.
+    pub width: u8,
+}
+
 /// Reads a picture id off the descriptor.
-pub(super) fn take_picture_id(rest: &mut &[u8]) -> Option<u16> {
+pub(super) fn take_picture_id(rest: &mut &[u8]) -> Option<PictureId> {
     let first = take_u8(rest)?;
     let high = u16::from(first & !LONG);
     if first & LONG == 0 {
-        return Some(high);
+        return Some(PictureId {
+            value: high,
+            width: 7,
+        });
     }
-    Some((high << 8) | u16::from(take_u8(rest)?))
+    Some(PictureId {
+        value: (high << 8) | u16::from(take_u8(rest)?),
+        width: 15,
+    })
 }
 
 /// Writes a picture id in place of the one at `at`, cut to the width of that.

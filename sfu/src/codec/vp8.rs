@@ -1,8 +1,8 @@
 //! The VP8 payload descriptor (RFC 7741 §4.2) and key frame header (RFC 6386 §9.1).
 
 use super::{
-    PayloadInfo,
-    picture_id::{take_picture_id, write_picture_id},
+    PayloadInfo, TemporalSwitch,
+    picture_id::{PictureId, take_picture_id, write_picture_id},
 };
 use crate::rtp::wire::{take, take_u8};
 
@@ -15,7 +15,7 @@ pub struct Descriptor {
     /// Whether the packet begins a frame.
     pub begins_frame: bool,
     /// Counts frames, in 7 or 15 bits.
-    pub picture_id: Option<u16>,
+    pub picture_id: Option<PictureId>,
     /// Counts frames of temporal layer 0.
     pub tl0picidx: Option<u8>,
     /// TID; 0 if the descriptor doesn't say.
@@ -85,7 +85,10 @@ pub(super) fn inspect(payload: &[u8]) -> PayloadInfo {
         return info;
     };
     info.temporal_layer = descriptor.temporal_layer;
-    info.switch_point = descriptor.layer_sync;
+    info.begins_frame = descriptor.begins_frame;
+    if descriptor.layer_sync {
+        info.temporal_switch = TemporalSwitch::ToOwn;
+    }
     let frame = payload.get(descriptor.len..).unwrap_or_default();
     // The lowest bit of the frame tag is clear in key frames (RFC 6386 §9.1).
     if descriptor.begins_frame && frame.first().is_some_and(|tag| tag & 1 == 0) {

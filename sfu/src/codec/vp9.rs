@@ -1,8 +1,8 @@
 //! The VP9 payload descriptor (RFC 9628 §4.2) and key frame header (VP9 bitstream specification §6.2).
 
 use super::{
-    PayloadInfo,
-    picture_id::{take_picture_id, write_picture_id},
+    PayloadInfo, TemporalSwitch,
+    picture_id::{PictureId, take_picture_id, write_picture_id},
 };
 use crate::{
     bits::BitReader,
@@ -11,6 +11,8 @@ use crate::{
 
 /// The most references that a descriptor in flexible mode lists (RFC 9628 §4.2, `P_DIFF`).
 const MAX_REFERENCES: usize = 3;
+/// V of a descriptor's first byte: a scalability structure follows.
+pub(crate) const HAS_STRUCTURE: u8 = 0x02;
 /// What a key frame's header begins with (§7.2, `frame_sync_code`).
 const SYNC_CODE: u32 = 0x49_83_42;
 /// `color_space` of RGB (§7.2.2).
@@ -24,7 +26,7 @@ const COLOR_RGB: u32 = 7;
 )]
 pub struct Descriptor {
     /// Counts pictures, in 7 or 15 bits.
-    pub picture_id: Option<u16>,
+    pub picture_id: Option<PictureId>,
     /// P: the frame refers to earlier pictures.
     pub inter_picture: bool,
     /// B: the packet begins a frame of a spatial layer.
@@ -43,6 +45,8 @@ pub struct Descriptor {
     pub tl0picidx: Option<u8>,
     /// The size of the highest spatial layer, where a scalability structure names it.
     pub size: Option<(u16, u16)>,
+    /// The sizes of the lowest spatial layers, where a scalability structure names them; 0×0 otherwise.
+    pub sizes: [(u16, u16); 4],
     /// Bytes of the descriptor.
     pub len: usize,
     picture_id_at: usize,
@@ -80,7 +84,7 @@ impl Descriptor {
         if flexible && descriptor.inter_picture {
             skip_references(&mut rest)?;
         }
-        if flag(0x02) {
+        if flag(HAS_STRUCTURE) {
             descriptor.read_structure(&mut rest)?;
         }
         descriptor.len = payload.len() - rest.len();
@@ -91,8 +95,12 @@ impl Descriptor {
     fn read_structure(&mut self, rest: &mut &[u8]) -> Option<()> {
         let first = take_u8(rest)?;
         if first & 0x10 != 0 {
-            for _ in 0..=first >> 5 {
-                self.size = Some((take_u16(rest)?, take_u16(rest)?));
+            for layer in 0..=first >> 5 {
+                let size = (take_u16(rest)?, take_u16(rest)?);
+                self.size = Some(size);
+                if let Some(kept) = self.sizes.get_mut(usize::from(layer)) {
+                    *kept = size;
+                }
             }
         }
         if first & 0x08 != 0 {
@@ -139,7 +147,13 @@ pub(super) fn inspect(payload: &[u8]) -> PayloadInfo {
     };
     info.temporal_layer = descriptor.temporal_layer;
     info.spatial_layer = descriptor.spatial_layer;
-    info.switch_point = descriptor.switch_point;
+    info.spatial_switch = !descriptor.inter_picture;
+    info.begins_frame = descriptor.begins_frame;
+    info.ends_frame = descriptor.ends_frame;
+    // U speaks of the layers above, not of the frame's own (RFC 9628 §4.2).
+    if descriptor.switch_point {
+        info.temporal_switch = TemporalSwitch::Above;
+    }
     info.size = descriptor.size;
     if descriptor.begins_frame && !descriptor.inter_picture && descriptor.spatial_layer == 0 {
         let frame = payload.get(descriptor.len..).unwrap_or_default();

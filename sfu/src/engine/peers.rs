@@ -223,6 +223,7 @@ impl Engine {
         layer.payload_type = burst.payload_type;
         let mut resized = false;
         for (sequence, packet) in burst.packets() {
+            layer.learn(packet.payload, packet.extras);
             let pushed = if burst.backlog {
                 layer.backfill(now, sequence, &packet)
             } else {

@@ -2,8 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::{MediaPacket, PacketCache};
-use crate::{rtcp::KeyframeRequests, rtp::time::NtpTime};
+use super::{Extras, MediaPacket, PacketCache, PacketInfo, SubLayer, sublayers::SubLayers};
+use crate::{
+    codec::Codec,
+    rtcp::KeyframeRequests,
+    rtp::{dependency_descriptor::Structure, time::NtpTime},
+};
 
 /// A layer without a packet for this long isn't flowing.
 const STALL: Duration = Duration::from_millis(1500);
@@ -15,6 +19,8 @@ pub(crate) struct Layer {
     pub(crate) rid: String,
     /// The payload type of its packets, in the publisher's numbering.
     pub(crate) payload_type: u8,
+    /// The codec of its packets, once one told.
+    pub(crate) codec: Option<Codec>,
     pub(crate) cache: PacketCache,
     /// Sequence numbers that came since the last fan-out, in the order they came.
     pub(crate) pending: Vec<u64>,
@@ -26,6 +32,7 @@ pub(crate) struct Layer {
     pub(crate) size: (u16, u16),
     /// Smoothed, in bits per second.
     pub(crate) bitrate: u64,
+    sub_layers: SubLayers,
     last_packet: Option<Instant>,
     /// The newest timestamp and when it came.
     newest: Option<(u32, Instant)>,
@@ -54,18 +61,47 @@ impl Layer {
         Self {
             rid,
             payload_type,
+            codec: None,
             cache: PacketCache::new(cache_limit),
             pending: Vec::with_capacity(64),
             keyframes: KeyframeRequests::new(keyframe_interval),
             clock: None,
             size: (0, 0),
             bitrate: 0,
+            sub_layers: SubLayers::default(),
             last_packet: None,
             newest: None,
             cache_limit,
             bytes: 0,
             measured: now,
         }
+    }
+
+    /// What a packet of this layer is. `mark` is its timestamp and its marker.
+    pub(crate) fn describe(
+        &mut self,
+        codec: Codec,
+        mark: (u32, bool),
+        payload: &[u8],
+        extras: Extras<'_>,
+    ) -> PacketInfo {
+        self.learn(payload, extras);
+        self.sub_layers.describe(codec, mark, payload, extras)
+    }
+
+    /// Remembers what a packet tells of the layer as a whole. What comes from another worker is described already.
+    pub(crate) fn learn(&mut self, payload: &[u8], extras: Extras<'_>) {
+        self.sub_layers.learn(self.codec, payload, extras);
+    }
+
+    /// The spatial and temporal layers that flow, from the least bitrate to the most.
+    pub(crate) fn sublayers(&self) -> impl Iterator<Item = SubLayer> + use<> {
+        self.sub_layers.iter(self.size)
+    }
+
+    /// What the dependency descriptors of its packets refer to.
+    pub(crate) fn structure(&self) -> Option<&Structure> {
+        self.sub_layers.structure()
     }
 
     /// Takes a packet in that viewers get with the next fan-out.
@@ -80,6 +116,7 @@ impl Layer {
                 self.newest = Some((timestamp, now));
             }
             self.bytes += packet.payload.len() as u64;
+            self.sub_layers.count(packet.info, packet.payload.len());
             self.pending.push(sequence);
         }
         pushed
@@ -112,6 +149,7 @@ impl Layer {
         self.cache = PacketCache::new(self.cache_limit);
         self.pending.clear();
         self.size = (0, 0);
+        self.sub_layers = SubLayers::default();
     }
 
     /// How RTP time would relate to `wall` at `now` if packets took no time to arrive: the best guess for a publisher
@@ -162,6 +200,7 @@ impl Layer {
         } else {
             (self.bitrate * 3 + rate) / 4
         };
+        self.sub_layers.measure(span);
         self.bytes = 0;
         self.measured = now;
     }

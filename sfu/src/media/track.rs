@@ -91,15 +91,20 @@ impl Track {
     /// Notes the payload type of a packet before it is taken in. Another one than flowed before is another codec: what
     /// is cached of the old one is of no use any more.
     pub(crate) fn note_payload(&mut self, payload_type: u8) -> PayloadChange {
-        match self.flowing.replace(payload_type) {
-            Some(before) if before == payload_type => PayloadChange::None,
-            None => PayloadChange::First,
-            Some(_) => {
-                for layer in &mut self.layers {
-                    layer.restart();
-                }
-                PayloadChange::Other
+        let before = self.flowing.replace(payload_type);
+        if before == Some(payload_type) {
+            return PayloadChange::None;
+        }
+        let codec = self.payload().map(|p| p.codec);
+        for layer in &mut self.layers {
+            layer.codec = codec;
+            if before.is_some() {
+                layer.restart();
             }
+        }
+        match before {
+            None => PayloadChange::First,
+            Some(_) => PayloadChange::Other,
         }
     }
 

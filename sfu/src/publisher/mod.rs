@@ -11,10 +11,9 @@ use streams::{Found, MAX_STREAMS, Role, Streams};
 
 use crate::{
     MediaKind,
-    codec::inspect,
     media::{
-        Channel, ExtrasBuffer, MediaPacket, PacketInfo, PayloadChange, PublishedLayers,
-        PublishedTrack, Pushed, SenderClock,
+        Channel, ExtrasBuffer, MediaPacket, PayloadChange, PublishedLayers, PublishedTrack, Pushed,
+        SenderClock,
     },
     rtcp::{FeedbackRecorder, ReportBlock, Writer},
     rtp::{
@@ -183,18 +182,6 @@ impl Publisher {
         else {
             return Received::Nothing;
         };
-        let seen = inspect(codec, payload);
-        let media = MediaPacket {
-            info: PacketInfo {
-                timestamp: packet.timestamp(),
-                marker: packet.marker(),
-                keyframe: seen.keyframe && kind == MediaKind::Video,
-                size: seen.size.unwrap_or_default(),
-                temporal_layer: seen.temporal_layer,
-            },
-            extras: extras.extras(),
-            payload,
-        };
         let Some(track) = channel.track_mut(kind) else {
             return Received::Nothing;
         };
@@ -206,6 +193,12 @@ impl Publisher {
         };
         let Some(layer) = track.layers.get_mut(usize::from(layer_index)) else {
             return Received::Nothing;
+        };
+        let mark = (packet.timestamp(), packet.marker());
+        let media = MediaPacket {
+            info: layer.describe(codec, mark, payload, extras.extras()),
+            extras: extras.extras(),
+            payload,
         };
         let Pushed::Kept { resized } = layer.push(now, sequence, &media) else {
             return Received::Nothing;

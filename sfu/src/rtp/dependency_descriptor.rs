@@ -20,6 +20,10 @@ const ACTIVE_TARGETS_PRESENT: usize = EXTENDED + 1;
 
 /// What every dependency descriptor says in its mandatory fields (§A.8.2), and whether a structure follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the wire format"
+)]
 pub struct DependencyDescriptor {
     /// The packet is the first of its frame.
     pub first_in_frame: bool,
@@ -31,6 +35,8 @@ pub struct DependencyDescriptor {
     pub frame_number: u16,
     /// A template dependency structure is attached: the frame begins a coded video sequence.
     pub has_structure: bool,
+    /// The active decode targets are named.
+    pub has_active_targets: bool,
 }
 
 impl DependencyDescriptor {
@@ -43,8 +49,9 @@ impl DependencyDescriptor {
             last_in_frame: flags & 0x40 != 0,
             template_id: flags & 0x3F,
             frame_number,
-            // The first flag of the extended fields (§A.8.2).
+            // The first flags of the extended fields (§A.8.2).
             has_structure: value.first().is_some_and(|extended| extended & 0x80 != 0),
+            has_active_targets: value.first().is_some_and(|extended| extended & 0x40 != 0),
         })
     }
 }
@@ -133,8 +140,8 @@ pub struct ActiveTargets {
     pub mask: u32,
 }
 
-/// Writes `value` with these active decode targets into `out`, in place of those it named, if any. Returns its new
-/// length; `None` where it can't be read, or `out` is too small.
+/// Writes `value` into `out`, with no other active decode targets than these; those that it left out itself stay so.
+/// Returns its new length; `None` where it can't be read, or `out` is too small.
 pub fn set_active_targets(value: &[u8], active: ActiveTargets, out: &mut [u8]) -> Option<usize> {
     let head = value.get(..EXTENDED / 8)?;
     // Without extended fields all flags are clear.
@@ -151,6 +158,12 @@ pub fn set_active_targets(value: &[u8], active: ActiveTargets, out: &mut [u8]) -
         behind = bits.taken();
     }
     let width = usize::from(active.count);
+    let mask = active.mask
+        & if named {
+            bits.bits(u32::from(active.count))?
+        } else {
+            u32::MAX
+        };
     let rest = behind + if named { width } else { 0 };
     let before = behind.max(BEHIND_FLAGS - EXTENDED);
     let tail = (8 * extended.len()).saturating_sub(rest);
@@ -168,13 +181,12 @@ pub fn set_active_targets(value: &[u8], active: ActiveTargets, out: &mut [u8]) -
         put(index < behind && bit_of(index));
     }
     for bit in (0..active.count).rev() {
-        put(active.mask >> bit & 1 == 1);
+        put(mask >> bit & 1 == 1);
     }
     for index in rest..rest + tail {
         put(bit_of(index));
     }
     target[ACTIVE_TARGETS_PRESENT / 8] |= 0x80 >> (ACTIVE_TARGETS_PRESENT % 8);
-    // What was only filled up to a whole byte needn't be sent.
     Some(length)
 }
 

@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use super::{
-    Forwarder, HeaderWriter, Rewrite, SealedPackets, SentPackets, SourcePacket, Stamp,
-    TransportHistory,
+    Changes, Decision, Forwarder, HeaderWriter, Rewrite, SealedPackets, SentPackets, SourcePacket,
+    Stamp, TransportHistory,
 };
 use crate::{
     Output, Path,
-    media::{Layer, MediaPacket, Track},
-    rtp::time::PlayoutDelay,
+    codec::{Codec, Counters},
+    media::{Extras, Layer, MediaPacket, PacketInfo, Track},
+    rtp::{dependency_descriptor::ActiveTargets, time::PlayoutDelay},
     sdp::OutgoingTrack,
     srtp::Sealer,
 };
@@ -28,6 +29,35 @@ pub(crate) struct Item<'a> {
     pub(crate) source: u64,
     pub(crate) rewrite: Rewrite,
     pub(crate) packet: MediaPacket<'a>,
+}
+
+impl<'a> Item<'a> {
+    /// What is sent of a packet, if anything is.
+    #[inline]
+    pub(crate) fn new(source: u64, decision: Decision, packet: MediaPacket<'a>) -> Option<Self> {
+        match decision {
+            Decision::Send(rewrite) => Some(Self {
+                source,
+                rewrite,
+                packet,
+            }),
+            Decision::Fill(rewrite) => Some(Self {
+                source,
+                rewrite,
+                packet: MediaPacket {
+                    info: PacketInfo::default(),
+                    extras: Extras::default(),
+                    payload: &[],
+                },
+            }),
+            Decision::Drop | Decision::Later(_) => None,
+        }
+    }
+
+    /// It only fills a gap.
+    fn is_empty(&self) -> bool {
+        self.packet.payload.is_empty()
+    }
 }
 
 /// What writing needs beside the track: the session's way out.
@@ -55,6 +85,7 @@ pub(crate) struct Sent {
 struct Selected {
     payload_type: u8,
     rtx: Option<u8>,
+    codec: Codec,
 }
 
 /// One track toward one viewer.
@@ -111,6 +142,7 @@ impl Egress {
         self.selected = matching.map(|p| Selected {
             payload_type: p.payload_type,
             rtx: p.rtx,
+            codec: p.codec,
         });
         self.selected.is_some()
     }
@@ -166,11 +198,20 @@ impl Egress {
         }
     }
 
+    /// What a packet that was changed so says of the decode targets.
+    fn targets(&self, changes: Changes) -> Option<ActiveTargets> {
+        self.forwarder.targets().filter(|_| changes.targets)
+    }
+
     /// How many of the first items go into one message, and the size that they are padded to. Segments of a message
     /// are of one size, but for the last, which may be shorter.
     fn run(&self, items: &[Item<'_>], tag: usize) -> (usize, usize) {
-        let size =
-            |item: &Item<'_>| self.header.length(item.packet.extras) + item.packet.payload.len();
+        let size = |item: &Item<'_>| {
+            let header = self
+                .header
+                .length(item.packet.extras, self.targets(item.rewrite.changes));
+            header + item.packet.payload.len().max(1)
+        };
         let Some(first) = items.first() else {
             return (0, 0);
         };
@@ -224,7 +265,10 @@ impl Egress {
             if let Some(sealed) = &mut self.sealed {
                 sealed.keep(item.rewrite.sequence, &target[..length]);
             }
-            self.sent.record(item.rewrite, layer, item.source);
+            // What was left out is never sent again either.
+            if !item.is_empty() {
+                self.sent.record(item.rewrite, layer, item.source);
+            }
             self.packets = self.packets.wrapping_add(1);
             self.octets = self.octets.wrapping_add(item.packet.payload.len() as u32);
             written += length;
@@ -252,30 +296,40 @@ impl Egress {
         send_time: [u8; 3],
     ) -> Option<usize> {
         let packet = &item.packet;
-        let header = self.header.length(packet.extras);
+        let changes = item.rewrite.changes;
+        let targets = self.targets(changes);
+        let header = self.header.length(packet.extras, targets);
         let end = header + packet.payload.len();
-        let padding = padded.saturating_sub(end).min(255);
+        // A packet without content is one of padding (RFC 3550 §5.1), which takes a byte.
+        let least = usize::from(item.is_empty());
+        let padding = padded.saturating_sub(end).clamp(least, 255);
         let total = end + padding + sealer.tag_len();
         let target = target.get_mut(..total.max(16))?;
         let stamp = Stamp {
             payload_type: selected.payload_type,
-            marker: packet.info.marker,
+            marker: packet.info.marker || changes.marker,
             padding: padding > 0,
             sequence: item.rewrite.sequence as u16,
             timestamp: item.rewrite.timestamp,
             ssrc: self.ssrc,
             transport_sequence: history.depart(now, total),
             send_time,
+            frame_number: changes.frame_number,
+            targets,
         };
         self.header.write(target, &stamp, packet.extras);
-        if padding == 0 {
+        if padding == 0 && !changes.payload() {
             let room = &mut target[..total];
             sealer.seal_rtp_from(room, header, packet.payload, item.rewrite.sequence);
             return Some(total);
         }
-        target[header..end].copy_from_slice(packet.payload);
-        target[end..end + padding].fill(0);
-        target[end + padding - 1] = padding as u8;
+        let payload = &mut target[header..end];
+        payload.copy_from_slice(packet.payload);
+        shift_counters(selected.codec, payload, changes);
+        if padding > 0 {
+            target[end..end + padding].fill(0);
+            target[end + padding - 1] = padding as u8;
+        }
         sealer.seal_rtp(&mut target[..total], header, item.rewrite.sequence);
         Some(total)
     }
@@ -321,6 +375,7 @@ impl Egress {
     ) {
         let Some(Selected {
             rtx: Some(payload_type),
+            codec,
             ..
         }) = self.selected
         else {
@@ -338,7 +393,9 @@ impl Egress {
         else {
             return;
         };
-        let header = self.header.length(packet.extras);
+        let changes = source.changes;
+        let targets = self.targets(changes);
+        let header = self.header.length(packet.extras, targets);
         let end = header + 2 + packet.payload.len();
         let total = end + wire.sealer.tag_len();
         let Some(target) = wire.scratch.get_mut(..total) else {
@@ -346,21 +403,32 @@ impl Egress {
         };
         let stamp = Stamp {
             payload_type,
-            marker: packet.info.marker,
+            marker: packet.info.marker || changes.marker,
             padding: false,
             sequence: self.rtx_next as u16,
             timestamp: source.timestamp,
             ssrc: self.rtx_ssrc,
             transport_sequence: history.depart(wire.now, total),
             send_time: wire.send_time,
+            frame_number: changes.frame_number,
+            targets,
         };
         self.header.write(target, &stamp, packet.extras);
         target[header..header + 2].copy_from_slice(&lost.to_be_bytes());
-        target[header + 2..end].copy_from_slice(packet.payload);
+        let payload = &mut target[header + 2..end];
+        payload.copy_from_slice(packet.payload);
+        shift_counters(codec, payload, changes);
         wire.sealer.seal_rtp(target, header, self.rtx_next);
         self.rtx_next += 1;
         wire.sent.packets += 1;
         wire.sent.bytes += total as u64;
         wire.out.send(wire.path, target, total);
+    }
+}
+
+/// Counts the counters in a payload on.
+fn shift_counters(codec: Codec, payload: &mut [u8], changes: Changes) {
+    if changes.payload() {
+        Counters::shift(codec, payload, changes.picture_id, changes.tl0picidx);
     }
 }

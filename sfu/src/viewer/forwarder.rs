@@ -5,8 +5,15 @@
 
 use std::time::Instant;
 
-use super::{CatchUp, SequenceRewriter, TimestampRewriter};
-use crate::media::{PacketInfo, Track};
+use super::{
+    Admission, CatchUp, Changes, CounterRewriter, SequenceRewriter, SubLayerCap, SubLayerFilter,
+    TimestampRewriter,
+};
+use crate::{
+    codec::Counters,
+    media::{Layer, MediaPacket, Track, descriptor},
+    rtp::dependency_descriptor::{ActiveTargets, DependencyDescriptor},
+};
 
 /// What to do with a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +22,8 @@ pub(crate) enum Decision {
     Drop,
     /// It goes out under these numbers.
     Send(Rewrite),
+    /// It isn't for this viewer, but came too late to leave no gap: a packet without content takes its number.
+    Fill(Rewrite),
     /// It stays in the cache: this viewer's catch-up will come to it, at the earliest at this time.
     Later(Instant),
 }
@@ -25,6 +34,7 @@ pub(crate) struct Rewrite {
     /// Extended sequence number: the roll-over counter lies above the low 16 bits.
     pub(crate) sequence: u64,
     pub(crate) timestamp: u32,
+    pub(crate) changes: Changes,
 }
 
 #[derive(Debug, Clone)]
@@ -45,6 +55,11 @@ pub(crate) struct Forwarder {
     current: Option<u8>,
     sequence: SequenceRewriter,
     timestamp: TimestampRewriter,
+    counters: CounterRewriter,
+    sub_layers: SubLayerFilter,
+    /// The decode targets within what is sent, and the cap that the viewer was told of with them.
+    targets: Option<ActiveTargets>,
+    told: SubLayerCap,
 }
 
 impl Forwarder {
@@ -55,6 +70,10 @@ impl Forwarder {
             current: None,
             sequence: SequenceRewriter::new(),
             timestamp: TimestampRewriter::default(),
+            counters: CounterRewriter::default(),
+            sub_layers: SubLayerFilter::new(),
+            targets: None,
+            told: SubLayerCap::ALL,
         }
     }
 
@@ -80,8 +99,26 @@ impl Forwarder {
 
     /// The layer whose keyframe is needed to go on, if one is.
     pub(crate) fn awaited_keyframe(&self) -> Option<u8> {
-        let waiting = self.is_waiting() || self.current != Some(self.target);
+        let waiting = self.is_waiting()
+            || self.current != Some(self.target)
+            || self.sub_layers.needs_keyframe();
         waiting.then_some(self.target)
+    }
+
+    /// Limits what is sent of the layer: down with the next picture, up at the next picture that allows it. Where that
+    /// has to be a keyframe, [`Forwarder::awaited_keyframe`] says so.
+    pub(crate) fn set_cap(&mut self, cap: SubLayerCap) {
+        self.sub_layers.set_cap(cap);
+    }
+
+    /// The sub-layers that are sent at present.
+    pub(crate) fn sub_layers(&self) -> SubLayerCap {
+        self.sub_layers.current()
+    }
+
+    /// The decode targets that the viewer may expect.
+    pub(crate) fn targets(&self) -> Option<ActiveTargets> {
+        self.targets
     }
 
     /// Names the layer to switch to at its next keyframe.
@@ -133,7 +170,7 @@ impl Forwarder {
         self.state = State::Live;
     }
 
-    /// Decides for a packet that just came. Video begins at a keyframe, audio anywhere. `empty` packets were padding.
+    /// Decides for a packet that just came. Video begins at a keyframe, audio anywhere.
     #[inline]
     pub(crate) fn decide(
         &mut self,
@@ -141,60 +178,112 @@ impl Forwarder {
         track: &Track,
         layer: u8,
         sequence: u64,
-        info: PacketInfo,
-        empty: bool,
+        packet: &MediaPacket<'_>,
     ) -> Decision {
+        let Some(source) = track.layers.get(usize::from(layer)) else {
+            return Decision::Drop;
+        };
         if self.current == Some(layer) {
             match &self.state {
                 State::CatchingUp(catch_up) if sequence >= catch_up.cursor => {
                     return Decision::Later(catch_up.next_timeout());
                 }
                 State::Live | State::CatchingUp(_) => {
-                    return self.forward(now, sequence, info, empty);
+                    return self.forward(now, source, sequence, packet);
                 }
                 State::Waiting => {}
             }
         }
-        let begins = info.keyframe || track.kind == crate::MediaKind::Audio;
-        if layer == self.target && begins && !empty {
+        let begins = packet.info.keyframe || track.kind == crate::MediaKind::Audio;
+        if layer == self.target && begins && !packet.payload.is_empty() {
             // The parameter sets may come later than the picture: numbers are kept for them.
-            let missing = track
-                .layers
-                .get(usize::from(layer))
-                .map_or(0, |l| l.cache.missing_before(sequence));
-            let first = sequence.saturating_sub(missing);
-            self.switch(now, track, layer, first, info.timestamp);
+            let first = sequence.saturating_sub(source.cache.missing_before(sequence));
+            self.switch(now, track, layer, first, packet.info.timestamp);
             self.state = State::Live;
-            return self.forward(now, sequence, info, empty);
+            return self.forward(now, source, sequence, packet);
         }
         Decision::Drop
     }
 
-    /// Numbers for a packet of the current layer.
+    /// Numbers for a packet of the current layer, `source`. Packets without a payload were padding.
     #[inline]
     pub(crate) fn forward(
         &mut self,
         now: Instant,
+        source: &Layer,
         sequence: u64,
-        info: PacketInfo,
-        empty: bool,
+        packet: &MediaPacket<'_>,
     ) -> Decision {
-        if empty {
-            self.sequence.skip(sequence);
-            return Decision::Drop;
+        if packet.payload.is_empty() {
+            return self.leave_out(now, sequence, packet);
         }
-        match self.sequence.map(sequence) {
-            Some(out) => Decision::Send(Rewrite {
-                sequence: out,
-                timestamp: self.timestamp.map(now, info.timestamp),
+        let admission = self.sub_layers.admit(&packet.info);
+        if admission == Admission::Refused {
+            if let Some(codec) = source.codec {
+                self.counters
+                    .skip(codec, Counters::read(codec, packet.payload));
+            }
+            return self.leave_out(now, sequence, packet);
+        }
+        let Some(out) = self.sequence.map(sequence) else {
+            return Decision::Drop;
+        };
+        let mut changes = self.changes(source, packet);
+        changes.marker = admission == Admission::SentLast;
+        Decision::Send(Rewrite {
+            sequence: out,
+            timestamp: self.timestamp.map(now, packet.info.timestamp),
+            changes,
+        })
+    }
+
+    fn leave_out(&mut self, now: Instant, sequence: u64, packet: &MediaPacket<'_>) -> Decision {
+        match self.sequence.skip(sequence) {
+            Some(open) => Decision::Fill(Rewrite {
+                sequence: open,
+                timestamp: self.timestamp.map(now, packet.info.timestamp),
+                changes: Changes::default(),
             }),
             None => Decision::Drop,
         }
     }
 
+    /// What becomes of a packet's frame counters.
+    fn changes(&mut self, source: &Layer, packet: &MediaPacket<'_>) -> Changes {
+        let seen = source
+            .codec
+            .map(|codec| Counters::read(codec, packet.payload));
+        let value = descriptor(packet.extras);
+        let mandatory = value.and_then(DependencyDescriptor::parse);
+        let number = mandatory.map(|descriptor| descriptor.frame_number);
+        let mut changes = self.counters.map(seen.unwrap_or_default(), number);
+        if let Some(mandatory) = mandatory {
+            changes.targets = self.tells_targets(source, mandatory);
+        }
+        changes
+    }
+
+    /// Whether a packet must name the decode targets that are sent: where the stream names its own, and where the viewer
+    /// was told of others.
+    fn tells_targets(&mut self, source: &Layer, descriptor: DependencyDescriptor) -> bool {
+        let current = self.sub_layers.current();
+        if descriptor.has_structure {
+            // All are active until something else is said.
+            self.told = SubLayerCap::ALL;
+        }
+        let tells =
+            self.told != current || current != SubLayerCap::ALL && descriptor.has_active_targets;
+        if tells && let Some(structure) = source.structure() {
+            self.targets = Some(structure.active_targets(current.spatial, current.temporal));
+            self.told = current;
+            return true;
+        }
+        false
+    }
+
     /// Jumps to a newer keyframe of the current layer: what lies between is left out without a gap.
     pub(crate) fn jump(&mut self, sequence: u64) {
-        self.sequence.switch(sequence);
+        self.begin(sequence);
     }
 
     /// What `timestamp` of the current source reads at the viewer.
@@ -211,11 +300,18 @@ impl Forwarder {
             };
             in_current.map(|timestamp| self.timestamp.peek(timestamp))
         });
-        self.sequence.switch(sequence);
+        self.begin(sequence);
         if self.current != Some(layer) {
             self.timestamp
                 .switch(now, timestamp, track.clock_rate(), aligned);
         }
         self.current = Some(layer);
+    }
+
+    /// What follows is a keyframe, at `sequence`.
+    fn begin(&mut self, sequence: u64) {
+        self.sequence.switch(sequence);
+        self.counters.switch();
+        self.sub_layers.begin();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{PathSign, Rewrite};
+use super::{Changes, PathSign, Rewrite};
 use crate::{
     congestion::{Controller, PacketResult},
     rtcp::{TICKS_PER_REFERENCE, TransportFeedback},
@@ -33,6 +33,7 @@ struct Sent {
     out: u32,
     source: u32,
     timestamp: u32,
+    changes: Changes,
     layer: u8,
     resends: u8,
     used: bool,
@@ -46,6 +47,8 @@ pub(crate) struct SourcePacket {
     pub(crate) layer: u8,
     /// The timestamp that it was sent under.
     pub(crate) timestamp: u32,
+    /// What was changed of it.
+    pub(crate) changes: Changes,
     low: u32,
 }
 
@@ -77,6 +80,7 @@ impl SentPackets {
             out: out.sequence as u32,
             source: source as u32,
             timestamp: out.timestamp,
+            changes: out.changes,
             layer,
             used: true,
             ..Sent::default()
@@ -113,6 +117,7 @@ impl SentPackets {
         Some(SourcePacket {
             layer: slot.layer,
             timestamp: slot.timestamp,
+            changes: slot.changes,
             low: slot.source,
         })
     }

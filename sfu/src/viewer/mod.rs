@@ -1,6 +1,8 @@
 //! The viewer side of a session: what is forwarded to it, and what its feedback asks for.
 
+mod cap;
 mod catch_up;
+mod counters;
 mod egress;
 mod feedback;
 mod forwarder;
@@ -14,8 +16,11 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 
+pub(crate) use cap::SubLayerCap;
+use cap::{Admission, SubLayerFilter};
 pub(crate) use catch_up::CatchUp;
 use catch_up::PathSign;
+use counters::{Changes, CounterRewriter};
 use egress::Item;
 pub(crate) use egress::{BATCH, Egress, Sent, Wire};
 pub(crate) use feedback::PathEstimate;
@@ -264,18 +269,10 @@ impl Viewer {
         };
         let mut items = ArrayVec::<Item<'_>, BATCH>::new();
         for &(source, packet) in packets.iter().take(BATCH) {
-            let empty = packet.payload.is_empty();
-            if let Decision::Send(rewrite) =
-                egress
-                    .forwarder
-                    .decide(wire.now, track, layer, source, packet.info, empty)
-            {
-                items.push(Item {
-                    source,
-                    rewrite,
-                    packet,
-                });
-            }
+            let decision = egress
+                .forwarder
+                .decide(wire.now, track, layer, source, &packet);
+            items.extend(Item::new(source, decision, packet));
         }
         if !items.is_empty() {
             egress.send(layer, &items, &mut self.history, wire);
@@ -322,16 +319,10 @@ impl Viewer {
             let mut items = ArrayVec::<Item<'_>, BATCH>::new();
             while next <= highest && bytes < allowance && !items.is_full() {
                 if let Some(packet) = layer.cache.get(next) {
-                    let empty = packet.payload.is_empty();
-                    if let Decision::Send(rewrite) =
-                        egress.forwarder.forward(wire.now, next, packet.info, empty)
-                    {
-                        bytes += packet.payload.len();
-                        items.push(Item {
-                            source: next,
-                            rewrite,
-                            packet,
-                        });
+                    let decision = egress.forwarder.forward(wire.now, layer, next, &packet);
+                    if let Some(item) = Item::new(next, decision, packet) {
+                        bytes += item.packet.payload.len();
+                        items.push(item);
                     }
                 }
                 next += 1;

@@ -7,7 +7,7 @@ use std::time::Instant;
 const MAX_GAP: u64 = 512;
 /// Stretches of the source with a packet left out between them that are remembered, so that packets which arrive late
 /// still find their place. Later ones than these are dropped.
-const STRETCHES: usize = 8;
+const STRETCHES: usize = 32;
 
 /// Numbers below the next one of which it is known whether they were used: a power of two. A packet that comes later
 /// than these isn't sent any more.
@@ -20,13 +20,16 @@ const WINDOW: u64 = 1024;
 /// packets under one number would break the cipher.
 #[derive(Debug, Clone)]
 pub(crate) struct SequenceRewriter {
-    /// The newest first.
-    stretches: [Stretch; STRETCHES],
+    stretches: Stretches,
     /// The next number that was never used.
     next: u64,
     /// One bit for each of the last [`WINDOW`] numbers below `next`: it was used, or left to nobody.
     used: [u64; WINDOW as usize / 64],
 }
+
+/// Runs of a source's numbers, the newest first: between two of them a number was left out.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stretches([Stretch; STRETCHES]);
 
 /// A run of the source's numbers at one distance from the viewer's.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,10 +40,51 @@ struct Stretch {
     out: u64,
 }
 
+impl Stretches {
+    /// Begins anew: `first` becomes `out`.
+    pub(super) fn begin(&mut self, first: u64, out: u64) {
+        *self = Self::default();
+        self.0[0] = Stretch {
+            first,
+            end: u64::MAX,
+            out,
+        };
+    }
+
+    /// The viewer's number.
+    pub(super) fn map(&self, number: u64) -> Option<u64> {
+        let stretch = self.0.iter().find(|s| (s.first..s.end).contains(&number))?;
+        Some(stretch.out + (number - stretch.first))
+    }
+
+    /// Leaves a number out: the one behind it takes its place, which is returned. `None` if a later number than `next`,
+    /// the viewer's next, would move: that was given out already.
+    pub(super) fn skip(&mut self, number: u64, next: u64) -> Option<u64> {
+        let newest = &mut self.0[0];
+        let out = newest.out + number.checked_sub(newest.first)?;
+        if newest.end == 0 || out < next {
+            return None;
+        }
+        let behind = Stretch {
+            first: number + 1,
+            end: u64::MAX,
+            out,
+        };
+        if newest.first == number {
+            *newest = behind;
+        } else {
+            newest.end = number;
+            self.0.rotate_right(1);
+            self.0[0] = behind;
+        }
+        Some(out)
+    }
+}
+
 impl SequenceRewriter {
     pub(crate) fn new() -> Self {
         Self {
-            stretches: [Stretch::default(); STRETCHES],
+            stretches: Stretches::default(),
             next: 0,
             used: [0; WINDOW as usize / 64],
         }
@@ -48,22 +92,13 @@ impl SequenceRewriter {
 
     /// Continues with a source whose first packet is `sequence`.
     pub(crate) fn switch(&mut self, sequence: u64) {
-        self.stretches = [Stretch::default(); STRETCHES];
-        self.stretches[0] = Stretch {
-            first: sequence,
-            end: u64::MAX,
-            out: self.next,
-        };
+        self.stretches.begin(sequence, self.next);
     }
 
     /// The viewer's number for a packet of the present source; `None` if it came before the switch, or if its number was
     /// given out already: a source may repeat a packet, and its number must not be sealed twice.
     pub(crate) fn map(&mut self, sequence: u64) -> Option<u64> {
-        let stretch = self
-            .stretches
-            .iter()
-            .find(|s| (s.first..s.end).contains(&sequence))?;
-        let mut out = stretch.out + (sequence - stretch.first);
+        let mut out = self.stretches.map(sequence)?;
         if out > self.next + MAX_GAP {
             self.switch(sequence);
             out = self.next;
@@ -92,27 +127,22 @@ impl SequenceRewriter {
         before
     }
 
-    /// Leaves out a packet of the source, so that the viewer sees no gap. One that comes late leaves its gap.
-    pub(crate) fn skip(&mut self, sequence: u64) {
-        let newest = self.stretches[0];
-        let Some(distance) = sequence.checked_sub(newest.first) else {
-            return;
+    /// Leaves out a packet of the source, so that the viewer sees no gap. For one that comes late the gap is there: then
+    /// its number is returned, to be filled with something else.
+    pub(crate) fn skip(&mut self, sequence: u64) -> Option<u64> {
+        let Some(out) = self.stretches.skip(sequence, self.next) else {
+            let open = self.stretches.map(sequence)?;
+            return self.take(open).then_some(open);
         };
-        let out = newest.out + distance;
-        if newest.end == 0 || out < self.next {
-            return;
+        if out > self.next + MAX_GAP {
+            self.switch(sequence + 1);
+            return None;
         }
-        self.stretches[0].end = sequence;
-        self.stretches.rotate_right(1);
-        self.stretches[0] = Stretch {
-            first: sequence + 1,
-            end: u64::MAX,
-            out,
-        };
         while self.next < out {
             self.set(self.next, false);
             self.next += 1;
         }
+        None
     }
 }
 
@@ -200,15 +230,17 @@ mod tests {
         let mut rewriter = SequenceRewriter::new();
         rewriter.switch(50);
         let first = rewriter.map(50).unwrap();
-        rewriter.skip(51);
+        assert_eq!(rewriter.skip(51), None);
         assert_eq!(rewriter.map(52), Some(first + 1));
         rewriter.map(55);
-        rewriter.skip(54);
         assert_eq!(
-            rewriter.map(56),
-            Some(first + 5),
-            "skipping late changes nothing"
+            rewriter.skip(54),
+            Some(first + 3),
+            "late: its number is open"
         );
+        assert_eq!(rewriter.skip(54), None);
+        assert_eq!(rewriter.map(54), None);
+        assert_eq!(rewriter.map(56), Some(first + 5), "and nothing moves");
         rewriter.skip(58);
         assert_eq!(rewriter.map(59), Some(first + 7));
         assert_eq!(
@@ -216,6 +248,24 @@ mod tests {
             Some(first + 6),
             "late, from before the packet left out"
         );
+    }
+
+    #[test]
+    fn late_packets_find_their_place_between_many_left_out() {
+        let mut rewriter = SequenceRewriter::new();
+        rewriter.switch(0);
+        // Pictures of four packets: every other one is left out.
+        for picture in 0..20u64 {
+            for sequence in 4 * picture..4 * picture + 4 {
+                if picture % 2 == 1 {
+                    assert_eq!(rewriter.skip(sequence), None);
+                } else if sequence != 8 {
+                    rewriter.map(sequence);
+                }
+            }
+        }
+        assert_eq!(rewriter.map(8), Some(4));
+        assert_eq!(rewriter.map(80), Some(40));
     }
 
     #[test]
@@ -254,9 +304,12 @@ mod tests {
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(1);
                 let sequence = start + n + (random >> 60);
-                if random & 0x3000 == 0 {
-                    rewriter.skip(sequence);
-                } else if let Some(out) = rewriter.map(sequence) {
+                let out = if random & 0x3000 == 0 {
+                    rewriter.skip(sequence)
+                } else {
+                    rewriter.map(sequence)
+                };
+                if let Some(out) = out {
                     assert!(seen.insert(out), "{out} was used twice");
                 }
             }

@@ -23,10 +23,15 @@ fn mandatory_fields_are_read() {
         template_id: 5,
         frame_number: 0x1234,
         has_structure: false,
+        has_active_targets: false,
     };
     let parse = DependencyDescriptor::parse;
     assert_eq!(parse(&[0x85, 0x12, 0x34]), Some(expected));
-    assert_eq!(parse(&[0x85, 0x12, 0x34, 0x40]), Some(expected));
+    let with_targets = DependencyDescriptor {
+        has_active_targets: true,
+        ..expected
+    };
+    assert_eq!(parse(&[0x85, 0x12, 0x34, 0x40]), Some(with_targets));
     let with_structure = DependencyDescriptor {
         has_structure: true,
         ..expected
@@ -120,6 +125,11 @@ fn active_targets_are_put_in_and_replaced() {
         put("86017340fc"),
         bytes("8601734024"),
         "in place of the other mask"
+    );
+    assert_eq!(
+        put("8601734004"),
+        bytes("8601734004"),
+        "what wasn't active isn't"
     );
     let key = put(L3T3);
     assert_eq!(attached_structure(&key), Some(structure.clone()));

@@ -1,0 +1,247 @@
+//! Which sub-layers of an encoding go to one viewer: a cap, followed down at once and up where the stream allows.
+//!
+//! What is decided for a spatial layer's frame with the first packet that comes of it holds for the whole frame: a part
+//! of a frame is worth nothing, and would hold the viewer's decoder up.
+
+use crate::{codec::TemporalSwitch, media::PacketInfo};
+
+/// Pictures whose decisions are remembered, for packets that come late: half a second and more.
+const PICTURES: usize = 16;
+/// Pictures that going up to a temporal layer waits for a point to switch; then a keyframe is asked for.
+const PATIENCE: u8 = 30;
+/// Spatial layers that descriptors can name, less one.
+const HIGHEST: u8 = 7;
+/// A timestamp further behind than this, 10 s of video, isn't late: the source's clock leapt.
+const LEAP: i32 = -900_000;
+
+/// The highest sub-layers that a viewer shall get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SubLayerCap {
+    /// The highest spatial layer.
+    pub(crate) spatial: u8,
+    /// The highest temporal layer.
+    pub(crate) temporal: u8,
+}
+
+impl SubLayerCap {
+    /// No cap.
+    pub(crate) const ALL: Self = Self {
+        spatial: u8::MAX,
+        temporal: u8::MAX,
+    };
+
+    fn min(self, other: Self) -> Self {
+        Self {
+            spatial: self.spatial.min(other.spatial),
+            temporal: self.temporal.min(other.temporal),
+        }
+    }
+}
+
+/// What becomes of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// It isn't sent.
+    Refused,
+    Sent,
+    /// It is sent, and ends its picture: what is above it isn't sent.
+    SentLast,
+}
+
+/// What was decided for one picture.
+#[derive(Debug, Clone, Copy, Default)]
+struct Picture {
+    timestamp: u32,
+    /// What was followed when it began.
+    spatial: u8,
+    temporal: u8,
+    /// By spatial layer, a bit each: it is decided; and it is sent.
+    decided: u8,
+    sent: u8,
+    /// The highest spatial layer that may be sent of it.
+    limit: u8,
+    known: bool,
+}
+
+/// Follows a cap.
+#[derive(Debug, Clone)]
+pub(crate) struct SubLayerFilter {
+    cap: SubLayerCap,
+    /// What is sent at present.
+    current: SubLayerCap,
+    /// The highest that came, while that matters.
+    highest: SubLayerCap,
+    /// Pictures that began since a temporal layer is waited for.
+    waited: u8,
+    pictures: [Picture; PICTURES],
+    /// Where the newest picture is, once there is one.
+    newest: Option<usize>,
+}
+
+impl SubLayerFilter {
+    pub(crate) fn new() -> Self {
+        Self {
+            cap: SubLayerCap::ALL,
+            current: SubLayerCap::ALL,
+            highest: SubLayerCap {
+                spatial: 0,
+                temporal: 0,
+            },
+            waited: 0,
+            pictures: [Picture::default(); PICTURES],
+            newest: None,
+        }
+    }
+
+    /// What comes next begins with a keyframe, after which all that the cap allows can be decoded.
+    pub(crate) fn begin(&mut self) {
+        *self = Self {
+            cap: self.cap,
+            current: self.cap,
+            ..Self::new()
+        };
+    }
+
+    pub(crate) fn set_cap(&mut self, cap: SubLayerCap) {
+        self.cap = cap;
+        self.waited = 0;
+    }
+
+    /// What is sent at present.
+    pub(crate) fn current(&self) -> SubLayerCap {
+        self.current
+    }
+
+    /// Going up to the cap takes a keyframe.
+    pub(crate) fn needs_keyframe(&self) -> bool {
+        self.current.spatial < self.cap.spatial.min(self.highest.spatial) || self.waited >= PATIENCE
+    }
+
+    /// Whether a packet is sent.
+    #[inline]
+    pub(crate) fn admit(&mut self, info: &PacketInfo) -> Admission {
+        let known = self.newest.map(|at| &self.pictures[at]);
+        let same = known.is_some_and(|p| p.timestamp == info.timestamp);
+        if self.cap == SubLayerCap::ALL && self.current == SubLayerCap::ALL {
+            if !same && self.is_newer(info.timestamp) {
+                self.begin_picture(info.timestamp, u8::MAX);
+            }
+            return Admission::Sent;
+        }
+        self.decide(info)
+    }
+
+    fn is_newer(&self, timestamp: u32) -> bool {
+        self.newest.is_none_or(|at| {
+            let ahead = timestamp.wrapping_sub(self.pictures[at].timestamp) as i32;
+            ahead > 0 || ahead < LEAP
+        })
+    }
+
+    fn begin_picture(&mut self, timestamp: u32, decided: u8) {
+        let at = self.newest.map_or(0, |at| (at + 1) % PICTURES);
+        self.pictures[at] = Picture {
+            timestamp,
+            spatial: self.current.spatial,
+            temporal: self.current.temporal,
+            decided,
+            sent: decided,
+            limit: self.current.spatial,
+            known: true,
+        };
+        self.newest = Some(at);
+    }
+
+    fn decide(&mut self, info: &PacketInfo) -> Admission {
+        self.highest.spatial = self.highest.spatial.max(info.spatial_layer);
+        self.highest.temporal = self.highest.temporal.max(info.temporal_layer);
+        if self.is_newer(info.timestamp) {
+            self.current = self.current.min(self.cap);
+            self.rise_in_time(info);
+            self.begin_picture(info.timestamp, 0);
+        }
+        let found = self
+            .pictures
+            .iter()
+            .position(|p| p.known && p.timestamp == info.timestamp);
+        let Some(at) = found else {
+            // Older than what is remembered.
+            return if info.spatial_layer <= self.current.spatial
+                && info.temporal_layer <= self.current.temporal
+            {
+                Admission::Sent
+            } else {
+                Admission::Refused
+            };
+        };
+        let spatial = info.spatial_layer.min(HIGHEST);
+        let bit = 1 << spatial;
+        if self.pictures[at].decided & bit == 0 {
+            self.decide_frame(info, at, spatial);
+        }
+        let picture = &self.pictures[at];
+        if picture.sent & bit == 0 {
+            Admission::Refused
+        } else if info.ends_frame && spatial == picture.limit {
+            Admission::SentLast
+        } else {
+            Admission::Sent
+        }
+    }
+
+    fn decide_frame(&mut self, info: &PacketInfo, at: usize, spatial: u8) {
+        let picture = &mut self.pictures[at];
+        let bit = 1 << spatial;
+        picture.decided |= bit;
+        if info.temporal_layer > picture.temporal {
+            return;
+        }
+        let refused_below = picture.decided & !picture.sent & (bit - 1) != 0;
+        let reached =
+            spatial <= picture.spatial || info.spatial_switch && spatial <= self.cap.spatial;
+        let sent = reached && !refused_below;
+        if sent {
+            picture.sent |= bit;
+        }
+        if self.newest == Some(at) {
+            self.rise_in_space(info, sent);
+            self.pictures[at].limit = self.current.spatial;
+        }
+    }
+
+    /// Nothing above a picture that needs no earlier one does need one either, unless it says so.
+    fn rise_in_space(&mut self, info: &PacketInfo, sent: bool) {
+        if !sent {
+            self.current.spatial = self
+                .current
+                .spatial
+                .min(info.spatial_layer.saturating_sub(1));
+        } else if info.spatial_switch && info.spatial_layer == 0 {
+            self.current.spatial = self.cap.spatial;
+        } else {
+            self.current.spatial = self.current.spatial.max(info.spatial_layer);
+        }
+    }
+
+    fn rise_in_time(&mut self, info: &PacketInfo) {
+        let current = &mut self.current.temporal;
+        match info.temporal_switch {
+            TemporalSwitch::Above if info.temporal_layer <= *current => {
+                *current = self.cap.temporal;
+            }
+            TemporalSwitch::ToOwn
+                if info.temporal_layer == *current + 1
+                    && info.temporal_layer <= self.cap.temporal =>
+            {
+                *current = info.temporal_layer;
+            }
+            _ => {}
+        }
+        let wanted = self.cap.temporal.min(self.highest.temporal);
+        self.waited = if *current < wanted {
+            self.waited.saturating_add(1)
+        } else {
+            0
+        };
+    }
+}
