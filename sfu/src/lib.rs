@@ -27,6 +27,8 @@ mod viewer;
 
 pub use api::*;
 pub use engine::{
-    Disposition, Engine, EngineConfig, EngineStatistics, LayerStatistics, Limits, SessionStatistics,
+    Disposition, Engine, EngineConfig, EngineStatistics, LayerStatistics, Limits,
+    SessionStatistics, SubLayerStatistics,
 };
 pub use media::{Burst, PublishedLayers, SenderClock};
+pub use viewer::SubLayerCap;

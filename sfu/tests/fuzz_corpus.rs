@@ -29,6 +29,11 @@ fn rtp() {
 }
 
 #[test]
+fn descriptor() {
+    replay("descriptor", entry::descriptor, MUTATIONS);
+}
+
+#[test]
 fn rtcp() {
     replay("rtcp", entry::rtcp, MUTATIONS);
 }

@@ -14,7 +14,7 @@ use crate::{
     sdp::{self, Local, Offer, SdpError, Setup},
     session::{Role, Session},
     transport::{ChannelId, DtlsRole, Transport, TransportConfig},
-    viewer::Viewer,
+    viewer::{SubLayerCap, Viewer},
 };
 
 impl From<SdpError> for Reject {
@@ -176,6 +176,28 @@ impl Engine {
         self.ufrags.insert(local.ufrag.clone(), index);
         self.reschedule(now, index);
         Ok(local)
+    }
+
+    /// Limits which spatial and temporal layers of an encoding a viewer gets.
+    ///
+    /// # Errors
+    /// [`Reject::NoSession`], also for a publisher's session.
+    pub fn cap_sub_layers(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        cap: SubLayerCap,
+        out: &mut dyn Output,
+    ) -> Result<(), Reject> {
+        let index = self.index_of(session).ok_or(Reject::NoSession)?;
+        let session = &mut self.sessions[index];
+        let channel = session.channel;
+        let Role::Viewer(viewer) = &mut session.role else {
+            return Err(Reject::NoSession);
+        };
+        let need = viewer.set_cap(cap);
+        self.need_keyframe(now, channel, need, out);
+        Ok(())
     }
 
     /// Ends a session at once.

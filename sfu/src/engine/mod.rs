@@ -21,7 +21,7 @@ use std::{
 use slab::Slab;
 
 pub use ingress::Disposition;
-pub use statistics::{EngineStatistics, LayerStatistics, SessionStatistics};
+pub use statistics::{EngineStatistics, LayerStatistics, SessionStatistics, SubLayerStatistics};
 
 use crate::{
     Candidate, ChannelName, EndReason, Event, Output, Path, SessionId, WorkerId,

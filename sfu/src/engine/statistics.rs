@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use crate::{
-    ChannelName, MediaKind, Path, SessionId, codec::Codec, session::Role, srtp::Profile,
-    viewer::Sent,
+    ChannelName, MediaKind, Path, SessionId,
+    codec::Codec,
+    session::Role,
+    srtp::Profile,
+    viewer::{Sent, SubLayerCap},
 };
 
 /// Counted since the worker began.
@@ -103,6 +106,23 @@ pub struct LayerStatistics {
     pub bitrate: u64,
     /// Packets came lately.
     pub flowing: bool,
+    /// Its spatial and temporal layers, from the least bitrate to the most; a viewer's are those that it gets.
+    pub sub_layers: Vec<SubLayerStatistics>,
+}
+
+/// A spatial and a temporal layer of an encoding with all that they need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubLayerStatistics {
+    /// The spatial layer, 0 the smallest.
+    pub spatial: u8,
+    /// The temporal layer, 0 the slowest.
+    pub temporal: u8,
+    /// Picture size; 0 where nothing tells it.
+    pub width: u16,
+    /// See `width`.
+    pub height: u16,
+    /// With all below it, smoothed, in bits per second.
+    pub bitrate: u64,
 }
 
 impl Engine {
@@ -172,6 +192,10 @@ impl Engine {
             return Vec::new();
         };
         let mut layers = Vec::new();
+        let cap = match &session.role {
+            Role::Publisher(_) => SubLayerCap::ALL,
+            Role::Viewer(viewer) => viewer.sub_layers(),
+        };
         for track in channel.tracks.iter().flatten() {
             for (place, layer) in track.layers.iter().enumerate() {
                 if let Role::Viewer(viewer) = &session.role
@@ -190,6 +214,17 @@ impl Engine {
                     height: layer.size.1,
                     bitrate: layer.bitrate,
                     flowing: layer.flowing(now),
+                    sub_layers: layer
+                        .sublayers()
+                        .filter(|s| s.spatial <= cap.spatial && s.temporal <= cap.temporal)
+                        .map(|s| SubLayerStatistics {
+                            spatial: s.spatial,
+                            temporal: s.temporal,
+                            width: s.size.0,
+                            height: s.size.1,
+                            bitrate: s.bitrate,
+                        })
+                        .collect(),
                 });
             }
         }

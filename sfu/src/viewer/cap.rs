@@ -14,18 +14,18 @@ const HIGHEST: u8 = 7;
 /// A timestamp further behind than this, 10 s of video, isn't late: the source's clock leapt.
 const LEAP: i32 = -900_000;
 
-/// The highest sub-layers that a viewer shall get.
+/// The highest sub-layers of an encoding that a viewer shall get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SubLayerCap {
-    /// The highest spatial layer.
-    pub(crate) spatial: u8,
-    /// The highest temporal layer.
-    pub(crate) temporal: u8,
+pub struct SubLayerCap {
+    /// The highest spatial layer, 0 the smallest; 255 for all.
+    pub spatial: u8,
+    /// The highest temporal layer, 0 the slowest; 255 for all.
+    pub temporal: u8,
 }
 
 impl SubLayerCap {
     /// No cap.
-    pub(crate) const ALL: Self = Self {
+    pub const ALL: Self = Self {
         spatial: u8::MAX,
         temporal: u8::MAX,
     };
@@ -52,7 +52,7 @@ pub(crate) enum Admission {
 #[derive(Debug, Clone, Copy, Default)]
 struct Picture {
     timestamp: u32,
-    /// What was followed when it began.
+    /// What is followed since it began, or since its keyframe.
     spatial: u8,
     temporal: u8,
     /// By spatial layer, a bit each: it is decided; and it is sent.
@@ -60,6 +60,8 @@ struct Picture {
     sent: u8,
     /// The highest spatial layer that may be sent of it.
     limit: u8,
+    /// It got its end: nothing may be added above.
+    ended: bool,
     known: bool,
 }
 
@@ -76,6 +78,8 @@ pub(crate) struct SubLayerFilter {
     pictures: [Picture; PICTURES],
     /// Where the newest picture is, once there is one.
     newest: Option<usize>,
+    /// The first picture's timestamp: what is older is of before a switch.
+    first: u32,
 }
 
 impl SubLayerFilter {
@@ -90,6 +94,7 @@ impl SubLayerFilter {
             waited: 0,
             pictures: [Picture::default(); PICTURES],
             newest: None,
+            first: 0,
         }
     }
 
@@ -120,26 +125,40 @@ impl SubLayerFilter {
     /// Whether a packet is sent.
     #[inline]
     pub(crate) fn admit(&mut self, info: &PacketInfo) -> Admission {
-        let known = self.newest.map(|at| &self.pictures[at]);
-        let same = known.is_some_and(|p| p.timestamp == info.timestamp);
+        let newest = self.newest.map(|at| self.pictures[at].timestamp);
         if self.cap == SubLayerCap::ALL && self.current == SubLayerCap::ALL {
-            if !same && self.is_newer(info.timestamp) {
-                self.begin_picture(info.timestamp, u8::MAX);
+            if newest == Some(info.timestamp) {
+                return Admission::Sent;
             }
-            return Admission::Sent;
+            if self.is_newer(info.timestamp) {
+                self.begin_picture(info.timestamp, u8::MAX);
+                return Admission::Sent;
+            }
         }
         self.decide(info)
+    }
+
+    fn is_before(&self, timestamp: u32) -> bool {
+        (timestamp.wrapping_sub(self.first) as i32) < 0
     }
 
     fn is_newer(&self, timestamp: u32) -> bool {
         self.newest.is_none_or(|at| {
             let ahead = timestamp.wrapping_sub(self.pictures[at].timestamp) as i32;
-            ahead > 0 || ahead < LEAP
+            !(LEAP..=0).contains(&ahead)
         })
     }
 
     fn begin_picture(&mut self, timestamp: u32, decided: u8) {
         let at = self.newest.map_or(0, |at| (at + 1) % PICTURES);
+        if self.newest.is_none() {
+            self.first = timestamp;
+        }
+        // It must stay behind all that comes, and within half the range that timestamps wrap in.
+        let distance = timestamp.wrapping_sub(self.first) as i32;
+        if !(0..i32::MAX / 2).contains(&distance) {
+            self.first = timestamp;
+        }
         self.pictures[at] = Picture {
             timestamp,
             spatial: self.current.spatial,
@@ -147,6 +166,7 @@ impl SubLayerFilter {
             decided,
             sent: decided,
             limit: self.current.spatial,
+            ended: false,
             known: true,
         };
         self.newest = Some(at);
@@ -166,7 +186,8 @@ impl SubLayerFilter {
             .position(|p| p.known && p.timestamp == info.timestamp);
         let Some(at) = found else {
             // Older than what is remembered.
-            return if info.spatial_layer <= self.current.spatial
+            return if !self.is_before(info.timestamp)
+                && info.spatial_layer <= self.current.spatial
                 && info.temporal_layer <= self.current.temporal
             {
                 Admission::Sent
@@ -179,10 +200,11 @@ impl SubLayerFilter {
         if self.pictures[at].decided & bit == 0 {
             self.decide_frame(info, at, spatial);
         }
-        let picture = &self.pictures[at];
+        let picture = &mut self.pictures[at];
         if picture.sent & bit == 0 {
             Admission::Refused
         } else if info.ends_frame && spatial == picture.limit {
+            picture.ended = true;
             Admission::SentLast
         } else {
             Admission::Sent
@@ -199,27 +221,36 @@ impl SubLayerFilter {
         let refused_below = picture.decided & !picture.sent & (bit - 1) != 0;
         let reached =
             spatial <= picture.spatial || info.spatial_switch && spatial <= self.cap.spatial;
-        let sent = reached && !refused_below;
+        let ended = picture.ended && spatial > picture.limit;
+        let sent = reached && !refused_below && !ended;
         if sent {
             picture.sent |= bit;
         }
-        if self.newest == Some(at) {
-            self.rise_in_space(info, sent);
-            self.pictures[at].limit = self.current.spatial;
+        if self.newest == Some(at) && sent {
+            self.rise_in_space(info, at);
         }
     }
 
-    /// Nothing above a picture that needs no earlier one does need one either, unless it says so.
-    fn rise_in_space(&mut self, info: &PacketInfo, sent: bool) {
-        if !sent {
-            self.current.spatial = self
-                .current
-                .spatial
-                .min(info.spatial_layer.saturating_sub(1));
-        } else if info.spatial_switch && info.spatial_layer == 0 {
-            self.current.spatial = self.cap.spatial;
+    /// A base layer's frame that needs no earlier one is a keyframe: nothing above it needs an earlier one either, and what
+    /// of it comes late is sent, too.
+    fn rise_in_space(&mut self, info: &PacketInfo, at: usize) {
+        let mut reached = if info.spatial_switch && info.spatial_layer == 0 {
+            self.cap.spatial
         } else {
-            self.current.spatial = self.current.spatial.max(info.spatial_layer);
+            info.spatial_layer
+        };
+        let picture = &mut self.pictures[at];
+        // Frames may come out of order, and the cap may have been lower when one did.
+        let refused = picture.decided & !picture.sent;
+        if picture.ended {
+            reached = reached.min(picture.limit);
+        } else if refused != 0 {
+            reached = reached.min((refused.trailing_zeros() as u8).saturating_sub(1));
+        }
+        if reached > self.current.spatial {
+            self.current.spatial = reached;
+            picture.spatial = reached;
+            picture.limit = reached;
         }
     }
 
@@ -230,7 +261,7 @@ impl SubLayerFilter {
                 *current = self.cap.temporal;
             }
             TemporalSwitch::ToOwn
-                if info.temporal_layer == *current + 1
+                if current.checked_add(1) == Some(info.temporal_layer)
                     && info.temporal_layer <= self.cap.temporal =>
             {
                 *current = info.temporal_layer;

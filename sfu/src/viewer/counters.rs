@@ -25,6 +25,8 @@ pub(crate) struct Changes {
     pub(crate) marker: bool,
     /// Its dependency descriptor names the decode targets that are sent.
     pub(crate) targets: bool,
+    /// It goes without its content: only its number is sent.
+    pub(crate) empty: bool,
 }
 
 impl Changes {

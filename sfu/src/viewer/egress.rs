@@ -35,28 +35,26 @@ impl<'a> Item<'a> {
     /// What is sent of a packet, if anything is.
     #[inline]
     pub(crate) fn new(source: u64, decision: Decision, packet: MediaPacket<'a>) -> Option<Self> {
-        match decision {
-            Decision::Send(rewrite) => Some(Self {
-                source,
-                rewrite,
-                packet,
-            }),
-            Decision::Fill(rewrite) => Some(Self {
-                source,
-                rewrite,
-                packet: MediaPacket {
-                    info: PacketInfo::default(),
-                    extras: Extras::default(),
-                    payload: &[],
-                },
-            }),
-            Decision::Drop | Decision::Later(_) => None,
-        }
+        let Decision::Send(rewrite) = decision else {
+            return None;
+        };
+        Some(Self {
+            source,
+            rewrite,
+            packet: content(packet, rewrite.changes),
+        })
     }
+}
 
-    /// It only fills a gap.
-    fn is_empty(&self) -> bool {
-        self.packet.payload.is_empty()
+/// What is sent of a packet that was changed so.
+fn content(packet: MediaPacket<'_>, changes: Changes) -> MediaPacket<'_> {
+    if !changes.empty {
+        return packet;
+    }
+    MediaPacket {
+        info: PacketInfo::default(),
+        extras: Extras::default(),
+        payload: &[],
     }
 }
 
@@ -265,10 +263,7 @@ impl Egress {
             if let Some(sealed) = &mut self.sealed {
                 sealed.keep(item.rewrite.sequence, &target[..length]);
             }
-            // What was left out is never sent again either.
-            if !item.is_empty() {
-                self.sent.record(item.rewrite, layer, item.source);
-            }
+            self.sent.record(item.rewrite, layer, item.source);
             self.packets = self.packets.wrapping_add(1);
             self.octets = self.octets.wrapping_add(item.packet.payload.len() as u32);
             written += length;
@@ -301,7 +296,7 @@ impl Egress {
         let header = self.header.length(packet.extras, targets);
         let end = header + packet.payload.len();
         // A packet without content is one of padding (RFC 3550 §5.1), which takes a byte.
-        let least = usize::from(item.is_empty());
+        let least = usize::from(changes.empty);
         let padding = padded.saturating_sub(end).clamp(least, 255);
         let total = end + padding + sealer.tag_len();
         let target = target.get_mut(..total.max(16))?;
@@ -394,6 +389,7 @@ impl Egress {
             return;
         };
         let changes = source.changes;
+        let packet = content(packet, changes);
         let targets = self.targets(changes);
         let header = self.header.length(packet.extras, targets);
         let end = header + 2 + packet.payload.len();

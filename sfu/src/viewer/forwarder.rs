@@ -20,10 +20,9 @@ use crate::{
 pub(crate) enum Decision {
     /// It isn't for this viewer.
     Drop,
-    /// It goes out under these numbers.
+    /// It goes out under these numbers: without its content, if it isn't for this viewer but came too late to leave no
+    /// gap.
     Send(Rewrite),
-    /// It isn't for this viewer, but came too late to leave no gap: a packet without content takes its number.
-    Fill(Rewrite),
     /// It stays in the cache: this viewer's catch-up will come to it, at the earliest at this time.
     Later(Instant),
 }
@@ -239,10 +238,13 @@ impl Forwarder {
 
     fn leave_out(&mut self, now: Instant, sequence: u64, packet: &MediaPacket<'_>) -> Decision {
         match self.sequence.skip(sequence) {
-            Some(open) => Decision::Fill(Rewrite {
+            Some(open) => Decision::Send(Rewrite {
                 sequence: open,
                 timestamp: self.timestamp.map(now, packet.info.timestamp),
-                changes: Changes::default(),
+                changes: Changes {
+                    empty: true,
+                    ..Changes::default()
+                },
             }),
             None => Decision::Drop,
         }

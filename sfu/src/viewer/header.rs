@@ -39,6 +39,10 @@ pub(crate) struct Stamp {
 }
 
 /// An extension's value as it is sent: as it came, or with other active decode targets.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "short-lived, on the stack, and seldom the large one"
+)]
 enum Value<'a> {
     Same(&'a [u8]),
     Changed([u8; MAX_VALUE], usize),

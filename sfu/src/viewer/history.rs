@@ -94,6 +94,7 @@ impl SentPackets {
         let source = SourcePacket {
             layer: slot.layer,
             timestamp: slot.timestamp,
+            changes: slot.changes,
             low: slot.source,
         };
         (slot.used && slot.out == out).then_some((out as u16, source))

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 
-pub(crate) use cap::SubLayerCap;
+pub use cap::SubLayerCap;
 use cap::{Admission, SubLayerFilter};
 pub(crate) use catch_up::CatchUp;
 use catch_up::PathSign;
@@ -243,6 +243,17 @@ impl Viewer {
         self.history.estimate()
     }
 
+    /// Limits which sub-layers of the video it gets; says which keyframe that takes.
+    pub(crate) fn set_cap(&mut self, cap: SubLayerCap) -> Option<KeyframeNeed> {
+        let egress = self.egress[track_index(MediaKind::Video)].as_mut()?;
+        egress.forwarder.set_cap(cap);
+        let layer = egress.forwarder.awaited_keyframe()?;
+        Some(KeyframeNeed {
+            kind: MediaKind::Video,
+            layer,
+        })
+    }
+
     /// Follows what flows: turns to a better layer, or away from one that stopped. Call a few times a second.
     pub(crate) fn retarget(&mut self, now: Instant, channel: &Channel) -> Option<KeyframeNeed> {
         self.aim(now, channel);
@@ -356,6 +367,12 @@ impl Viewer {
     /// The layer that it gets of a track.
     pub(crate) fn current_layer(&self, kind: MediaKind) -> Option<u8> {
         self.egress[track_index(kind)].as_ref()?.forwarder.current()
+    }
+
+    /// The sub-layers that it gets of the video.
+    pub(crate) fn sub_layers(&self) -> SubLayerCap {
+        let video = self.egress[track_index(MediaKind::Video)].as_ref();
+        video.map_or(SubLayerCap::ALL, |e| e.forwarder.sub_layers())
     }
 
     /// The video layers that it gets or shall get, as a set of bits.

@@ -28,6 +28,7 @@ mod numbers_go_on;
 mod obs_publishes;
 mod sender_reports_are_translated;
 mod sessions_are_limited;
+mod sub_layers_are_capped;
 mod takeover_keeps_viewers;
 mod unconnected_peers_cost_nothing;
 mod workers_share_a_channel;

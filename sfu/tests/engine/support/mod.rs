@@ -6,12 +6,14 @@ pub mod check;
 pub mod link;
 pub mod offer;
 pub mod peer;
+pub mod scalability;
 pub mod source;
 pub mod viewer;
 pub mod world;
 
 pub use link::Link;
 pub use offer::Offer;
+pub use scalability::Scalability;
 pub use source::{Answers, Codec, Source};
 pub use viewer::Heard;
 pub use world::{PeerId, World};

@@ -11,6 +11,7 @@ pub const MID: u8 = 1;
 pub const RID: u8 = 2;
 pub const TRANSPORT_SEQUENCE: u8 = 3;
 pub const REPAIRED_RID: u8 = 4;
+pub const DEPENDENCY_DESCRIPTOR: u8 = 5;
 
 pub const OPUS: u8 = 111;
 
@@ -39,7 +40,7 @@ impl Offer {
     pub fn viewer() -> Self {
         Self {
             direction: "recvonly",
-            codecs: vec![Codec::H264, Codec::Vp8],
+            codecs: vec![Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1],
             rtx: true,
             nack: true,
             transport_cc: true,
@@ -144,6 +145,7 @@ impl Offer {
             types.join(" ")
         )
         .unwrap();
+        write!(sdp, "a=extmap:{DEPENDENCY_DESCRIPTOR} https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension\r\n").unwrap();
         if self.transport_cc {
             sdp.push_str(transport_sequence);
         }

@@ -4,13 +4,16 @@ use std::time::{Duration, Instant};
 
 use super::{
     ms,
-    offer::{MID, OPUS, RID, TRANSPORT_SEQUENCE},
+    offer::{DEPENDENCY_DESCRIPTOR, MID, OPUS, RID, TRANSPORT_SEQUENCE},
+    scalability::{Frame, Scalability},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
     H264,
     Vp8,
+    Vp9,
+    Av1,
 }
 
 impl Codec {
@@ -18,6 +21,8 @@ impl Codec {
         match self {
             Self::H264 => 102,
             Self::Vp8 => 96,
+            Self::Vp9 => 98,
+            Self::Av1 => 45,
         }
     }
 
@@ -25,6 +30,8 @@ impl Codec {
         match self {
             Self::H264 => "H264",
             Self::Vp8 => "VP8",
+            Self::Vp9 => "VP9",
+            Self::Av1 => "AV1",
         }
     }
 }
@@ -39,6 +46,11 @@ pub struct Tag {
     /// Packets of the frame that bear a tag.
     pub of: u8,
     pub keyframe: bool,
+    pub picture: u32,
+    pub spatial: u8,
+    pub temporal: u8,
+    /// The frames that it refers to.
+    pub references: [Option<u32>; 3],
 }
 
 const TAG: &[u8; 4] = b"\x01\x02sw";
@@ -49,21 +61,29 @@ impl Tag {
         payload.extend_from_slice(&[self.source, self.layer, self.index, self.of]);
         payload.push(u8::from(self.keyframe));
         payload.extend_from_slice(&self.frame.to_be_bytes());
+        payload.extend_from_slice(&self.picture.to_be_bytes());
+        payload.extend_from_slice(&[self.spatial, self.temporal]);
+        for reference in self.references {
+            payload.extend_from_slice(&reference.unwrap_or(u32::MAX).to_be_bytes());
+        }
     }
 
     /// The tag somewhere in the first bytes of a payload.
     pub fn read(payload: &[u8]) -> Option<Self> {
-        let at = payload.windows(4).take(24).position(|w| w == TAG)? + 4;
-        let &[source, layer, index, of, keyframe, a, b, c, d] = payload.get(at..at + 9)? else {
-            return None;
-        };
+        let at = payload.windows(4).take(64).position(|w| w == TAG)? + 4;
+        let rest: &[u8; 27] = payload.get(at..)?.first_chunk()?;
+        let number = |at: usize| u32::from_be_bytes(rest[at..at + 4].try_into().unwrap());
         Some(Self {
-            source,
-            layer,
-            frame: u32::from_be_bytes([a, b, c, d]),
-            index,
-            of,
-            keyframe: keyframe == 1,
+            source: rest[0],
+            layer: rest[1],
+            index: rest[2],
+            of: rest[3],
+            keyframe: rest[4] == 1,
+            frame: number(5),
+            picture: number(9),
+            spatial: rest[13],
+            temporal: rest[14],
+            references: [15, 19, 23].map(|at| Some(number(at)).filter(|n| *n != u32::MAX)),
         })
     }
 }
@@ -88,6 +108,10 @@ pub struct Layer {
     /// Extended number of the next packet.
     pub next: u64,
     pub frame: u32,
+    pub picture: u32,
+    /// Which picture of its group is next.
+    phase: u32,
+    base_pictures: u32,
     first_timestamp: u32,
 }
 
@@ -108,6 +132,7 @@ pub struct Outgoing {
 pub struct Source {
     pub number: u8,
     pub codec: Codec,
+    pub scalability: Scalability,
     /// Instead of the codec's usual one.
     pub payload_type: Option<u8>,
     pub layers: Vec<Layer>,
@@ -139,6 +164,7 @@ impl Source {
         Self {
             number,
             codec: Codec::H264,
+            scalability: Scalability::None,
             payload_type: None,
             layers: vec![Layer::new(base + 1, None, (1280, 720), 2_500_000)],
             audio: true,
@@ -226,6 +252,10 @@ impl Source {
             index: 0,
             of: 1,
             keyframe: false,
+            picture: self.audio_frame,
+            spatial: 0,
+            temporal: 0,
+            references: [None; 3],
         }
         .write(&mut payload);
         payload.resize(160, 0xa5);
@@ -239,53 +269,99 @@ impl Source {
             self.audio_ssrc,
             (mid, None),
             &payload,
+            None,
         )
     }
 
     fn video_frame(&mut self, now: Instant, layer: usize, out: &mut Vec<Outgoing>) {
         let timestamp = self.timestamp(layer, now);
-        let (codec, number, group) = (self.codec, self.number, self.group);
         let state = &mut self.layers[layer];
-        let keyframe =
-            state.frame == 0 || state.wants_keyframe || self.video_frame.is_multiple_of(group);
+        let keyframe = state.picture == 0
+            || state.wants_keyframe
+            || self.video_frame.is_multiple_of(self.group);
         state.wants_keyframe = false;
-        let bytes = state.bitrate as usize / 8 / 30;
+        if keyframe {
+            state.phase = 0;
+        }
+        let (first, picture) = (state.frame, state.picture);
+        let mut frames = self
+            .scalability
+            .frames(self.codec, keyframe, state.phase, first, picture);
+        state.phase += 1;
+        state.picture += 1;
+        state.frame += frames.len() as u32;
+        state.base_pictures += u32::from(frames[0].temporal == 0);
+        for frame in &mut frames {
+            frame.base_pictures = state.base_pictures;
+        }
+        let count = frames.len();
+        for (place, frame) in frames.iter().enumerate() {
+            self.frame(layer, frame, timestamp, place + 1 == count, out);
+        }
+    }
+
+    fn frame(
+        &mut self,
+        layer: usize,
+        frame: &Frame,
+        timestamp: u32,
+        last: bool,
+        out: &mut Vec<Outgoing>,
+    ) {
+        let (codec, number) = (self.codec, self.number);
+        let state = &self.layers[layer];
+        let (ssrc, rid, size) = (state.ssrc, state.rid, state.size);
+        let keyframe = frame.keyframe;
+        let bytes = self
+            .scalability
+            .share(state.bitrate as usize / 8 / 30, frame);
         let bytes = if keyframe { bytes * 4 } else { bytes };
         let of = bytes.div_ceil(1100).max(1) as u8;
-        let tag = |index| Tag {
-            source: number,
-            layer: layer as u8,
-            frame: state.frame,
-            index,
-            of,
-            keyframe,
-        };
         let mut payloads: Vec<Vec<u8>> = Vec::new();
         if keyframe && codec == Codec::H264 {
-            payloads.push(sequence_parameters(state.size));
+            payloads.push(sequence_parameters(size));
             payloads.push(vec![0x68, 0xce, 0x3c, 0x80]);
         }
         for index in 0..of {
-            let mut payload = head(codec, keyframe, index == 0, index + 1 == of, state.size);
-            tag(index).write(&mut payload);
-            payload.resize((bytes / usize::from(of)).max(40), index);
+            let (first, end) = (index == 0, index + 1 == of);
+            let mut payload = match self.scalability {
+                Scalability::None => head(codec, keyframe, first, end, size),
+                _ => frame.head(codec, first, end, size),
+            };
+            Tag {
+                source: number,
+                layer: layer as u8,
+                frame: frame.number,
+                index,
+                of,
+                keyframe,
+                picture: frame.picture,
+                spatial: frame.spatial,
+                temporal: frame.temporal,
+                references: frame.references,
+            }
+            .write(&mut payload);
+            payload.resize((bytes / usize::from(of)).max(80), index);
             payloads.push(payload);
         }
-        state.frame += 1;
-        let (ssrc, rid) = (state.ssrc, state.rid);
-        let last = payloads.len() - 1;
+        let end = payloads.len() - 1;
         for (at, payload) in payloads.iter().enumerate() {
             let index = self.layers[layer].next;
             self.layers[layer].next += 1;
-            out.push(self.packet(
+            let descriptor = self
+                .scalability
+                .descriptor(codec, frame, at == 0, at == end, size);
+            let packet = self.packet(
                 self.payload_type.unwrap_or(codec.payload_type()),
-                at == last,
+                last && at == end,
                 index,
                 timestamp,
                 ssrc,
                 (Some("1"), rid),
                 payload,
-            ));
+                descriptor,
+            );
+            out.push(packet);
         }
     }
 
@@ -299,8 +375,10 @@ impl Source {
         ssrc: u32,
         (mid, rid): (Option<&str>, Option<&str>),
         payload: &[u8],
+        descriptor: Option<Vec<u8>>,
     ) -> Outgoing {
         let mut extensions = Vec::new();
+        extensions.extend(descriptor.map(|value| (DEPENDENCY_DESCRIPTOR, value)));
         if self.transport_cc {
             self.transport_sequence = self.transport_sequence.wrapping_add(1);
             extensions.push((
@@ -335,6 +413,10 @@ impl Layer {
             // Just before the sequence numbers and the timestamps wrap.
             next: 65_500,
             frame: 0,
+            picture: 0,
+            phase: 0,
+            // Just before TL0PICIDX wraps.
+            base_pictures: 250,
             first_timestamp: u32::MAX - 90_000,
         }
     }
@@ -347,7 +429,7 @@ impl Layer {
     }
 }
 
-/// An RTP packet with one-byte extensions.
+/// An RTP packet, with extensions of the two-byte form where a long one asks for it.
 pub fn rtp(
     payload_type: u8,
     marker: bool,
@@ -366,12 +448,19 @@ pub fn rtp(
     packet.extend_from_slice(&ssrc.to_be_bytes());
     if !extensions.is_empty() {
         let mut elements = Vec::new();
+        let long = extensions.iter().any(|(_, value)| value.len() > 16);
         for (id, value) in extensions {
-            elements.push(id << 4 | (value.len() as u8 - 1));
+            if long {
+                elements.extend_from_slice(&[*id, value.len() as u8]);
+            } else {
+                elements.push(id << 4 | (value.len() as u8 - 1));
+            }
             elements.extend_from_slice(value);
         }
         elements.resize(elements.len().next_multiple_of(4), 0);
-        packet.extend_from_slice(&[0xbe, 0xde, 0, (elements.len() / 4) as u8]);
+        let profile = if long { [0x10, 0] } else { [0xbe, 0xde] };
+        packet.extend_from_slice(&profile);
+        packet.extend_from_slice(&[0, (elements.len() / 4) as u8]);
         packet.extend_from_slice(&elements);
     }
     let header = packet.len();
@@ -399,6 +488,7 @@ fn head(codec: Codec, keyframe: bool, first: bool, last: bool, size: (u16, u16))
             head
         }
         Codec::Vp8 => vec![0x10, 0x11, 0, 0],
+        Codec::Vp9 | Codec::Av1 => unreachable!("these are sent with layers only"),
     }
 }
 

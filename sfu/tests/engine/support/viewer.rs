@@ -9,7 +9,7 @@ use spillway_sfu::{
 
 use super::{
     Codec,
-    offer::{MID, OPUS, TRANSPORT_SEQUENCE},
+    offer::{DEPENDENCY_DESCRIPTOR, MID, OPUS, TRANSPORT_SEQUENCE},
     source::Tag,
 };
 
@@ -22,6 +22,8 @@ pub struct Heard {
     pub payload_type: u8,
     pub sequence: u16,
     pub timestamp: u32,
+    pub marker: bool,
+    pub descriptor: Option<Vec<u8>>,
     pub payload: Vec<u8>,
     pub tag: Option<Tag>,
     pub mid: Option<String>,
@@ -36,7 +38,7 @@ impl Heard {
         let extension = |id| packet.extensions().find(|e| e.0 == id).map(|e| e.1);
         let payload_type = packet.payload_type();
         let codec = |offset| {
-            [Codec::H264, Codec::Vp8]
+            [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1]
                 .into_iter()
                 .find(|codec| codec.payload_type() + offset == payload_type)
         };
@@ -51,6 +53,8 @@ impl Heard {
             payload_type,
             sequence: packet.sequence(),
             timestamp: packet.timestamp(),
+            marker: packet.marker(),
+            descriptor: extension(DEPENDENCY_DESCRIPTOR).map(<[u8]>::to_vec),
             payload: packet.payload().to_vec(),
             tag: Tag::read(packet.payload()),
             mid: extension(MID).map(|mid| String::from_utf8_lossy(mid).into_owned()),

@@ -449,8 +449,8 @@ impl World {
                 let step = packet.timestamp.wrapping_sub(former.timestamp) as i32;
                 assert!(step >= 0, "time stepped back by {step} before {packet:?}");
                 if let (Some(one), Some(other)) = (former.tag, packet.tag) {
-                    let same = (one.source, one.layer, one.frame)
-                        == (other.source, other.layer, other.frame);
+                    let same = (one.source, one.layer, one.picture)
+                        == (other.source, other.layer, other.picture);
                     assert!(same || step > 0, "two frames share a timestamp");
                 }
             }
