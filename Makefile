@@ -40,7 +40,8 @@ measure: setup web ## join times and latency in real browsers, on an idle machin
 	cargo build --profile quick --locked -p spillway -p spillway-loadtest
 	SPILLWAY_BIN=$(BIN)/spillway SPILLWAY_LOADTEST_BIN=$(BIN)/spillway-loadtest npm --prefix tests/e2e run measure
 
-soak: setup ## the long tests: FUZZ_SECONDS (default 600) of fuzzing for each parser
+soak: setup ## the long tests: SEEDS (default 1000) changing paths, FUZZ_SECONDS (600) of fuzzing for each parser
+	SPILLWAY_SEEDS=$(or $(SEEDS),1000) cargo test -p spillway-sfu --locked --test engine -- whatever_the_path_does
 	scripts/fuzz.sh
 
 setup: ## install what building needs and isn't there

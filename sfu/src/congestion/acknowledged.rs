@@ -9,11 +9,15 @@ const DOUBT: f64 = 10.0;
 /// Variance that is added between two samples, in (kbit/s)².
 const DRIFT: f64 = 5.0;
 const FIRST_VARIANCE: f64 = 50.0;
+/// Weight of a sample in the steady rate: frames don't fit windows, so samples of a steady stream vary by a fifth.
+const STEADY_WEIGHT: f64 = 0.15;
 
 /// The bitrate that the receiver acknowledges.
 #[derive(Debug, Default)]
 pub(crate) struct Acknowledged {
     estimate: Option<(f64, f64)>,
+    /// In kbit/s, as the estimate.
+    steady: f64,
     bytes: u64,
     window: i64,
     last: Option<i64>,
@@ -23,6 +27,11 @@ impl Acknowledged {
     /// In bits per second.
     pub(crate) fn rate(&self) -> Option<f64> {
         self.estimate.map(|(kilobits, _)| kilobits * 1e3)
+    }
+
+    /// The same over about a second, in bits per second.
+    pub(crate) fn steady_rate(&self) -> Option<f64> {
+        self.estimate.map(|_| self.steady * 1e3)
     }
 
     /// Takes a packet that arrived at `at`, in microseconds of the receiver's clock.
@@ -52,8 +61,10 @@ impl Acknowledged {
     fn on_sample(&mut self, sample: f64) {
         let Some((estimate, variance)) = self.estimate else {
             self.estimate = Some((sample, FIRST_VARIANCE));
+            self.steady = sample;
             return;
         };
+        self.steady += STEADY_WEIGHT * (sample - self.steady);
         let doubt = (DOUBT * (estimate - sample).abs() / (estimate + sample).max(1.0)).max(1e-3);
         let sample_variance = doubt * doubt;
         let predicted = variance + DRIFT;

@@ -145,7 +145,7 @@ impl Controller {
             usage => usage,
         };
         let acknowledged = self.acknowledged.rate();
-        self.delay.update(now, usage, acknowledged, rtt);
+        self.delay.update(now, usage, &self.acknowledged, rtt);
         if !probed {
             self.loss.update(now, self.lost, self.total, acknowledged);
         }

@@ -104,10 +104,14 @@ impl World {
     }
 
     pub fn with(workers: u8, limits: &Limits) -> Self {
-        let seed = std::env::var("SPILLWAY_SEED")
-            .ok()
-            .and_then(|seed| seed.parse().ok())
-            .unwrap_or_else(rand::random);
+        Self::seeded(
+            workers,
+            limits,
+            seed_of_environment().unwrap_or_else(rand::random),
+        )
+    }
+
+    pub fn seeded(workers: u8, limits: &Limits, seed: u64) -> Self {
         let start = Instant::now();
         let engine = |worker| {
             let config = EngineConfig {
@@ -457,6 +461,11 @@ impl World {
             before = Some((sequence, packet));
         }
     }
+}
+
+/// The seed to replay.
+pub fn seed_of_environment() -> Option<u64> {
+    std::env::var("SPILLWAY_SEED").ok()?.parse().ok()
 }
 
 pub fn channel() -> ChannelName {
