@@ -5,7 +5,7 @@ use std::{ffi::OsString, net::IpAddr, net::SocketAddr, path::PathBuf, time::Dura
 use clap::{Args, Parser, Subcommand};
 use spillway_signaling::ChannelName;
 
-use crate::config::{Config, ConfigError, LogFormat};
+use crate::config::{Config, ConfigError, LogFormat, listen_address};
 
 /// WebRTC-first live streaming: WHIP in, WHEP out.
 #[derive(Debug, Parser)]
@@ -35,11 +35,11 @@ pub struct Source {
     /// Configuration file; the defaults without one.
     #[arg(long, env = "SPILLWAY_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Directory of the database, the signing key and recorded media [default: ./data].
+    /// Directory of the database and the signing key [default: ./data].
     #[arg(long, env = "SPILLWAY_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Address and port of pages, API, WHIP and WHEP [default: 0.0.0.0:8080].
-    #[arg(long, env = "SPILLWAY_HTTP", value_name = "ADDRESS")]
+    #[arg(long, env = "SPILLWAY_HTTP", value_name = "ADDRESS", value_parser = listen_address)]
     pub http: Option<SocketAddr>,
     /// First UDP and TCP port of media [default: 8189].
     #[arg(long, env = "SPILLWAY_MEDIA_PORT", value_name = "PORT")]

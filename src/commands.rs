@@ -128,7 +128,9 @@ async fn revoke(store: &Sqlite, id: &str) -> anyhow::Result<()> {
     if !store.revoke_token(id, time::now()).await? {
         bail!("no token has the identifier {id}; `spillway token list` shows all");
     }
-    print("revoked")
+    print(
+        "revoked; nothing new begins with it. What runs with it goes on until it's kicked: DELETE /api/v1/sessions/ID",
+    )
 }
 
 fn kind_name(kind: TokenKind) -> &'static str {

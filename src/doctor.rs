@@ -83,7 +83,7 @@ fn clock() -> Finding {
     }
     let now = std::time::UNIX_EPOCH + Duration::from_millis(now.0);
     Ok(format!(
-        "it is {} UTC; tokens and captions depend on it",
+        "it is {} UTC; tokens and webhooks depend on it",
         humantime::format_rfc3339_seconds(now)
     ))
 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::Problem;
 
@@ -12,6 +12,7 @@ use super::Problem;
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
     /// Address and port of pages, API, WHIP and WHEP.
+    #[serde(deserialize_with = "deserialize_listen")]
     pub listen: SocketAddr,
     /// The URL by which the world reaches this node, for what is printed at the start. Empty: made from `listen`.
     pub public_url: String,
@@ -26,6 +27,17 @@ pub struct Http {
     /// How long a shutdown may take before what is left is cut off.
     #[serde(with = "humantime_serde")]
     pub shutdown_deadline: Duration,
+}
+
+/// Reads an address with its port.
+pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!("\"{text}\" isn't an IP address with a port, such as 0.0.0.0:8080 or [::]:8080")
+    })
+}
+
+fn deserialize_listen<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    listen_address(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
 /// The header in which a proxy names the client.

@@ -97,14 +97,23 @@ impl Limits {
             ("requests_per_second", self.requests_per_second as usize),
             ("request_burst", self.request_burst as usize),
             ("rate_addresses", self.rate_addresses),
-            ("body_timeout", self.body_timeout.as_secs() as usize),
-            ("header_timeout", self.header_timeout.as_secs() as usize),
         ];
         for (key, value) in least_one {
             if value == 0 {
                 problems.push(Problem::new(
                     format!("limits.{key}"),
                     "is 0, which lets nobody in; write at least 1",
+                ));
+            }
+        }
+        for (key, value) in [
+            ("body_timeout", self.body_timeout),
+            ("header_timeout", self.header_timeout),
+        ] {
+            if value < Duration::from_secs(1) {
+                problems.push(Problem::new(
+                    format!("limits.{key}"),
+                    "is under a second, which lets hardly anybody in; write at least \"1s\"",
                 ));
             }
         }

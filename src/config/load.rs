@@ -174,6 +174,15 @@ mod tests {
     }
 
     #[test]
+    fn an_address_without_a_port_is_answered_with_an_example() {
+        let error = parse("[http]\nlisten = \"8080\"\n").unwrap_err();
+        assert!(
+            error.starts_with("spillway.toml, line 2: \"8080\" isn't an IP address with a port"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn variables_of_every_type_override_the_file() {
         assert_eq!(
             with_variable("SPILLWAY_LIMITS_VIEWERS", "7")

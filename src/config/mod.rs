@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use auth::{Auth, Issuer};
 pub use channels::Channels;
 pub use error::{ConfigError, Problem};
+pub(crate) use http::listen_address;
 pub use http::{ForwardedHeader, Http};
 pub use limits::Limits;
 pub use log::{Log, LogFormat};

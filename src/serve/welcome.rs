@@ -3,10 +3,18 @@
 use crate::{commands, config::Config};
 
 pub(super) fn print(config: &Config, with_demo: bool) -> anyhow::Result<()> {
-    commands::print(&text(config, with_demo))
+    let started_as = std::env::args().next();
+    commands::print(&text(config, with_demo, &program(started_as)))
 }
 
-fn text(config: &Config, with_demo: bool) -> String {
+/// What the reader types to run this program: the path by which it was started, since it may not be in PATH.
+fn program(started_as: Option<String>) -> String {
+    started_as
+        .filter(|path| !path.is_empty())
+        .unwrap_or_else(|| "spillway".into())
+}
+
+fn text(config: &Config, with_demo: bool, program: &str) -> String {
     let base = config.http.base_url();
     let demo = if with_demo {
         format!("  Watch the demo       {base}/watch/demo\n")
@@ -20,7 +28,7 @@ fn text(config: &Config, with_demo: bool) -> String {
          \x20 Live channels        {base}/\n\
          \x20 Publish (browser)    {base}/studio/mychannel\n\
          \x20 Publish (OBS, WHIP)  {base}/whip/mychannel\n\
-         \x20 Key for publishing   spillway token publish mychannel --data-dir {data_dir}\n\n\
+         \x20 Key for publishing   {program} token publish mychannel --data-dir {data_dir}\n\n\
          Choose a name instead of \"mychannel\"; the key makes the channel. Stop with Ctrl-C.\n",
         version = env!("CARGO_PKG_VERSION"),
     )
@@ -32,11 +40,12 @@ mod tests {
 
     #[test]
     fn it_names_the_urls_and_how_to_get_a_key_but_no_key() {
-        let text = text(&Config::default(), true);
+        let program = program(Some("target/quick/spillway".into()));
+        let text = text(&Config::default(), true, &program);
         for part in [
             "http://localhost:8080/watch/demo",
             "http://localhost:8080/whip/mychannel",
-            "spillway token publish",
+            "target/quick/spillway token publish",
         ] {
             assert!(text.contains(part), "{text}");
         }

@@ -30,6 +30,11 @@ export class Facts {
     return complete && isPublic ? false : null;
   }
 
+  /** Asks now: who watches has just changed. */
+  refresh(): void {
+    void this.isLive().catch(() => null);
+  }
+
   async #keepFresh(): Promise<void> {
     if (!document.hidden) await this.isLive().catch(() => null);
     setTimeout(() => void this.#keepFresh(), REFRESH_MS);

@@ -57,6 +57,7 @@ function watch(address: PageAddress): void {
     isHidden: () => document.hidden,
     onState: (state) => {
       showState(state, address.channel);
+      if (state.name === 'playing') facts.refresh();
     },
     onStats: (fresh) => {
       stats = { ...fresh, endToEndMs: fresh.endToEndMs ?? captureAge };

@@ -14,6 +14,13 @@ describe('noticeOf', () => {
     expect(notice).toMatchObject({ text: 'Only AV1 here.', busy: false, action: 'Try again' });
   });
 
+  it('keeps advice for operators from viewers', () => {
+    for (const status of [401, 404]) {
+      const advice = problem(status, 'run `spillway token` on the server');
+      expect(noticeOf({ name: 'error', problem: advice }, 'demo').text).not.toContain('spillway');
+    }
+  });
+
   it('says something useful for every refusal', () => {
     for (const status of [400, 401, 403, 404, 409, 415, 422, 500]) {
       const notice = noticeOf({ name: 'error', problem: problem(status) }, 'demo');

@@ -49,6 +49,9 @@ function reconnectingText(problem: Problem | null, inMs: number): string {
   return seconds < 2 ? reason : `${reason} Next attempt in about ${seconds} s.`;
 }
 
+/** Refusals about which the server's words are for those who run it. */
+const FOR_OPERATORS: readonly number[] = [401, 404];
+
 function errorNotice(problem: Problem, channel: string): Notice {
   const own: Readonly<Record<number, { title: string; text: string }>> = {
     401: {
@@ -67,9 +70,10 @@ function errorNotice(problem: Problem, channel: string): Notice {
     },
   };
   const known = own[problem.status];
+  const detail = FOR_OPERATORS.includes(problem.status) ? '' : problem.detail;
   return {
     title: known?.title ?? problem.title,
-    text: problem.detail || (known?.text ?? ''),
+    text: detail || (known?.text ?? ''),
     busy: false,
     action: 'Try again',
   };
