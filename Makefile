@@ -1,5 +1,5 @@
-# What to do with Spillway. `make` alone lists it. All work on a bare Debian 12 with Rust and Node: what else they
-# need, they install.
+# What to do with Spillway. `make` alone lists it. All work on a bare Debian 12 with Rust, Node, git and make:
+# what else they need, they install.
 
 .DEFAULT_GOAL := help
 .PHONY: help run web test check advisories bench measure soak setup

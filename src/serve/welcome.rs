@@ -3,7 +3,10 @@
 use crate::{commands, config::Config};
 
 pub(super) fn print(config: &Config, with_demo: bool) -> anyhow::Result<()> {
-    let started_as = std::env::args().next();
+    // `args` would panic at a path that isn't UTF-8.
+    let started_as = std::env::args_os()
+        .next()
+        .and_then(|path| path.into_string().ok());
     commands::print(&text(config, with_demo, &program(started_as)))
 }
 
