@@ -68,6 +68,11 @@ impl Codec {
         }
     }
 
+    /// Its payloads count frames ([`Counters`]).
+    pub const fn has_counters(self) -> bool {
+        matches!(self, Self::Vp8 | Self::Vp9)
+    }
+
     /// Audio or video.
     pub const fn kind(self) -> MediaKind {
         match self {

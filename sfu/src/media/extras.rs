@@ -1,6 +1,9 @@
 //! Header extensions that travel from publisher to viewer with their packet.
 
-use crate::rtp::Extension;
+use crate::rtp::{
+    Extension,
+    dependency_descriptor::{ActiveTargets, set_active_targets},
+};
 
 /// The extensions passed on, numbered by their place.
 const PASSED: [Extension; 4] = [
@@ -13,6 +16,9 @@ const PASSED: [Extension; 4] = [
 /// Bytes that the extras of one packet take at most; what doesn't fit is left out. A dependency descriptor with its
 /// whole template structure takes 50 to 120.
 pub(crate) const MAX_EXTRAS: usize = 300;
+
+/// RFC 8285 §4.3: the longest value of an extension.
+const MAX_VALUE: usize = 255;
 
 /// Encoded extras: for each its number, its length, its bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -78,13 +84,25 @@ impl ExtrasBuffer {
             return;
         };
         let end = self.length + 2 + data.len();
-        if data.len() > 255 || end > MAX_EXTRAS {
+        if data.len() > MAX_VALUE || end > MAX_EXTRAS {
             return;
         }
         self.bytes[self.length] = number as u8;
         self.bytes[self.length + 1] = data.len() as u8;
         self.bytes[self.length + 2..end].copy_from_slice(data);
         self.length = end;
+    }
+
+    /// Adds all of `extras`, with these active decode targets in their dependency descriptor.
+    #[cold]
+    pub(crate) fn push_with_targets(&mut self, extras: Extras<'_>, active: ActiveTargets) {
+        for (extension, value) in extras {
+            let mut changed = [0; MAX_VALUE];
+            let length = (extension == Extension::DependencyDescriptor)
+                .then(|| set_active_targets(value, active, &mut changed))
+                .flatten();
+            self.push(extension, length.map_or(value, |length| &changed[..length]));
+        }
     }
 
     pub(crate) fn extras(&self) -> Extras<'_> {

@@ -68,6 +68,8 @@ struct Picture {
 /// Follows a cap.
 #[derive(Debug, Clone)]
 pub(crate) struct SubLayerFilter {
+    /// The newest picture, while all of it is sent: the usual case, decided by this alone.
+    open: Option<u32>,
     cap: SubLayerCap,
     /// What is sent at present.
     current: SubLayerCap,
@@ -85,6 +87,7 @@ pub(crate) struct SubLayerFilter {
 impl SubLayerFilter {
     pub(crate) fn new() -> Self {
         Self {
+            open: None,
             cap: SubLayerCap::ALL,
             current: SubLayerCap::ALL,
             highest: SubLayerCap {
@@ -109,6 +112,7 @@ impl SubLayerFilter {
 
     pub(crate) fn set_cap(&mut self, cap: SubLayerCap) {
         self.cap = cap;
+        self.open = None;
         self.waited = 0;
     }
 
@@ -125,15 +129,14 @@ impl SubLayerFilter {
     /// Whether a packet is sent.
     #[inline]
     pub(crate) fn admit(&mut self, info: &PacketInfo) -> Admission {
-        let newest = self.newest.map(|at| self.pictures[at].timestamp);
-        if self.cap == SubLayerCap::ALL && self.current == SubLayerCap::ALL {
-            if newest == Some(info.timestamp) {
-                return Admission::Sent;
-            }
-            if self.is_newer(info.timestamp) {
-                self.begin_picture(info.timestamp, u8::MAX);
-                return Admission::Sent;
-            }
+        if self.open == Some(info.timestamp) {
+            return Admission::Sent;
+        }
+        let all = self.cap == SubLayerCap::ALL && self.current == SubLayerCap::ALL;
+        if all && self.is_newer(info.timestamp) {
+            self.begin_picture(info.timestamp, u8::MAX);
+            self.open = Some(info.timestamp);
+            return Admission::Sent;
         }
         self.decide(info)
     }

@@ -9,8 +9,8 @@ use super::{
 use crate::{
     Output, Path,
     codec::{Codec, Counters},
-    media::{Extras, Layer, MediaPacket, PacketInfo, Track},
-    rtp::{dependency_descriptor::ActiveTargets, time::PlayoutDelay},
+    media::{Extras, ExtrasBuffer, Layer, MediaPacket, PacketInfo, Track},
+    rtp::time::PlayoutDelay,
     sdp::OutgoingTrack,
     srtp::Sealer,
 };
@@ -47,6 +47,7 @@ impl<'a> Item<'a> {
 }
 
 /// What is sent of a packet that was changed so.
+#[inline]
 fn content(packet: MediaPacket<'_>, changes: Changes) -> MediaPacket<'_> {
     if !changes.empty {
         return packet;
@@ -196,19 +197,32 @@ impl Egress {
         }
     }
 
-    /// What a packet that was changed so says of the decode targets.
-    fn targets(&self, changes: Changes) -> Option<ActiveTargets> {
-        self.forwarder.targets().filter(|_| changes.targets)
+    /// The extensions of a packet that was changed so: other than they came only where it names decode targets.
+    #[inline]
+    fn extras<'a>(
+        &self,
+        extras: Extras<'a>,
+        changes: Changes,
+        changed: &'a mut Option<ExtrasBuffer>,
+    ) -> Extras<'a> {
+        if !changes.targets {
+            return extras;
+        }
+        let Some(active) = self.forwarder.targets() else {
+            return extras;
+        };
+        let buffer = changed.insert(ExtrasBuffer::new());
+        buffer.push_with_targets(extras, active);
+        buffer.extras()
     }
 
     /// How many of the first items go into one message, and the size that they are padded to. Segments of a message
     /// are of one size, but for the last, which may be shorter.
     fn run(&self, items: &[Item<'_>], tag: usize) -> (usize, usize) {
         let size = |item: &Item<'_>| {
-            let header = self
-                .header
-                .length(item.packet.extras, self.targets(item.rewrite.changes));
-            header + item.packet.payload.len().max(1)
+            let mut changed = None;
+            let extras = self.extras(item.packet.extras, item.rewrite.changes, &mut changed);
+            self.header.length(extras) + item.packet.payload.len().max(1)
         };
         let Some(first) = items.first() else {
             return (0, 0);
@@ -292,8 +306,9 @@ impl Egress {
     ) -> Option<usize> {
         let packet = &item.packet;
         let changes = item.rewrite.changes;
-        let targets = self.targets(changes);
-        let header = self.header.length(packet.extras, targets);
+        let mut changed = None;
+        let extras = self.extras(packet.extras, changes, &mut changed);
+        let header = self.header.length(extras);
         let end = header + packet.payload.len();
         // A packet without content is one of padding (RFC 3550 §5.1), which takes a byte.
         let least = usize::from(changes.empty);
@@ -310,9 +325,8 @@ impl Egress {
             transport_sequence: history.depart(now, total),
             send_time,
             frame_number: changes.frame_number,
-            targets,
         };
-        self.header.write(target, &stamp, packet.extras);
+        self.header.write(target, &stamp, extras);
         if padding == 0 && !changes.payload() {
             let room = &mut target[..total];
             sealer.seal_rtp_from(room, header, packet.payload, item.rewrite.sequence);
@@ -390,8 +404,9 @@ impl Egress {
         };
         let changes = source.changes;
         let packet = content(packet, changes);
-        let targets = self.targets(changes);
-        let header = self.header.length(packet.extras, targets);
+        let mut changed = None;
+        let extras = self.extras(packet.extras, changes, &mut changed);
+        let header = self.header.length(extras);
         let end = header + 2 + packet.payload.len();
         let total = end + wire.sealer.tag_len();
         let Some(target) = wire.scratch.get_mut(..total) else {
@@ -407,9 +422,8 @@ impl Egress {
             transport_sequence: history.depart(wire.now, total),
             send_time: wire.send_time,
             frame_number: changes.frame_number,
-            targets,
         };
-        self.header.write(target, &stamp, packet.extras);
+        self.header.write(target, &stamp, extras);
         target[header..header + 2].copy_from_slice(&lost.to_be_bytes());
         let payload = &mut target[header + 2..end];
         payload.copy_from_slice(packet.payload);

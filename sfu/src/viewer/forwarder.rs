@@ -10,7 +10,7 @@ use super::{
     TimestampRewriter,
 };
 use crate::{
-    codec::Counters,
+    codec::{Codec, Counters},
     media::{Layer, MediaPacket, Track, descriptor},
     rtp::dependency_descriptor::{ActiveTargets, DependencyDescriptor},
 };
@@ -251,7 +251,15 @@ impl Forwarder {
     }
 
     /// What becomes of a packet's frame counters.
+    #[inline]
     fn changes(&mut self, source: &Layer, packet: &MediaPacket<'_>) -> Changes {
+        if packet.extras.is_empty() && !source.codec.is_some_and(Codec::has_counters) {
+            return Changes::default();
+        }
+        self.count(source, packet)
+    }
+
+    fn count(&mut self, source: &Layer, packet: &MediaPacket<'_>) -> Changes {
         let seen = source
             .codec
             .map(|codec| Counters::read(codec, packet.payload));

@@ -2,11 +2,7 @@
 
 use crate::{
     media::Extras,
-    rtp::{
-        Extension, ExtensionMap,
-        dependency_descriptor::{ActiveTargets, set_active_targets, shift_frame_number},
-        time::PlayoutDelay,
-    },
+    rtp::{Extension, ExtensionMap, dependency_descriptor::shift_frame_number, time::PlayoutDelay},
 };
 
 /// Bytes that the extensions written into every packet take at most: mid (1 + 16), transport sequence (1 + 2),
@@ -17,8 +13,6 @@ const MAX_MID: usize = 16;
 /// RFC 8285 §4.2: the longest value and the highest id that the one-byte form has.
 const ONE_BYTE_VALUE: usize = 16;
 const ONE_BYTE_ID: u8 = 14;
-/// RFC 8285 §4.3: the longest value of the two-byte form.
-const MAX_VALUE: usize = 255;
 
 /// What differs from packet to packet.
 #[derive(Debug, Clone, Copy)]
@@ -34,38 +28,6 @@ pub(crate) struct Stamp {
     pub(crate) send_time: [u8; 3],
     /// Added to the frame number of a dependency descriptor.
     pub(crate) frame_number: u16,
-    /// What a dependency descriptor says of the active decode targets.
-    pub(crate) targets: Option<ActiveTargets>,
-}
-
-/// An extension's value as it is sent: as it came, or with other active decode targets.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "short-lived, on the stack, and seldom the large one"
-)]
-enum Value<'a> {
-    Same(&'a [u8]),
-    Changed([u8; MAX_VALUE], usize),
-}
-
-impl<'a> Value<'a> {
-    #[inline]
-    fn new(extension: Extension, value: &'a [u8], targets: Option<ActiveTargets>) -> Self {
-        if let (Extension::DependencyDescriptor, Some(targets)) = (extension, targets) {
-            let mut changed = [0; MAX_VALUE];
-            if let Some(length) = set_active_targets(value, targets, &mut changed) {
-                return Self::Changed(changed, length);
-            }
-        }
-        Self::Same(value)
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Same(value) => value,
-            Self::Changed(value, length) => &value[..*length],
-        }
-    }
 }
 
 /// Writes headers with the extensions that one viewer negotiated.
@@ -162,8 +124,8 @@ impl HeaderWriter {
 
     /// The length of a header with these extras.
     #[inline]
-    pub(crate) fn length(&self, extras: Extras<'_>, targets: Option<ActiveTargets>) -> usize {
-        let two_byte = self.needs_two_byte(extras, targets);
+    pub(crate) fn length(&self, extras: Extras<'_>) -> usize {
+        let two_byte = self.needs_two_byte(extras);
         let fixed = if two_byte {
             &self.two_byte
         } else {
@@ -171,9 +133,8 @@ impl HeaderWriter {
         };
         let mut length = fixed.length;
         for (extension, value) in extras {
-            let value = Value::new(extension, value, targets);
-            if let Some(head) = self.head(two_byte, extension, value.bytes().len()) {
-                length += head.1 + value.bytes().len();
+            if let Some(head) = self.head(two_byte, extension, value.len()) {
+                length += head.1 + value.len();
             }
         }
         if length == 0 {
@@ -187,7 +148,7 @@ impl HeaderWriter {
     /// have that much room.
     #[inline]
     pub(crate) fn write(&self, target: &mut [u8], stamp: &Stamp, extras: Extras<'_>) -> usize {
-        let two_byte = self.needs_two_byte(extras, stamp.targets);
+        let two_byte = self.needs_two_byte(extras);
         let fixed = if two_byte {
             &self.two_byte
         } else {
@@ -202,8 +163,6 @@ impl HeaderWriter {
             target[16 + at..19 + at].copy_from_slice(&stamp.send_time);
         }
         for (extension, value) in extras {
-            let value = Value::new(extension, value, stamp.targets);
-            let value = value.bytes();
             let Some((head, head_length)) = self.head(two_byte, extension, value.len()) else {
                 continue;
             };
@@ -237,14 +196,13 @@ impl HeaderWriter {
 
     /// A value that the one-byte form can't hold turns the whole packet to the two-byte form, if the viewer allows it;
     /// else that value is left out.
-    fn needs_two_byte(&self, extras: Extras<'_>, targets: Option<ActiveTargets>) -> bool {
+    fn needs_two_byte(&self, extras: Extras<'_>) -> bool {
         !extras.is_empty()
             && self.mixed
             && extras.into_iter().any(|(extension, value)| {
-                let value = Value::new(extension, value, targets);
                 self.extensions
                     .id(extension)
-                    .is_some_and(|id| element_head(false, id, value.bytes().len()).is_none())
+                    .is_some_and(|id| element_head(false, id, value.len()).is_none())
             })
     }
 
@@ -275,7 +233,6 @@ mod tests {
         transport_sequence: 0x0102,
         send_time: [0xab, 0xcd, 0xef],
         frame_number: 0,
-        targets: None,
     };
 
     fn extensions() -> ExtensionMap {
@@ -291,7 +248,7 @@ mod tests {
     fn written(writer: &HeaderWriter, extras: Extras<'_>) -> Vec<u8> {
         let mut bytes = vec![0xff; 512];
         let length = writer.write(&mut bytes, &STAMP, extras);
-        assert_eq!(length, writer.length(extras, None));
+        assert_eq!(length, writer.length(extras));
         bytes.truncate(length);
         bytes.extend_from_slice(b"payload");
         bytes

@@ -283,7 +283,9 @@ impl Viewer {
             let decision = egress
                 .forwarder
                 .decide(wire.now, track, layer, source, &packet);
-            items.extend(Item::new(source, decision, packet));
+            if let Some(item) = Item::new(source, decision, packet) {
+                items.push(item);
+            }
         }
         if !items.is_empty() {
             egress.send(layer, &items, &mut self.history, wire);
