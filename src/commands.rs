@@ -129,7 +129,7 @@ async fn revoke(store: &Sqlite, id: &str) -> anyhow::Result<()> {
         bail!("no token has the identifier {id}; `spillway token list` shows all");
     }
     print(
-        "revoked; nothing new begins with it. What runs with it goes on until it's kicked: DELETE /api/v1/sessions/ID",
+        "revoked; nothing new begins with it, and a running server ends what came with it within a few seconds",
     )
 }
 

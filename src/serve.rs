@@ -26,6 +26,8 @@ use crate::{
     webhooks::Webhooks,
 };
 
+/// How long a session may outlive its token that was revoked on the command line.
+const REVOKED_EVERY: Duration = Duration::from_secs(5);
 /// How often broadcasts under way are written down.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
 /// How often what is old is forgotten.
@@ -103,11 +105,13 @@ pub(crate) fn http_port(config: &Config) -> Result<std::net::SocketAddr, http::L
 async fn keep_house(node: Arc<Node>, mut events: mpsc::Receiver<Event>) {
     let mut tick = interval(Duration::from_secs(1));
     let mut save = interval(SAVE_EVERY);
+    let mut revoked = interval(REVOKED_EVERY);
     loop {
         tokio::select! {
             Some(event) = events.recv() => node.on_media_event(event).await,
             _ = tick.tick() => node.on_tick().await,
             _ = save.tick() => node.save_on_air().await,
+            _ = revoked.tick() => node.end_revoked().await,
         }
     }
 }

@@ -243,6 +243,12 @@ impl Transport {
         self.events.pop_front()
     }
 
+    /// Whether this is where the peer is: its path, over which something authentic came within `recently`.
+    pub fn holds(&self, now: Instant, path: Path, recently: Duration) -> bool {
+        let fresh = |at| now.saturating_duration_since(at) < recently;
+        self.ice.path() == Some(path) && self.ice.last_heard().is_some_and(fresh)
+    }
+
     /// Where media goes: the path of the last nomination, or before there was one, of an authentic check.
     pub fn path(&self) -> Option<Path> {
         self.ice.path()

@@ -1,6 +1,9 @@
 //! The REST API: channels, sessions, broadcasts, tokens, the node.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use spillway_sfu::{SessionId, WorkerId};
 use spillway_signaling::{
@@ -22,6 +25,9 @@ use crate::{
 
 /// Tokens that are read from the store at a time.
 const TOKENS_AT_A_TIME: usize = 200;
+
+/// Revocations that are looked for in the store are at most this old.
+const REVOKED_LATELY: Duration = Duration::from_mins(1);
 
 impl Node {
     /// Restricted channels are left out, so the whole list is made and then cut: there are `limits.publishers` at most.
@@ -404,6 +410,23 @@ impl Node {
             .await;
         }
         self.describe_channel(name).await
+    }
+
+    /// Ends sessions whose token was revoked by another process: the command line writes to the store alone. To be
+    /// called more often than [`REVOKED_LATELY`].
+    pub async fn end_revoked(&self) {
+        let since = time::before(time::now(), REVOKED_LATELY);
+        let revoked: HashSet<String> = match self.parts.store.revoked_since(since).await {
+            Ok(revoked) => revoked.into_iter().collect(),
+            Err(error) => {
+                tracing::error!(%error, "it can't be told which tokens were revoked");
+                return;
+            }
+        };
+        if !revoked.is_empty() {
+            self.close_all(|session| session.token.as_ref().is_some_and(|t| revoked.contains(t)))
+                .await;
+        }
     }
 
     async fn close_all(&self, doomed: impl Fn(&Session) -> bool) {

@@ -161,6 +161,8 @@ async fn a_token_is_revoked_for_good(store: &impl Store) {
         })
     );
     assert!(!store.revoke_token("02", Timestamp(5)).await.unwrap());
+    assert_eq!(store.revoked_since(Timestamp(5)).await.unwrap(), ["01"]);
+    assert!(store.revoked_since(Timestamp(6)).await.unwrap().is_empty());
     assert_eq!(store.token("02").await.unwrap(), None);
 }
 

@@ -14,6 +14,9 @@ use spillway_signaling::{
 
 pub use sqlite::Sqlite;
 
+/// Revocations that [`Store::revoked_since`] tells of at most.
+pub const REVOCATIONS: usize = 10_000;
+
 /// Durable state of the platform. Every method is atomic; what it wrote survives a crash once it has returned.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
@@ -45,6 +48,9 @@ pub trait Store: Send + Sync + 'static {
     async fn tokens(&self, now: Timestamp, page: &Page) -> Result<Vec<Token>, StoreError>;
     /// Revokes a token; revoking twice keeps the first moment. False: there's no such token.
     async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<bool, StoreError>;
+    /// The identifiers of tokens that were revoked at this moment or later, the latest first, at most
+    /// [`REVOCATIONS`].
+    async fn revoked_since(&self, at: Timestamp) -> Result<Vec<String>, StoreError>;
     /// Forgets tokens that expired or were revoked before these moments. Neither holds any more: a token that isn't known
     /// isn't believed.
     async fn forget_tokens(

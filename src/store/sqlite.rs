@@ -13,7 +13,7 @@ use spillway_signaling::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Creation, Page, Retention, Store, StoreError, StoredChannel};
+use super::{Creation, Page, REVOCATIONS, Retention, Store, StoreError, StoredChannel};
 
 /// Jobs that wait for the database thread; callers wait beyond it.
 const QUEUE: usize = 256;
@@ -219,6 +219,18 @@ impl Store for Sqlite {
                 params![id, at.0 as i64],
             )?;
             Ok(changed > 0)
+        })
+        .await
+    }
+
+    async fn revoked_since(&self, at: Timestamp) -> Result<Vec<String>, StoreError> {
+        self.run(move |db| {
+            let mut query = db.prepare_cached(
+                "SELECT id FROM tokens WHERE revoked_at >= ?1 ORDER BY revoked_at DESC LIMIT ?2",
+            )?;
+            query
+                .query_map(params![at.0 as i64, REVOCATIONS as i64], |row| row.get(0))?
+                .collect()
         })
         .await
     }

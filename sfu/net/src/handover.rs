@@ -59,10 +59,21 @@ impl Strays {
 /// Two generations: a peer that is heard of moves to the young one; when that is full or old it becomes the old one,
 /// and what was in the old one is forgotten. So memory is bounded, idle peers expire, and a flood of invented
 /// addresses can't displace peers that send.
+///
+/// What a check names isn't authentic here, and its source address may be forged. So the first claim to a peer stays
+/// beside the latest, and both workers get its datagrams: the one that knows nothing of it drops them.
 pub(crate) struct Owners {
-    young: HashMap<SocketAddr, WorkerId>,
-    old: HashMap<SocketAddr, WorkerId>,
+    young: HashMap<SocketAddr, Claims>,
+    old: HashMap<SocketAddr, Claims>,
     since: Instant,
+}
+
+/// Workers that a peer may belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Claims {
+    pub(crate) first: WorkerId,
+    /// Another one that was named since.
+    pub(crate) latest: Option<WorkerId>,
 }
 
 impl Owners {
@@ -79,17 +90,28 @@ impl Owners {
         if self.young.len() >= GENERATION_PEERS {
             self.turn(now);
         }
-        self.young.insert(remote, owner);
+        let known = self.young.get(&remote).or_else(|| self.old.get(&remote));
+        let claims = match known {
+            Some(&Claims { first, .. }) if first != owner => Claims {
+                first,
+                latest: Some(owner),
+            },
+            Some(&claims) => claims,
+            None => Claims {
+                first: owner,
+                latest: None,
+            },
+        };
+        self.young.insert(remote, claims);
     }
 
-    pub(crate) fn owner(&mut self, now: Instant, remote: SocketAddr) -> Option<WorkerId> {
+    /// Whose a peer's datagrams may be. That alone doesn't keep a peer remembered: its checks do.
+    pub(crate) fn claims(&mut self, now: Instant, remote: SocketAddr) -> Option<Claims> {
         self.age(now);
-        if let Some(&owner) = self.young.get(&remote) {
-            return Some(owner);
-        }
-        let owner = *self.old.get(&remote)?;
-        self.remember(now, remote, owner);
-        Some(owner)
+        self.young
+            .get(&remote)
+            .or_else(|| self.old.get(&remote))
+            .copied()
     }
 
     fn age(&mut self, now: Instant) {
@@ -135,6 +157,10 @@ mod tests {
         assert_eq!(out[2], (paths[2], b"three".to_vec()));
     }
 
+    fn first(owners: &mut Owners, now: Instant, remote: SocketAddr) -> Option<WorkerId> {
+        owners.claims(now, remote).map(|claims| claims.first)
+    }
+
     #[test]
     fn an_idle_peer_is_forgotten_and_an_active_one_kept() {
         let start = Instant::now();
@@ -143,9 +169,23 @@ mod tests {
         owners.remember(start, peer(2), WorkerId(2));
         for minutes in 1..4 {
             let now = start + minutes * GENERATION_TIME;
-            assert_eq!(owners.owner(now, peer(1)), Some(WorkerId(1)));
+            assert_eq!(first(&mut owners, now, peer(1)), Some(WorkerId(1)));
+            owners.remember(now, peer(1), WorkerId(1));
         }
-        assert_eq!(owners.owner(start + 3 * GENERATION_TIME, peer(2)), None);
+        assert_eq!(owners.claims(start + 3 * GENERATION_TIME, peer(2)), None);
+    }
+
+    #[test]
+    fn a_forged_claim_takes_nothing_away() {
+        let now = Instant::now();
+        let mut owners = Owners::new(now);
+        owners.remember(now, peer(1), WorkerId(1));
+        for forged in [2, 3, 2] {
+            owners.remember(now, peer(1), WorkerId(forged));
+            let claims = owners.claims(now, peer(1)).unwrap();
+            assert_eq!(claims.first, WorkerId(1));
+            assert_eq!(claims.latest, Some(WorkerId(forged)));
+        }
     }
 
     #[test]
@@ -156,7 +196,8 @@ mod tests {
         for n in 1..200_000 {
             owners.remember(now, peer(n), WorkerId(1));
             if n % 10_000 == 0 {
-                assert_eq!(owners.owner(now, peer(0)), Some(WorkerId(7)));
+                assert_eq!(first(&mut owners, now, peer(0)), Some(WorkerId(7)));
+                owners.remember(now, peer(0), WorkerId(7));
             }
         }
         assert!(owners.young.len() + owners.old.len() <= 2 * GENERATION_PEERS);

@@ -343,8 +343,12 @@ fn deliver<C: Core>(
             let is_stun = datagram
                 .first()
                 .is_none_or(|b| STUN_FIRST_BYTES.contains(b));
-            match owners.owner(now, path.remote) {
-                Some(owner) if !is_stun => outlet.stray(owner, path, datagram),
+            match owners.claims(now, path.remote) {
+                Some(claims) if !is_stun => {
+                    for owner in std::iter::once(claims.first).chain(claims.latest) {
+                        outlet.stray(owner, path, datagram);
+                    }
+                }
                 _ => outlet.counters.unknown += 1,
             }
         }

@@ -1,6 +1,9 @@
 //! Datagrams of peers: to whom they belong, and what they bring.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::Engine;
 use crate::{
@@ -11,6 +14,9 @@ use crate::{
     session::Role,
     transport::{CloseReason, Incoming, TransportEvent},
 };
+
+/// A peer that was heard of on its path within this time is still there.
+const PATH_HELD: Duration = Duration::from_secs(10);
 
 /// What became of a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +50,10 @@ impl Engine {
             },
         };
         let is_check = ufrag.is_some();
+        if is_check && self.is_anothers(now, index, path) {
+            self.totals.rejected += 1;
+            return Disposition::Taken;
+        }
         let Some(session) = self.sessions.get_mut(index) else {
             return Disposition::Unknown;
         };
@@ -84,6 +94,15 @@ impl Engine {
             }
             _ => Disposition::Unknown,
         }
+    }
+
+    /// Another session's peer is there. A check from its address can't be this session's: with a forged address anybody
+    /// who may watch could take a publisher's packets away.
+    fn is_anothers(&self, now: Instant, index: usize, path: Path) -> bool {
+        let holder = self.paths.get(&path).filter(|&&holder| holder != index);
+        holder
+            .and_then(|&holder| self.sessions.get(holder))
+            .is_some_and(|session| session.transport.holds(now, path, PATH_HELD))
     }
 
     /// An authenticated check came this way: what comes from there is this session's.

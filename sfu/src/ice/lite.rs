@@ -67,6 +67,11 @@ impl IceLite {
         self.selected.as_ref().map(|selected| selected.path)
     }
 
+    /// When something authentic last came over the selected path.
+    pub(crate) fn last_heard(&self) -> Option<Instant> {
+        self.selected.as_ref().map(|selected| selected.heard)
+    }
+
     /// Whether an authentic check came over `path`.
     pub(crate) fn knows(&self, path: Path) -> bool {
         self.known.iter().any(|known| known.path == path)

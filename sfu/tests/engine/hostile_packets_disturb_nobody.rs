@@ -113,3 +113,31 @@ fn nor_rtcp_of_a_viewer_that_lies() {
     world.assert_continuous(viewer, MediaKind::Video);
     assert!(world.keyframe_requests(publisher).len() < 10);
 }
+
+#[test]
+fn a_viewer_that_names_anothers_address() {
+    let mut world = World::new();
+    let publisher = world.publish(&Offer::publisher(), Source::new(1));
+    let viewer = world.watch(&Offer::viewer());
+    let thief = world.watch(&Offer::viewer());
+    world.connect(&[publisher, viewer, thief]);
+    world.run(seconds(1));
+    let before = world.video(viewer).len();
+    let stolen = world.peers[publisher].path();
+    for _ in 0..200 {
+        world.run(ms(10));
+        let mut request = Vec::new();
+        world.peer(thief, |peer, _| {
+            request = check::binding_request(&peer.remote, &peer.local)
+        });
+        world.engine(0, |engine, now, out| {
+            engine.handle_datagram(now, stolen, &mut request, out)
+        });
+    }
+    let after = world.video(viewer).len();
+    println!(
+        "packets at the viewer: {before} in 1 s, then {} in 2 s under attack",
+        after - before
+    );
+    assert!(after - before > before, "{before} {after}");
+}

@@ -62,6 +62,26 @@ async fn a_revoked_key_ends_its_session_and_makes_no_other() {
 }
 
 #[tokio::test]
+async fn a_key_that_another_process_revokes_ends_its_session() {
+    let fixture = fixture().await;
+    let (key, key_id) = fixture
+        .token_with_id(TokenKind::Publish, Some("demo"))
+        .await;
+    fixture.publish(Some(&key)).await.unwrap();
+    fixture.node.end_revoked().await;
+    assert!(fixture.media.closed.lock().unwrap().is_empty());
+    assert!(
+        fixture
+            .store
+            .revoke_token(&key_id, time::now())
+            .await
+            .unwrap()
+    );
+    fixture.node.end_revoked().await;
+    assert_eq!(*fixture.media.closed.lock().unwrap(), [id(0)]);
+}
+
+#[tokio::test]
 async fn a_key_that_is_revoked_while_its_session_is_made_leaves_none() {
     let fixture = fixture().await;
     let (key, key_id) = fixture
