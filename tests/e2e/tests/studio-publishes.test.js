@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { artifact } from '../lib/artifacts.js';
+import { launchChromium } from '../lib/chromium.js';
 import { harness } from '../lib/harness.js';
 import { assertPlays, viewIn } from '../lib/viewing.js';
 
@@ -35,4 +36,18 @@ test('a wrong token is refused with advice', async () => {
   await page.click('#go-live');
   await page.waitForSelector('html[data-state="error"]', { timeout: 15_000 });
   assert.match(await page.textContent('#alert-title'), /token/i);
+});
+
+test('without HTTPS it says at once that there is no camera, and the test picture stays', async () => {
+  const browser = await launchChromium({
+    args: ['--host-resolver-rules=MAP plain.example 127.0.0.1'],
+  });
+  const page = await browser.newPage();
+  await page.goto(`http://plain.example:${parts.spillway.port}/studio/studio`);
+  await page.waitForFunction(() => document.getElementById('alert-title')?.textContent !== '');
+  assert.match(await page.textContent('#alert-title'), /HTTPS|secure/i);
+  await page.screenshot({ path: artifact(parts.test, 'insecure.png') });
+  await page.check('input[name="source"][value="test"]', { force: true });
+  await page.waitForFunction(() => document.getElementById('alert-title')?.offsetParent === null);
+  await browser.close();
 });

@@ -71,6 +71,7 @@ export class Studio {
     });
     const media = (navigator as { mediaDevices?: MediaDevices }).mediaDevices;
     media?.addEventListener('devicechange', () => void settings.listDevices());
+    this.#warnOfOrigin();
     this.#expose();
   }
 
@@ -90,6 +91,7 @@ export class Studio {
         return;
       case 'capture':
         if (this.#capture !== null) await this.#recapture();
+        else this.#warnOfOrigin();
     }
   }
 
@@ -124,13 +126,7 @@ export class Studio {
       this.#capture?.stop();
       this.#capture = fresh;
     } catch (error) {
-      const { title, advice } = captureProblem(error, choice.source, window.isSecureContext, {
-        origin: location.origin,
-        host: location.host,
-        port: location.port,
-        path: location.pathname,
-      });
-      view.alert(title, advice);
+      this.#alertCapture(error);
       return false;
     }
     for (const track of this.#capture.media.getTracks()) {
@@ -143,6 +139,24 @@ export class Studio {
     this.#show();
     await settings.listDevices();
     return true;
+  }
+
+  #alertCapture(error: unknown): void {
+    const { view, settings } = this.#parts;
+    const { title, advice } = captureProblem(error, settings.source, window.isSecureContext, {
+      origin: location.origin,
+      host: location.host,
+      port: location.port,
+      path: location.pathname,
+    });
+    view.alert(title, advice);
+  }
+
+  /** On an insecure origin no camera, screen or microphone can be had: better said before it is tried. */
+  #warnOfOrigin(): void {
+    if (window.isSecureContext) return;
+    if (this.#parts.settings.source === 'test') this.#parts.view.alert();
+    else this.#alertCapture(new DOMException('No media devices here.', 'SecurityError'));
   }
 
   /** Another source or device while capturing: what is being sent changes its tracks, not its session. */
