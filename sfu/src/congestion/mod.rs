@@ -68,6 +68,8 @@ pub(crate) struct Controller {
     total: u32,
     /// When transport-wide feedback came last, or its absence was last acted upon.
     heard: Option<Instant>,
+    /// Reports of another kind came: where no transport-wide feedback does, delays aren't known.
+    reported: bool,
 }
 
 impl Controller {
@@ -84,16 +86,18 @@ impl Controller {
             lost: 0,
             total: 0,
             heard: None,
+            reported: false,
         }
     }
 
     /// What may be sent, in bits per second.
     pub(crate) fn rate(&self) -> u64 {
-        let told = self
-            .told
-            .filter(|_| self.heard.is_none())
-            .unwrap_or(MOST_RATE);
-        let rate = self.delay.rate().min(self.loss.rate()).min(told);
+        let seen = if self.heard.is_none() && self.reported {
+            self.told.unwrap_or(MOST_RATE)
+        } else {
+            self.delay.rate()
+        };
+        let rate = seen.min(self.loss.rate());
         rate.clamp(LEAST_RATE, MOST_RATE) as u64
     }
 
@@ -159,6 +163,7 @@ impl Controller {
 
     /// The receiver's own estimate came.
     pub(crate) fn on_remb(&mut self, bits_per_second: u64) {
+        self.reported = true;
         self.told = Some(bits_per_second as f64);
     }
 
@@ -167,6 +172,7 @@ impl Controller {
         if self.heard.is_some() {
             return;
         }
+        self.reported = true;
         let lost = (lost * 256.0) as u32;
         let carried = sent as f64 * (1.0 - f64::from(lost) / 256.0);
         self.loss.update(now, lost, 256, Some(carried));
@@ -212,5 +218,27 @@ impl Controller {
     fn bound(&mut self) {
         self.delay.bound(LEAST_RATE, MOST_RATE);
         self.loss.bound(LEAST_RATE, MOST_RATE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_transport_wide_feedback_losses_and_the_viewers_own_word_decide() {
+        let start = Instant::now();
+        let mut controller = Controller::new();
+        assert_eq!(controller.rate(), FIRST_RATE as u64);
+        let second = |n: u64| start + Duration::from_secs(n);
+        controller.on_report(second(1), 0.0, 4_000_000);
+        assert!(
+            controller.rate() > 20_000_000,
+            "nothing says that a larger layer wouldn't fit"
+        );
+        controller.on_remb(2_000_000);
+        assert_eq!(controller.rate(), 2_000_000);
+        controller.on_report(second(2), 0.4, 2_000_000);
+        assert!(controller.rate() < 1_500_000, "{}", controller.rate());
     }
 }
