@@ -203,6 +203,7 @@ fn describe(session: &SessionStatistics) -> SessionFigures {
     };
     let (video, audio) = (largest(MediaKind::Video), largest(MediaKind::Audio));
     let flowing = session.layers.iter().filter(|layer| layer.flowing);
+    let known = |rate| (rate > 0).then_some(rate);
     SessionFigures {
         transport: session.path.map(|path| match path.protocol {
             spillway_sfu::Protocol::Udp => "udp".into(),
@@ -223,5 +224,7 @@ fn describe(session: &SessionStatistics) -> SessionFigures {
         packets_resent: session.resent,
         keyframe_requests: session.keyframe_requests,
         round_trip_ms: session.rtt.map(|rtt| rtt.as_secs_f64() * 1000.0),
+        estimated_bits_per_second: known(session.estimate),
+        delivered_bits_per_second: known(session.delivered),
     }
 }

@@ -190,6 +190,10 @@ pub struct SessionFigures {
     pub keyframe_requests: u64,
     /// Round-trip time in milliseconds.
     pub round_trip_ms: Option<f64>,
+    /// What a viewer's path is believed to carry.
+    pub estimated_bits_per_second: Option<u64>,
+    /// What arrived at a viewer lately, where it tells (transport-wide feedback).
+    pub delivered_bits_per_second: Option<u64>,
 }
 
 /// One time on air.

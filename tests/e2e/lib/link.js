@@ -13,6 +13,9 @@ const BINARY =
 /** Where the server is, seen from the other side. */
 export const NEAR = '10.77.0.1';
 
+/** The device on our side. */
+const DEVICE = 'link0';
+
 /** Whether this process may make network namespaces. */
 export const canMakeNamespaces = process.getuid() === 0;
 
@@ -26,12 +29,24 @@ export class SlowLink {
     await run('ip', ['netns', 'add', link.name]);
     await run('ip', ['-n', link.name, 'link', 'set', 'lo', 'up']);
     const args = ['link', '--a', '.', '--b', link.name, ...conditions];
-    link.process = new Process({ test, name: 'link', command: BINARY, args });
+    link.process = new Process({ test, name: 'link', command: BINARY, args, input: true });
     await until('the link is up', () => {
       if (!link.process.running) throw new Error(`the link ended:\n${link.process.output}`);
       return link.process.output.includes('link up');
     });
     return link;
+  }
+
+  /** Changes conditions: options of `spillway-loadtest link`. Gives the time in Unix milliseconds. */
+  async change(...conditions) {
+    const line = conditions.join(' ');
+    const from = this.process.output.length;
+    this.process.write(`${line}\n`);
+    const answer = new RegExp(`^(\\d+) changed: ${line}$`, 'm');
+    const [, at] = await until(`the link takes ${line}`, () => {
+      return answer.exec(this.process.output.slice(from));
+    });
+    return Number(at);
   }
 
   /** A program that runs another one on the far side. */
@@ -42,6 +57,12 @@ export class SlowLink {
       mode: 0o755,
     });
     return script;
+  }
+
+  /** Bytes that left our side so far, headers included. */
+  async sentBytes() {
+    const count = await fs.readFile(`/sys/class/net/${DEVICE}/statistics/tx_bytes`, 'utf8');
+    return Number(count);
   }
 
   async stop() {

@@ -11,14 +11,18 @@ export class Process {
   #exit;
   output = '';
 
-  /** @param {{ test: string, name: string, command: string, args: string[], env?: object, cwd?: string }} options */
-  constructor({ test, name, command, args, env = {}, cwd }) {
+  /**
+   * `input`: it reads what `write` is given.
+   *
+   * @param {{ test: string, name: string, command: string, args: string[], env?: object, cwd?: string, input?: boolean }} options
+   */
+  constructor({ test, name, command, args, env = {}, cwd, input = false }) {
     this.name = name;
     const log = fs.createWriteStream(artifact(test, `${name}.log`));
     this.#child = spawn(command, args, {
       cwd,
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream.on('data', (data) => {
@@ -31,6 +35,10 @@ export class Process {
       this.#child.on('exit', (code, signal) => resolve({ code, signal }));
     });
     this.#exit.catch(() => {});
+  }
+
+  write(text) {
+    this.#child.stdin.write(text);
   }
 
   get pid() {
