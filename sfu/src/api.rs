@@ -156,10 +156,28 @@ pub struct WatchRequest {
     pub channel: ChannelName,
     /// The SDP offer.
     pub offer: String,
-    /// The rid of the layer that the viewer asks for; the best flowing one without.
-    pub layer: Option<String>,
+    /// What the viewer asks to see.
+    pub selection: LayerSelection,
     /// Whether a channel that isn't live is waited for, or answered with [`Reject::NotLive`].
     pub wait: bool,
+}
+
+/// What a viewer asks to see: the best that its path carries within these ceilings, none of which is set by default.
+///
+/// All are ceilings, also a named layer: what a path doesn't carry would freeze, and who asks for a layer wants to see
+/// it (decision 5).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LayerSelection {
+    /// This simulcast layer, or a worse one. Without effect while the layer doesn't flow.
+    pub rid: Option<String>,
+    /// The highest spatial layer of an encoding, 0 the smallest.
+    pub max_spatial: Option<u8>,
+    /// The highest temporal layer of an encoding, 0 the slowest.
+    pub max_temporal: Option<u8>,
+    /// The widest picture, in pixels; the smallest there is if all are wider.
+    pub max_width: Option<u16>,
+    /// The highest picture, in pixels; the smallest there is if all are higher.
+    pub max_height: Option<u16>,
 }
 
 /// A session was accepted.

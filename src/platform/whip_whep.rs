@@ -1,7 +1,7 @@
 //! Sessions: made, changed and ended on behalf of WHIP and WHEP clients.
 
 use spillway_sfu::{
-    Accepted, IceCredentials, PublishRequest, Reject, SessionId, WatchRequest, sdp,
+    Accepted, IceCredentials, LayerSelection, PublishRequest, Reject, SessionId, WatchRequest, sdp,
 };
 use spillway_signaling::{
     ChannelName, Refusal, SessionKey,
@@ -115,7 +115,10 @@ impl Node {
         let request = WatchRequest {
             channel: media_name(&call.channel)?,
             offer: call.offer,
-            layer: call.layer,
+            selection: LayerSelection {
+                rid: call.layer,
+                ..LayerSelection::default()
+            },
             wait: call.wait,
         };
         let accepted = self

@@ -121,7 +121,7 @@ impl Node {
         let request = WatchRequest {
             channel: channel(),
             offer: offer("recvonly"),
-            layer: None,
+            selection: spillway_sfu::LayerSelection::default(),
             wait: true,
         };
         self.engine

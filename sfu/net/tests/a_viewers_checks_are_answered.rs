@@ -45,7 +45,7 @@ fn watch(wait: bool) -> WatchRequest {
     WatchRequest {
         channel: "demo".parse().unwrap(),
         offer: OFFER.into(),
-        layer: None,
+        selection: spillway_sfu::LayerSelection::default(),
         wait,
     }
 }

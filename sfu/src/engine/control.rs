@@ -7,14 +7,14 @@ use rand::Rng;
 
 use super::Engine;
 use crate::{
-    Accepted, EndReason, IceCredentials, Output, PeerMessage, PublishRequest, Reject, SessionId,
-    WatchRequest, ice,
+    Accepted, EndReason, IceCredentials, LayerSelection, Output, PeerMessage, PublishRequest,
+    Reject, SessionId, WatchRequest, ice,
     media::Feed,
     publisher::Publisher,
     sdp::{self, Local, Offer, SdpError, Setup},
     session::{Role, Session},
     transport::{ChannelId, DtlsRole, Transport, TransportConfig},
-    viewer::{SubLayerCap, Viewer},
+    viewer::Viewer,
 };
 
 impl From<SdpError> for Reject {
@@ -133,7 +133,7 @@ impl Engine {
         let mut viewer = Viewer::new(
             now,
             &negotiated,
-            request.layer,
+            request.selection,
             self.config.playout_delay,
             ssrc,
         );
@@ -178,25 +178,26 @@ impl Engine {
         Ok(local)
     }
 
-    /// Limits which spatial and temporal layers of an encoding a viewer gets.
+    /// Takes what a viewer asks to see from now on (WHEP layer selection).
     ///
     /// # Errors
     /// [`Reject::NoSession`], also for a publisher's session.
-    pub fn cap_sub_layers(
+    pub fn select_layers(
         &mut self,
         now: Instant,
         session: SessionId,
-        cap: SubLayerCap,
+        selection: LayerSelection,
         out: &mut dyn Output,
     ) -> Result<(), Reject> {
         let index = self.index_of(session).ok_or(Reject::NoSession)?;
         let session = &mut self.sessions[index];
-        let channel = session.channel;
-        let Role::Viewer(viewer) = &mut session.role else {
+        let index = session.channel;
+        let (Role::Viewer(viewer), Some(channel)) = (&mut session.role, self.channels.get(index))
+        else {
             return Err(Reject::NoSession);
         };
-        let need = viewer.set_cap(cap);
-        self.need_keyframe(now, channel, need, out);
+        let need = viewer.select_layers(now, selection, channel);
+        self.need_keyframe(now, index, need, out);
         Ok(())
     }
 

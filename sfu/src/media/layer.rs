@@ -95,7 +95,7 @@ impl Layer {
     }
 
     /// The spatial and temporal layers that flow, from the least bitrate to the most.
-    pub(crate) fn sublayers(&self) -> impl Iterator<Item = SubLayer> + use<> {
+    pub(crate) fn sublayers(&self) -> impl Iterator<Item = SubLayer> {
         self.sub_layers.iter(self.size)
     }
 

@@ -14,7 +14,7 @@ pub(crate) use channel::{Channel, Feed};
 pub(crate) use extras::{Extras, ExtrasBuffer};
 pub use layer::SenderClock;
 pub(crate) use layer::{Layer, Pushed};
-pub(crate) use sublayers::{SubLayer, descriptor};
+pub(crate) use sublayers::{SUB_LAYERS, SubLayer, descriptor};
 pub use track::PublishedLayers;
 pub(crate) use track::{PayloadChange, PublishedTrack, Track};
 

@@ -18,6 +18,8 @@ use crate::{
 /// Sub-layers that are told apart: what lies above counts as the highest.
 const SPATIAL: usize = 4;
 const TEMPORAL: usize = 4;
+/// Sub-layers of one encoding at most.
+pub(crate) const SUB_LAYERS: usize = SPATIAL * TEMPORAL;
 /// Pictures whose temporal layer is remembered for packets of them that don't say it.
 const PICTURES: usize = 8;
 
@@ -43,6 +45,8 @@ pub(super) struct SubLayers {
     bytes: [[u64; TEMPORAL]; SPATIAL],
     /// Smoothed, in bits per second.
     bitrates: [[u64; TEMPORAL]; SPATIAL],
+    /// Spatial and temporal layers that flow, with the bitrate of each and all below: from the least to the most.
+    flowing: ArrayVec<(u8, u8, u64), SUB_LAYERS>,
     pictures: ArrayVec<Picture, PICTURES>,
     /// Timestamp and first frame number of the newest picture.
     picture: Option<(u32, u16)>,
@@ -186,27 +190,37 @@ impl SubLayers {
                 before => (before * 3 + rate) / 4,
             };
         }
+        self.flowing = self.find_flowing();
+    }
+
+    fn find_flowing(&self) -> ArrayVec<(u8, u8, u64), SUB_LAYERS> {
+        let mut found = ArrayVec::new();
+        for (spatial, temporal) in (0..SPATIAL).flat_map(|s| iter::repeat(s).zip(0..TEMPORAL)) {
+            if self.bitrates[spatial][temporal] > 0 {
+                let rows = &self.bitrates[..=spatial];
+                let bitrate = rows.iter().flat_map(|row| &row[..=temporal]).sum();
+                found.push((spatial as u8, temporal as u8, bitrate));
+            }
+        }
+        found.sort_unstable_by_key(|&(.., bitrate)| bitrate);
+        found
     }
 
     /// Those that flow, from the least to the most. `size` is that of the whole.
-    pub(super) fn iter(&self, size: (u16, u16)) -> impl Iterator<Item = SubLayer> + use<> {
-        let mut found = ArrayVec::<SubLayer, { SPATIAL * TEMPORAL }>::new();
-        for (spatial, temporal) in (0..SPATIAL).flat_map(|s| iter::repeat(s).zip(0..TEMPORAL)) {
-            if self.bitrates[spatial][temporal] == 0 {
-                continue;
-            }
-            let rows = &self.bitrates[..=spatial];
-            let bitrate = rows.iter().flat_map(|row| &row[..=temporal]).sum();
-            let single = self.sizes == [(0, 0); SPATIAL];
-            found.push(SubLayer {
-                spatial: spatial as u8,
-                temporal: temporal as u8,
-                size: if single { size } else { self.sizes[spatial] },
+    pub(super) fn iter(&self, size: (u16, u16)) -> impl Iterator<Item = SubLayer> {
+        let single = self.sizes == [(0, 0); SPATIAL];
+        self.flowing
+            .iter()
+            .map(move |&(spatial, temporal, bitrate)| SubLayer {
+                spatial,
+                temporal,
+                size: if single {
+                    size
+                } else {
+                    self.sizes[usize::from(spatial)]
+                },
                 bitrate,
-            });
-        }
-        found.sort_unstable_by_key(|sub_layer| sub_layer.bitrate);
-        found.into_iter()
+            })
     }
 }
 

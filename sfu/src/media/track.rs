@@ -2,17 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use arrayvec::ArrayVec;
-
 use super::{Layer, SenderClock};
-use crate::{
-    MediaKind,
-    sdp::{MAX_RIDS, Payload},
-    viewer::Choice,
-};
-
-/// Headers and tags on top of payloads.
-const OVERHEAD: f64 = 1.05;
+use crate::{MediaKind, sdp::Payload};
 
 /// What a publisher announced of one track.
 #[derive(Debug, Clone)]
@@ -129,33 +120,6 @@ impl Track {
             .enumerate()
             .max_by_key(|(_, l)| (l.flowing(now), l.rank()));
         best.map_or(0, |(index, _)| index as u8)
-    }
-
-    /// What a viewer can get, worst first: the layers that flow, up to the `preferred` one. `extra` bits per second come
-    /// with each.
-    pub(crate) fn choices(
-        &self,
-        now: Instant,
-        preferred: Option<&str>,
-        extra: u64,
-    ) -> ArrayVec<Choice, MAX_RIDS> {
-        let flowing = |l: &&Layer| l.flowing(now);
-        let wanted = preferred.and_then(|rid| self.layers.iter().find(|l| l.rid == rid));
-        let most = wanted.filter(flowing).map(Layer::rank);
-        let mut layers: ArrayVec<(u8, &Layer), MAX_RIDS> = self
-            .layers
-            .iter()
-            .enumerate()
-            .filter(|(_, l)| l.flowing(now) && most.is_none_or(|most| l.rank() <= most))
-            .map(|(place, layer)| (place as u8, layer))
-            .take(MAX_RIDS)
-            .collect();
-        layers.sort_by_key(|(_, layer)| layer.rank());
-        let choice = |&(place, layer): &(u8, &Layer)| Choice {
-            layer: place,
-            bitrate: (layer.bitrate as f64 * OVERHEAD) as u64 + extra,
-        };
-        layers.iter().map(choice).collect()
     }
 
     /// What `rtp` of layer `from` reads in the clock of layer `to`, where both sent a sender report.

@@ -111,6 +111,9 @@ impl SubLayerFilter {
     }
 
     pub(crate) fn set_cap(&mut self, cap: SubLayerCap) {
+        if self.cap == cap {
+            return;
+        }
         self.cap = cap;
         self.open = None;
         self.waited = 0;

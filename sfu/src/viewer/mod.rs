@@ -2,6 +2,7 @@
 
 mod cap;
 mod catch_up;
+mod choices;
 mod counters;
 mod egress;
 mod feedback;
@@ -20,6 +21,7 @@ pub use cap::SubLayerCap;
 use cap::{Admission, SubLayerFilter};
 pub(crate) use catch_up::CatchUp;
 use catch_up::PathSign;
+use choices::{Choice, choices};
 use counters::{Changes, CounterRewriter};
 use egress::Item;
 pub(crate) use egress::{BATCH, Egress, Sent, Wire};
@@ -29,11 +31,10 @@ pub(crate) use header::{HeaderWriter, Stamp};
 pub(crate) use history::{FeedbackSummary, SentPackets, SourcePacket, TransportHistory};
 use rewriter::{SequenceRewriter, TimestampRewriter};
 use sealed::SealedPackets;
-pub(crate) use selection::Choice;
 use selection::Selector;
 
 use crate::{
-    MediaKind,
+    LayerSelection, MediaKind,
     media::{Channel, MediaPacket, Track, track_index},
     rtp::{Extension, time::PlayoutDelay},
     sdp::ViewerSession,
@@ -66,8 +67,8 @@ pub(crate) struct KeyframeNeed {
 /// The viewer side of a session.
 #[derive(Debug)]
 pub(crate) struct Viewer {
-    /// The rid that was asked for.
-    pub(crate) preferred: Option<String>,
+    /// What it asked to see.
+    pub(crate) selection: LayerSelection,
     pub(crate) egress: [Option<Egress>; 2],
     history: TransportHistory,
     selector: Selector,
@@ -94,7 +95,7 @@ impl Viewer {
     pub(crate) fn new(
         now: Instant,
         session: &ViewerSession,
-        preferred: Option<String>,
+        selection: LayerSelection,
         playout_delay: PlayoutDelay,
         mut ssrc: impl FnMut() -> u32,
     ) -> Self {
@@ -118,7 +119,7 @@ impl Viewer {
             ));
         }
         Self {
-            preferred,
+            selection,
             egress,
             history: TransportHistory::new(now),
             selector: Selector::new(),
@@ -205,14 +206,15 @@ impl Viewer {
         let Some(egress) = &mut self.egress[track_index(MediaKind::Video)] else {
             return;
         };
-        let choices = track.choices(now, self.preferred.as_deref(), channel.audio_bitrate());
+        let choices = choices(now, track, &self.selection, channel.audio_bitrate());
         let estimate = self.history.estimate();
         let Some(selected) = self.selector.choose(now, &choices, estimate) else {
-            let expected = track.choose(now, self.preferred.as_deref());
+            let expected = track.choose(now, self.selection.rid.as_deref());
             egress.forwarder.set_target(expected);
             return;
         };
-        egress.forwarder.set_target(selected.layer);
+        egress.forwarder.set_target(selected.choice.layer);
+        egress.forwarder.set_cap(selected.choice.cap);
         if let Some(wanted) = selected.wanted
             && egress.forwarder.is_live()
             && egress.has_rtx()
@@ -243,15 +245,16 @@ impl Viewer {
         self.history.estimate()
     }
 
-    /// Limits which sub-layers of the video it gets; says which keyframe that takes.
-    pub(crate) fn set_cap(&mut self, cap: SubLayerCap) -> Option<KeyframeNeed> {
-        let egress = self.egress[track_index(MediaKind::Video)].as_mut()?;
-        egress.forwarder.set_cap(cap);
-        let layer = egress.forwarder.awaited_keyframe()?;
-        Some(KeyframeNeed {
-            kind: MediaKind::Video,
-            layer,
-        })
+    /// Takes what it asks to see from now on; says which keyframe that takes.
+    pub(crate) fn select_layers(
+        &mut self,
+        now: Instant,
+        selection: LayerSelection,
+        channel: &Channel,
+    ) -> Option<KeyframeNeed> {
+        self.selection = selection;
+        self.selector.forget();
+        self.retarget(now, channel)
     }
 
     /// Follows what flows: turns to a better layer, or away from one that stopped. Call a few times a second.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::{Choice, SubLayerCap};
+
 /// A better layer must leave this much room, so that what varies doesn't take the viewer down again at once.
 const ROOM: f64 = 1.15;
 /// The present layer is left when it hasn't fitted for this long: one bad report says little.
@@ -13,18 +15,10 @@ const MAX_PENALTY: Duration = Duration::from_secs(24);
 /// Left after less than this, it was left soon.
 const SOON: Duration = Duration::from_secs(10);
 
-/// Something that a viewer can get.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Choice {
-    pub(crate) layer: u8,
-    /// Bits per second, everything included that comes with it.
-    pub(crate) bitrate: u64,
-}
-
 /// What to aim for, and what to probe for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Selected {
-    pub(crate) layer: u8,
+    pub(crate) choice: Choice,
     /// The rate at which the next better one would be taken.
     pub(crate) wanted: Option<u64>,
 }
@@ -32,8 +26,8 @@ pub(crate) struct Selected {
 /// Chooses for one viewer.
 #[derive(Debug)]
 pub(crate) struct Selector {
-    /// The layer that was chosen last, and when.
-    chosen: Option<(u8, Instant)>,
+    /// The layer and what of it was chosen last, and when.
+    chosen: Option<(u8, SubLayerCap, Instant)>,
     unfit_since: Option<Instant>,
     /// When a layer was last left because it didn't fit.
     fell: Option<Instant>,
@@ -59,10 +53,7 @@ impl Selector {
         rate: u64,
     ) -> Option<Selected> {
         let last = choices.len().checked_sub(1)?;
-        let present = self
-            .chosen
-            .and_then(|(layer, _)| choices.iter().position(|c| c.layer == layer));
-        let Some(present) = present else {
+        let Some(present) = self.present(choices) else {
             // The first choice, or the layer is gone.
             let best = choices.iter().rposition(|c| c.bitrate <= rate);
             return Some(self.take(now, choices, best.unwrap_or(0)));
@@ -91,8 +82,29 @@ impl Selector {
         Some(selected(choices, present))
     }
 
+    /// The viewer asked for something else: what fits is chosen as at first.
+    pub(crate) fn forget(&mut self) {
+        self.chosen = None;
+    }
+
+    /// Where what was chosen last is among the choices, or what is nearest to it of its layer: what a layer is made of
+    /// changes while it flows.
+    fn present(&self, choices: &[Choice]) -> Option<usize> {
+        let (layer, cap, _) = self.chosen?;
+        let own = |c: &&Choice| c.layer == layer;
+        let exactly = choices
+            .iter()
+            .position(|c| c.layer == layer && c.cap == cap);
+        let within =
+            |c: &Choice| own(&c) && c.cap.spatial <= cap.spatial && c.cap.temporal <= cap.temporal;
+        exactly
+            .or_else(|| choices.iter().rposition(within))
+            .or_else(|| choices.iter().position(|c| own(&c)))
+    }
+
     fn take(&mut self, now: Instant, choices: &[Choice], index: usize) -> Selected {
-        self.chosen = Some((choices[index].layer, now));
+        let Choice { layer, cap, .. } = choices[index];
+        self.chosen = Some((layer, cap, now));
         self.unfit_since = None;
         selected(choices, index)
     }
@@ -100,7 +112,7 @@ impl Selector {
     fn fall(&mut self, now: Instant) {
         let soon = self
             .chosen
-            .is_some_and(|(_, at)| now.saturating_duration_since(at) < SOON);
+            .is_some_and(|(.., at)| now.saturating_duration_since(at) < SOON);
         let again = soon && self.fell.is_some();
         self.penalty = if again {
             (self.penalty * 2).min(MAX_PENALTY)
@@ -113,7 +125,7 @@ impl Selector {
 
 fn selected(choices: &[Choice], index: usize) -> Selected {
     Selected {
-        layer: choices[index].layer,
+        choice: choices[index],
         wanted: choices
             .get(index + 1)
             .map(|next| (next.bitrate as f64 * ROOM) as u64),
@@ -127,14 +139,17 @@ mod tests {
 
     const CHOICES: [Choice; 3] = [
         Choice {
+            cap: SubLayerCap::ALL,
             layer: 2,
             bitrate: 300_000,
         },
         Choice {
+            cap: SubLayerCap::ALL,
             layer: 1,
             bitrate: 1_000_000,
         },
         Choice {
+            cap: SubLayerCap::ALL,
             layer: 0,
             bitrate: 2_500_000,
         },
@@ -149,7 +164,7 @@ mod tests {
         for (rate, layer) in [(5_000_000, 0), (1_100_000, 1), (100_000, 2)] {
             let mut selector = Selector::new();
             let chosen = selector.choose(Instant::now(), &CHOICES, rate).unwrap();
-            assert_eq!(chosen.layer, layer);
+            assert_eq!(chosen.choice.layer, layer);
         }
         assert_eq!(Selector::new().choose(Instant::now(), &[], 1), None);
     }
@@ -163,15 +178,17 @@ mod tests {
             selector
                 .choose(now + ms(10), &CHOICES, 800_000)
                 .unwrap()
+                .choice
                 .layer,
             0
         );
         let fallen = selector.choose(now + ms(200), &CHOICES, 800_000).unwrap();
-        assert_eq!((fallen.layer, fallen.wanted), (2, Some(1_150_000)));
+        assert_eq!((fallen.choice.layer, fallen.wanted), (2, Some(1_150_000)));
         assert_eq!(
             selector
                 .choose(now + ms(5_000), &CHOICES, 1_100_000)
                 .unwrap()
+                .choice
                 .layer,
             2
         );
@@ -179,6 +196,7 @@ mod tests {
             selector
                 .choose(now + ms(5_100), &CHOICES, 1_160_000)
                 .unwrap()
+                .choice
                 .layer,
             1
         );
@@ -193,7 +211,7 @@ mod tests {
         for n in 0..6_000 {
             let now = start + ms(n * 10);
             let rate = if before == 0 { 2_000_000 } else { 3_000_000 };
-            let layer = selector.choose(now, &CHOICES, rate).unwrap().layer;
+            let layer = selector.choose(now, &CHOICES, rate).unwrap().choice.layer;
             rises += u32::from(before == 1 && layer == 0);
             before = layer;
         }
@@ -208,6 +226,6 @@ mod tests {
         let left = selector
             .choose(now + ms(1), &CHOICES[..2], 5_000_000)
             .unwrap();
-        assert_eq!((left.layer, left.wanted), (1, None));
+        assert_eq!((left.choice.layer, left.wanted), (1, None));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use spillway_sfu::{
-    MediaKind, SubLayerCap,
+    LayerSelection, MediaKind, SubLayerCap,
     codec::{self, Counters},
     rtp::dependency_descriptor::{DependencyDescriptor, attached_structure},
 };
@@ -50,9 +50,15 @@ fn world(codec: Codec, scalability: Scalability) -> (World, PeerId, PeerId) {
 
 fn set_cap(world: &mut World, viewer: PeerId, cap: SubLayerCap) {
     let session = world.peers[viewer].session;
+    let limit = |layer| (layer < u8::MAX).then_some(layer);
+    let selection = LayerSelection {
+        max_spatial: limit(cap.spatial),
+        max_temporal: limit(cap.temporal),
+        ..LayerSelection::default()
+    };
     world
         .engine(0, |engine, now, out| {
-            engine.cap_sub_layers(now, session, cap, out)
+            engine.select_layers(now, session, selection, out)
         })
         .unwrap();
 }

@@ -16,7 +16,7 @@ fn watch() -> WatchRequest {
     WatchRequest {
         channel: "demo".parse().unwrap(),
         offer: String::new(),
-        layer: None,
+        selection: spillway_sfu::LayerSelection::default(),
         wait: true,
     }
 }

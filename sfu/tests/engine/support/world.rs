@@ -8,8 +8,8 @@ use std::{
 
 use spillway_sfu::{
     Accepted, Candidate, CandidateTransport, ChannelName, Disposition, Engine, EngineConfig, Event,
-    Limits, MediaKind, Output, Path, PeerMessage, PublishRequest, Reject, SessionId, WatchRequest,
-    WorkerId, rtp::PlayoutDelay, rtp::SequenceUnwrapper,
+    LayerSelection, Limits, MediaKind, Output, Path, PeerMessage, PublishRequest, Reject,
+    SessionId, WatchRequest, WorkerId, rtp::PlayoutDelay, rtp::SequenceUnwrapper,
 };
 
 use super::{
@@ -186,7 +186,10 @@ impl World {
         offer: &Offer,
         layer: Option<&str>,
     ) -> Result<PeerId, Reject> {
-        let layer = layer.map(str::to_owned);
+        let selection = LayerSelection {
+            rid: layer.map(str::to_owned),
+            ..LayerSelection::default()
+        };
         self.join(
             offer,
             None,
@@ -194,7 +197,7 @@ impl World {
                 let request = WatchRequest {
                     channel: channel(),
                     offer,
-                    layer,
+                    selection,
                     wait: true,
                 };
                 engine.watch(now, request, out)
