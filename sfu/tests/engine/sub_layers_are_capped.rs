@@ -268,6 +268,38 @@ fn up_and_down_a_hundred_times_on_a_bad_path() {
 }
 
 #[test]
+fn by_what_the_path_carries() {
+    for (codec, scalability) in KINDS {
+        let context = format!("{codec:?} {scalability:?}");
+        let (mut world, publisher, viewer) = world(codec, scalability);
+        world.links[viewer].0 = Link::thin(2_200_000);
+        world.run(seconds(8));
+        let from = world.video(viewer).len();
+        world.run(seconds(10));
+        let (spatial, temporal, pictures) = highest_since(&world, viewer, from);
+        let least = u8::from(scalability != Scalability::L1T3) * 2;
+        assert_eq!((spatial, temporal), (least, 1), "{context}");
+        assert!(pictures >= 140, "{context}: {pictures} pictures in 10 s");
+        let arrivals = world.video(viewer)[from..].to_vec();
+        let gaps = arrivals.windows(2).map(|pair| pair[1].at - pair[0].at);
+        let gap = gaps.max().unwrap();
+        assert!(gap < ms(400), "{context}: nothing for {gap:?}");
+        world.links[viewer].0 = Link::default();
+        world.run(seconds(10));
+        let from = world.video(viewer).len();
+        world.run(seconds(1));
+        let top = if matches!(scalability, Scalability::L1T3) {
+            (0, 2, 30)
+        } else {
+            (2, 2, 30)
+        };
+        assert_eq!(highest_since(&world, viewer, from), top, "{context}");
+        let asked = world.keyframe_requests(publisher).len();
+        assert!(asked <= 8, "{context}: {asked} keyframes");
+    }
+}
+
+#[test]
 fn counters_go_on_over_a_takeover_and_over_layers() {
     for (codec, scalability) in KINDS {
         let context = format!("{codec:?} {scalability:?}");
