@@ -101,6 +101,11 @@ impl Controller {
         rate.clamp(LEAST_RATE, MOST_RATE) as u64
     }
 
+    /// Whether the path was seen to carry no more, rather than never tried with more.
+    pub(crate) fn is_measured(&self) -> bool {
+        self.delay.shrunk().is_some() || self.loss.rate() < MOST_RATE || self.told.is_some()
+    }
+
     /// Whether packets that leave now belong to a probe.
     pub(crate) fn is_probing(&self) -> bool {
         self.prober.is_running()

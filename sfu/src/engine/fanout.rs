@@ -30,16 +30,19 @@ impl Engine {
                         (track, layer),
                         &mut self.sessions,
                         &mut self.scratch,
-                        &mut self.totals,
+                        (&mut self.totals, &mut self.held),
                         (now, wall),
                         out,
                     );
                 }
             }
         }
+        while let Some(viewer) = self.held.pop() {
+            self.reschedule(now, viewer);
+        }
     }
 
-    /// Sends what the catch-up of a viewer may send now.
+    /// Sends what a viewer may get of the cache now: its catch-up, or what was held back.
     pub(super) fn pump(&mut self, now: Instant, index: usize, out: &mut dyn Output) {
         let limit = self.config.limits.catch_up_bits_per_second as f64 / 8.0;
         let passed = now
@@ -58,6 +61,7 @@ impl Engine {
         };
         let budget = self.catch_up_credit.max(0.0) as usize;
         let mut need = None;
+        let mut caught_up = 0;
         let sent = with_wire(
             session,
             &mut self.scratch,
@@ -65,12 +69,15 @@ impl Engine {
             out,
             |viewer, wire| {
                 if viewer.is_catching_up() {
-                    need = viewer.pump(channel, budget, wire);
+                    need = viewer.catch_up(channel, budget, wire);
+                    caught_up = wire.sent.bytes;
+                } else if viewer.is_held() {
+                    need = viewer.release(channel, wire);
                 }
                 viewer.fill_probe(channel, wire);
             },
         );
-        self.catch_up_credit -= sent.bytes as f64;
+        self.catch_up_credit -= caught_up as f64;
         self.totals.add_sent(sent);
         self.need_keyframe(now, channel_index, need, out);
     }
@@ -112,7 +119,7 @@ fn fan_out(
     (track, layer): (usize, usize),
     sessions: &mut slab::Slab<Session>,
     scratch: &mut [u8],
-    totals: &mut Totals,
+    (totals, held): (&mut Totals, &mut Vec<usize>),
     time: (Instant, NtpTime),
     out: &mut dyn Output,
 ) {
@@ -134,13 +141,17 @@ fn fan_out(
                 .iter()
                 .filter_map(|&sequence| Some((sequence, cache.get(sequence)?)))
                 .collect();
-            for &viewer in &channel.viewers {
-                let Some(session) = sessions.get_mut(viewer) else {
+            for &index in &channel.viewers {
+                let Some(session) = sessions.get_mut(index) else {
                     continue;
                 };
+                let mut holds = false;
                 let sent = with_wire(session, scratch, time, out, |viewer, wire| {
-                    viewer.forward(track, layer as u8, &packets, wire);
+                    holds = viewer.forward(track, layer as u8, &packets, wire);
                 });
+                if holds {
+                    held.push(index);
+                }
                 totals.add_sent(sent);
             }
         }

@@ -101,6 +101,8 @@ pub struct Engine {
     ticks: u64,
     /// Channels with packets to fan out.
     dirty: Vec<usize>,
+    /// Sessions whose packets began to be held back during this fan-out: their timers must be set.
+    held: Vec<usize>,
     /// What all catch-ups may still send now.
     catch_up_credit: f64,
     catch_up_filled: Instant,
@@ -131,6 +133,7 @@ impl Engine {
             next_tick: now,
             ticks: 0,
             dirty: Vec::new(),
+            held: Vec::new(),
             catch_up_credit: 0.0,
             catch_up_filled: now,
             totals: statistics::Totals::default(),

@@ -1,13 +1,13 @@
 //! One track toward one viewer: from decisions to sealed datagrams.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
-    Changes, Decision, Forwarder, HeaderWriter, Rewrite, SealedPackets, SentPackets, SourcePacket,
-    Stamp, TransportHistory,
+    Changes, Decision, Forwarder, HeaderWriter, ResendPolicy, Rewrite, SealedPackets, SentPackets,
+    SourcePacket, Stamp, TransportHistory,
 };
 use crate::{
-    Output, Path,
+    MediaKind, Output, Path,
     codec::{Codec, Counters},
     media::{Extras, ExtrasBuffer, Layer, MediaPacket, PacketInfo, Track},
     rtp::time::PlayoutDelay,
@@ -22,6 +22,10 @@ const MESSAGE_BYTES: usize = 64_000;
 /// Padding that is worth its bytes for having packets of equal size, which one message needs: libwebrtc's packets of
 /// one frame differ by a few bytes.
 const MAX_PADDING: usize = 64;
+/// How long after it was due a lost packet is still of use, beside what the player was asked to hold back: a picture waits
+/// for it, up to the time after which browsers ask for a keyframe instead; sound doesn't.
+const VIDEO_OF_USE: Duration = Duration::from_millis(1_500);
+const AUDIO_OF_USE: Duration = Duration::from_millis(400);
 
 /// One packet to write.
 #[derive(Debug, Clone, Copy)]
@@ -256,6 +260,7 @@ impl Egress {
         wire: &mut Wire<'_>,
     ) {
         let segment = size + wire.sealer.tag_len();
+        let milliseconds = history.milliseconds(wire.now);
         let mut written = 0;
         for (index, item) in run.iter().enumerate() {
             let padded = if index + 1 < run.len() { size } else { 0 };
@@ -277,7 +282,8 @@ impl Egress {
             if let Some(sealed) = &mut self.sealed {
                 sealed.keep(item.rewrite.sequence, &target[..length]);
             }
-            self.sent.record(item.rewrite, layer, item.source);
+            self.sent
+                .record(milliseconds, item.rewrite, layer, item.source);
             self.packets = self.packets.wrapping_add(1);
             self.octets = self.octets.wrapping_add(item.packet.payload.len() as u32);
             written += length;
@@ -347,10 +353,24 @@ impl Egress {
     pub(crate) fn lost(
         &mut self,
         lost: u16,
-        milliseconds: u16,
-        apart: u16,
+        now: u16,
+        round_trip: Duration,
     ) -> Option<SourcePacket> {
-        self.sent.resend(lost, milliseconds, apart)
+        // It counts in steps of 10 ms.
+        let held_back = Duration::from_millis(u64::from(self.playout_delay.max) * 10);
+        let of_use = match self.outgoing.kind {
+            MediaKind::Audio => AUDIO_OF_USE,
+            MediaKind::Video => VIDEO_OF_USE,
+        };
+        // Until it is there another half of a round trip passes.
+        let within = (of_use + held_back).saturating_sub(round_trip / 2);
+        let policy = ResendPolicy {
+            now,
+            apart: (round_trip.as_millis() as u16).clamp(5, 1000) * 3 / 4,
+            within: within.as_millis().min(u16::MAX.into()) as u16,
+            first: self.forwarder.begun(),
+        };
+        self.sent.resend(lost, policy)
     }
 
     /// Lost packets are sent again as RTX.

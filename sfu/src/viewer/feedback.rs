@@ -63,8 +63,7 @@ impl Viewer {
         wire: &mut Wire<'_>,
     ) {
         let milliseconds = self.history.milliseconds(wire.now);
-        let apart =
-            (self.path.rtt.unwrap_or(ASSUMED_RTT).as_millis() as u16).clamp(5, 1000) * 3 / 4;
+        let round_trip = self.path.rtt.unwrap_or(ASSUMED_RTT);
         let (credit, before) = self.resend_credit;
         let earned = self.sent.bytes.saturating_sub(before) as f64 * RESEND_SHARE;
         let mut credit = (credit + earned).min(RESEND_BYTES);
@@ -78,7 +77,7 @@ impl Viewer {
             if credit <= 0.0 {
                 break;
             }
-            let Some(source) = egress.lost(sequence, milliseconds, apart) else {
+            let Some(source) = egress.lost(sequence, milliseconds, round_trip) else {
                 continue;
             };
             if let Some(layer) = track.layers.get(usize::from(source.layer)) {
@@ -88,6 +87,7 @@ impl Viewer {
                 self.resent += wire.sent.packets - before.packets;
             }
         }
+        self.pacer.on_sent(wire.sent.bytes);
         self.resend_credit = (credit, self.sent.bytes);
     }
 

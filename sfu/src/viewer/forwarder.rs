@@ -23,8 +23,8 @@ pub(crate) enum Decision {
     /// It goes out under these numbers: without its content, if it isn't for this viewer but came too late to leave no
     /// gap.
     Send(Rewrite),
-    /// It stays in the cache: this viewer's catch-up will come to it, at the earliest at this time.
-    Later(Instant),
+    /// It stays in the cache: this viewer will get it from there.
+    Later,
 }
 
 /// The numbers that a packet bears toward the viewer.
@@ -44,6 +44,8 @@ enum State {
     CatchingUp(CatchUp),
     /// Packets of the current layer are forwarded as they come.
     Live,
+    /// Packets of the current layer from this one on stay in the cache until the pace lets them go.
+    Held(u64),
 }
 
 /// Forwards one track to one viewer.
@@ -52,6 +54,8 @@ pub(crate) struct Forwarder {
     state: State,
     target: u8,
     current: Option<u8>,
+    /// The newest packet of the current layer that was decided on.
+    newest: u64,
     sequence: SequenceRewriter,
     timestamp: TimestampRewriter,
     counters: CounterRewriter,
@@ -67,6 +71,7 @@ impl Forwarder {
             state: State::Waiting,
             target: 0,
             current: None,
+            newest: 0,
             sequence: SequenceRewriter::new(),
             timestamp: TimestampRewriter::default(),
             counters: CounterRewriter::default(),
@@ -91,9 +96,9 @@ impl Forwarder {
         matches!(self.state, State::Waiting)
     }
 
-    /// Packets of its target are forwarded as they come.
+    /// Packets of its target are forwarded as they come, or nearly.
     pub(crate) fn is_live(&self) -> bool {
-        matches!(self.state, State::Live) && self.current == Some(self.target)
+        matches!(self.state, State::Live | State::Held(_)) && self.current == Some(self.target)
     }
 
     /// The layer whose keyframe is needed to go on, if one is.
@@ -152,7 +157,7 @@ impl Forwarder {
     pub(crate) fn catching_up(&mut self) -> Option<&mut CatchUp> {
         match &mut self.state {
             State::CatchingUp(catch_up) => Some(catch_up),
-            State::Waiting | State::Live => None,
+            State::Waiting | State::Live | State::Held(_) => None,
         }
     }
 
@@ -160,13 +165,38 @@ impl Forwarder {
     pub(crate) fn catch_up_timeout(&self) -> Option<Instant> {
         match &self.state {
             State::CatchingUp(catch_up) => Some(catch_up.next_timeout()),
-            State::Waiting | State::Live => None,
+            State::Waiting | State::Live | State::Held(_) => None,
         }
     }
 
     /// The catch-up reached the live edge.
     pub(crate) fn go_live(&mut self) {
         self.state = State::Live;
+    }
+
+    /// Holds live packets of `layer` back from `sequence` on. False if that can't be: it isn't the layer that flows, or
+    /// later packets left already.
+    pub(crate) fn hold(&mut self, layer: u8, sequence: u64) -> bool {
+        let can = matches!(self.state, State::Live)
+            && self.current == Some(layer)
+            && sequence > self.newest;
+        if can {
+            self.state = State::Held(sequence);
+        }
+        can
+    }
+
+    /// The first packet that is held back, if any is.
+    pub(crate) fn held_from(&self) -> Option<u64> {
+        match self.state {
+            State::Held(first) => Some(first),
+            State::Waiting | State::CatchingUp(_) | State::Live => None,
+        }
+    }
+
+    /// Packets before `first` have left: `all` that there are, or those from there on are still held back.
+    pub(crate) fn hold_from(&mut self, first: u64, all: bool) {
+        self.state = if all { State::Live } else { State::Held(first) };
     }
 
     /// Decides for a packet that just came. Video begins at a keyframe, audio anywhere.
@@ -185,9 +215,10 @@ impl Forwarder {
         if self.current == Some(layer) {
             match &self.state {
                 State::CatchingUp(catch_up) if sequence >= catch_up.cursor => {
-                    return Decision::Later(catch_up.next_timeout());
+                    return Decision::Later;
                 }
-                State::Live | State::CatchingUp(_) => {
+                State::Held(first) if sequence >= *first => return Decision::Later,
+                State::Live | State::Held(_) | State::CatchingUp(_) => {
                     return self.forward(now, source, sequence, packet);
                 }
                 State::Waiting => {}
@@ -213,6 +244,7 @@ impl Forwarder {
         sequence: u64,
         packet: &MediaPacket<'_>,
     ) -> Decision {
+        self.newest = self.newest.max(sequence);
         if packet.payload.is_empty() {
             return self.leave_out(now, sequence, packet);
         }
@@ -296,6 +328,12 @@ impl Forwarder {
         self.begin(sequence);
     }
 
+    /// The viewer's number of the first packet since the last switch, at a keyframe: what came before it isn't needed any
+    /// more.
+    pub(crate) fn begun(&self) -> u64 {
+        self.sequence.begun()
+    }
+
     /// What `timestamp` of the current source reads at the viewer.
     pub(crate) fn timestamp_at_viewer(&self, timestamp: u32) -> u32 {
         self.timestamp.peek(timestamp)
@@ -311,6 +349,7 @@ impl Forwarder {
             in_current.map(|timestamp| self.timestamp.peek(timestamp))
         });
         self.begin(sequence);
+        self.newest = 0;
         if self.current != Some(layer) {
             self.timestamp
                 .switch(now, timestamp, track.clock_rate(), aligned);

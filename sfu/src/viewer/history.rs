@@ -38,7 +38,21 @@ struct Sent {
     resends: u8,
     used: bool,
     /// Milliseconds, wrapping.
-    resent_at: u16,
+    departed: u16,
+    redeparted: u16,
+}
+
+/// When a NACK is answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ResendPolicy {
+    /// Now, in milliseconds, wrapping.
+    pub(crate) now: u16,
+    /// Milliseconds that the last resend needs to arrive.
+    pub(crate) apart: u16,
+    /// Milliseconds after which a packet comes too late to be of use.
+    pub(crate) within: u16,
+    /// The first number that is still needed.
+    pub(crate) first: u64,
 }
 
 /// A packet of a source, by the low bits of its number.
@@ -73,7 +87,7 @@ impl SentPackets {
     }
 
     #[inline]
-    pub(crate) fn record(&mut self, out: Rewrite, layer: u8, source: u64) {
+    pub(crate) fn record(&mut self, now: u16, out: Rewrite, layer: u8, source: u64) {
         self.newest = out.sequence as u32;
         let slot = &mut self.slots[out.sequence as usize & (SENT_PACKETS - 1)];
         *slot = Sent {
@@ -83,6 +97,7 @@ impl SentPackets {
             changes: out.changes,
             layer,
             used: true,
+            departed: now,
             ..Sent::default()
         };
     }
@@ -100,21 +115,19 @@ impl SentPackets {
         (slot.used && slot.out == out).then_some((out as u16, source))
     }
 
-    /// The packet to send again for a NACK of `out`, unless that was done often or just now: `apart` is the time that
-    /// the last one needs to arrive.
-    pub(crate) fn resend(
-        &mut self,
-        out: u16,
-        milliseconds: u16,
-        apart: u16,
-    ) -> Option<SourcePacket> {
+    /// The packet to send again for a NACK of `out`, unless that was done often or just now, or is of no use any more.
+    pub(crate) fn resend(&mut self, out: u16, policy: ResendPolicy) -> Option<SourcePacket> {
         let slot = &mut self.slots[usize::from(out) & (SENT_PACKETS - 1)];
-        let too_soon = slot.resends > 0 && milliseconds.wrapping_sub(slot.resent_at) < apart;
-        if !slot.used || slot.out as u16 != out || slot.resends >= MAX_RESENDS || too_soon {
+        let since = |at| policy.now.wrapping_sub(at);
+        let too_soon = slot.resends > 0 && since(slot.redeparted) < policy.apart;
+        let too_late = since(slot.departed) > policy.within;
+        let needless = (slot.out.wrapping_sub(policy.first as u32) as i32) < 0;
+        let known = slot.used && slot.out as u16 == out;
+        if !known || slot.resends >= MAX_RESENDS || too_soon || too_late || needless {
             return None;
         }
         slot.resends += 1;
-        slot.resent_at = milliseconds;
+        slot.redeparted = policy.now;
         Some(SourcePacket {
             layer: slot.layer,
             timestamp: slot.timestamp,

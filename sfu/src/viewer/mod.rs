@@ -9,6 +9,8 @@ mod feedback;
 mod forwarder;
 mod header;
 mod history;
+mod pacer;
+mod pump;
 mod rewriter;
 mod sealed;
 mod selection;
@@ -28,7 +30,10 @@ pub(crate) use egress::{BATCH, Egress, Sent, Wire};
 pub(crate) use feedback::PathEstimate;
 pub(crate) use forwarder::{Decision, Forwarder, Rewrite};
 pub(crate) use header::{HeaderWriter, Stamp};
-pub(crate) use history::{FeedbackSummary, SentPackets, SourcePacket, TransportHistory};
+pub(crate) use history::{
+    FeedbackSummary, ResendPolicy, SentPackets, SourcePacket, TransportHistory,
+};
+use pacer::Pacer;
 use rewriter::{SequenceRewriter, TimestampRewriter};
 use sealed::SealedPackets;
 use selection::Selector;
@@ -72,6 +77,7 @@ pub(crate) struct Viewer {
     pub(crate) egress: [Option<Egress>; 2],
     history: TransportHistory,
     selector: Selector,
+    pacer: Pacer,
     pub(crate) path: PathEstimate,
     /// Transport-wide feedback was negotiated.
     feedback: bool,
@@ -118,10 +124,12 @@ impl Viewer {
                 playout_delay,
             ));
         }
+        let history = TransportHistory::new(now);
         Self {
             selection,
             egress,
-            history: TransportHistory::new(now),
+            pacer: Pacer::new(now, history.estimate()),
+            history,
             selector: Selector::new(),
             path: PathEstimate::default(),
             feedback: feedback
@@ -215,6 +223,13 @@ impl Viewer {
         };
         egress.forwarder.set_target(selected.choice.layer);
         egress.forwarder.set_cap(selected.choice.cap);
+        let current = egress.forwarder.current();
+        let media = match current.and_then(|layer| track.layers.get(usize::from(layer))) {
+            Some(layer) if current != Some(selected.choice.layer) => layer.bitrate,
+            _ => selected.choice.bitrate,
+        };
+        let measured = self.history.controller().is_measured();
+        self.pacer.set_rate(now, estimate, media, measured);
         if let Some(wanted) = selected.wanted
             && egress.forwarder.is_live()
             && egress.has_rtx()
@@ -269,7 +284,8 @@ impl Viewer {
         })
     }
 
-    /// Forwards packets of one layer that came together.
+    /// Forwards packets of one layer that came together. True if from now on they are held back: then
+    /// [`Viewer::release`] is to be called at [`Viewer::next_timeout`].
     #[inline]
     pub(crate) fn forward(
         &mut self,
@@ -277,90 +293,45 @@ impl Viewer {
         layer: u8,
         packets: &[(u64, MediaPacket<'_>)],
         wire: &mut Wire<'_>,
-    ) {
+    ) -> bool {
         let Some(egress) = &mut self.egress[track_index(track.kind)] else {
-            return;
+            return false;
         };
+        let mut credit = match track.kind {
+            MediaKind::Audio => f64::MAX,
+            MediaKind::Video => self.pacer.credit(wire.now),
+        };
+        let mut held = false;
+        let before = wire.sent.bytes;
         let mut items = ArrayVec::<Item<'_>, BATCH>::new();
         for &(source, packet) in packets.iter().take(BATCH) {
+            if credit <= 0.0 {
+                held |= egress.forwarder.hold(layer, source);
+            }
             let decision = egress
                 .forwarder
                 .decide(wire.now, track, layer, source, &packet);
             if let Some(item) = Item::new(source, decision, packet) {
+                credit -= item.packet.payload.len() as f64;
                 items.push(item);
             }
         }
         if !items.is_empty() {
             egress.send(layer, &items, &mut self.history, wire);
+            self.pacer.on_sent(wire.sent.bytes - before);
         }
-    }
-
-    /// Sends what the catch-up may send now, at most `budget` bytes. Returns a need for a keyframe if the live edge
-    /// can't be reached.
-    pub(crate) fn pump(
-        &mut self,
-        channel: &Channel,
-        budget: usize,
-        wire: &mut Wire<'_>,
-    ) -> Option<KeyframeNeed> {
-        let track = channel.track(MediaKind::Video)?;
-        let egress = self.egress[track_index(MediaKind::Video)].as_mut()?;
-        let index = egress.forwarder.current()?;
-        let layer = track.layers.get(usize::from(index))?;
-        let highest = layer.cache.highest()?;
-        let newest = layer.cache.keyframe();
-        let catch_up = egress.forwarder.catching_up()?;
-        self.history.controller().on_surge(wire.now);
-        let backlog = layer.cache.bytes_after(catch_up.cursor);
-        let overwritten = newest.is_none() && layer.cache.get(catch_up.cursor).is_none();
-        let mut allowance = catch_up.allowance(wire.now).min(budget);
-        if let Some(keyframe) = newest.filter(|&k| k > catch_up.cursor) {
-            catch_up.cursor = keyframe;
-            egress.forwarder.jump(keyframe);
-        } else if overwritten
-            || backlog.is_none_or(|bytes| catch_up.is_hopeless(wire.now, bytes, layer.bitrate))
-        {
-            egress.wait();
-            // Its path is too thin for the same again.
-            self.replays = MAX_REPLAYS;
-            return Some(KeyframeNeed {
-                kind: MediaKind::Video,
-                layer: index,
-            });
-        }
-        loop {
-            let catch_up = egress.forwarder.catching_up()?;
-            let mut next = catch_up.cursor;
-            let mut bytes = 0;
-            let mut items = ArrayVec::<Item<'_>, BATCH>::new();
-            while next <= highest && bytes < allowance && !items.is_full() {
-                if let Some(packet) = layer.cache.get(next) {
-                    let decision = egress.forwarder.forward(wire.now, layer, next, &packet);
-                    if let Some(item) = Item::new(next, decision, packet) {
-                        bytes += item.packet.payload.len();
-                        items.push(item);
-                    }
-                }
-                next += 1;
-            }
-            egress.send(index, &items, &mut self.history, wire);
-            let catch_up = egress.forwarder.catching_up()?;
-            catch_up.cursor = next;
-            catch_up.on_sent(bytes);
-            allowance = allowance.saturating_sub(bytes);
-            if next > highest {
-                egress.go_live();
-                return None;
-            }
-            if allowance == 0 || bytes == 0 {
-                return None;
-            }
-        }
+        held
     }
 
     /// Whether a catch-up is under way.
     pub(crate) fn is_catching_up(&self) -> bool {
         self.catch_up_timeout().is_some()
+    }
+
+    /// Whether live packets are held back.
+    pub(crate) fn is_held(&self) -> bool {
+        let video = self.egress[track_index(MediaKind::Video)].as_ref();
+        video.is_some_and(|e| e.forwarder.held_from().is_some())
     }
 
     /// Whether it has no picture and waits for one.
@@ -401,6 +372,7 @@ impl Viewer {
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         self.catch_up_timeout()
             .into_iter()
+            .chain(self.is_held().then(|| self.pacer.next_timeout()))
             .chain(self.next_report)
             .chain(self.history.next_timeout())
             .min()

@@ -23,6 +23,8 @@ pub(crate) struct SequenceRewriter {
     stretches: Stretches,
     /// The next number that was never used.
     next: u64,
+    /// Where the present source began.
+    begun: u64,
     /// One bit for each of the last [`WINDOW`] numbers below `next`: it was used, or left to nobody.
     used: [u64; WINDOW as usize / 64],
 }
@@ -86,6 +88,7 @@ impl SequenceRewriter {
         Self {
             stretches: Stretches::default(),
             next: 0,
+            begun: 0,
             used: [0; WINDOW as usize / 64],
         }
     }
@@ -93,6 +96,12 @@ impl SequenceRewriter {
     /// Continues with a source whose first packet is `sequence`.
     pub(crate) fn switch(&mut self, sequence: u64) {
         self.stretches.begin(sequence, self.next);
+        self.begun = self.next;
+    }
+
+    /// The viewer's number at the last switch.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun
     }
 
     /// The viewer's number for a packet of the present source; `None` if it came before the switch, or if its number was

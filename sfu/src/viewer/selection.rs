@@ -56,16 +56,16 @@ impl Selector {
         let Some(present) = self.present(choices) else {
             // The first choice, or the layer is gone.
             let best = choices.iter().rposition(|c| c.bitrate <= rate);
-            return Some(self.take(now, choices, best.unwrap_or(0)));
+            return Some(self.take(now, choices, best.unwrap_or(0), rate));
         };
         if choices[present].bitrate > rate && present > 0 {
             let since = *self.unfit_since.get_or_insert(now);
             if now.saturating_duration_since(since) < PATIENCE {
-                return Some(selected(choices, present));
+                return Some(selected(choices, present, rate));
             }
             self.fall(now);
             let best = choices[..present].iter().rposition(|c| c.bitrate <= rate);
-            return Some(self.take(now, choices, best.unwrap_or(0)));
+            return Some(self.take(now, choices, best.unwrap_or(0), rate));
         }
         self.unfit_since = None;
         let punished = |at| now.saturating_duration_since(at) < self.penalty;
@@ -76,10 +76,10 @@ impl Selector {
                 .rposition(fits)
                 .filter(|&best| best > present)
             {
-                return Some(self.take(now, choices, best));
+                return Some(self.take(now, choices, best, rate));
             }
         }
-        Some(selected(choices, present))
+        Some(selected(choices, present, rate))
     }
 
     /// The viewer asked for something else: what fits is chosen as at first.
@@ -102,11 +102,11 @@ impl Selector {
             .or_else(|| choices.iter().position(|c| own(&c)))
     }
 
-    fn take(&mut self, now: Instant, choices: &[Choice], index: usize) -> Selected {
+    fn take(&mut self, now: Instant, choices: &[Choice], index: usize, rate: u64) -> Selected {
         let Choice { layer, cap, .. } = choices[index];
         self.chosen = Some((layer, cap, now));
         self.unfit_since = None;
-        selected(choices, index)
+        selected(choices, index, rate)
     }
 
     fn fall(&mut self, now: Instant) {
@@ -123,12 +123,17 @@ impl Selector {
     }
 }
 
-fn selected(choices: &[Choice], index: usize) -> Selected {
+/// The choice at `index`, of which the worst may not fit: then it is itself what there should be room for.
+fn selected(choices: &[Choice], index: usize, rate: u64) -> Selected {
+    let choice = choices[index];
+    let next = if choice.bitrate > rate {
+        Some(&choice)
+    } else {
+        choices.get(index + 1)
+    };
     Selected {
-        choice: choices[index],
-        wanted: choices
-            .get(index + 1)
-            .map(|next| (next.bitrate as f64 * ROOM) as u64),
+        choice,
+        wanted: next.map(|next| (next.bitrate as f64 * ROOM) as u64),
     }
 }
 

@@ -1,0 +1,145 @@
+//! What leaves from the cache: the cached group of pictures that a viewer joins with, and live packets that were held
+//! back because they would have left too fast.
+
+use std::time::Duration;
+
+use arrayvec::ArrayVec;
+
+use super::{
+    BATCH, Egress, KeyframeNeed, MAX_REPLAYS, TransportHistory, Viewer, Wire, egress::Item,
+};
+use crate::{
+    MediaKind,
+    media::{Channel, Layer, track_index},
+};
+
+/// A picture that is held back this long isn't live any more: the next keyframe is waited for instead.
+const MAX_LAG: Duration = Duration::from_secs(1);
+/// Held back this long, what lies before a new keyframe is left out.
+const LAG_TO_JUMP: Duration = Duration::from_millis(300);
+
+impl Viewer {
+    /// Sends what the catch-up may send now, at most `budget` bytes. Returns a need for a keyframe if the live edge
+    /// can't be reached.
+    pub(crate) fn catch_up(
+        &mut self,
+        channel: &Channel,
+        budget: usize,
+        wire: &mut Wire<'_>,
+    ) -> Option<KeyframeNeed> {
+        let track = channel.track(MediaKind::Video)?;
+        let egress = self.egress[track_index(MediaKind::Video)].as_mut()?;
+        let index = egress.forwarder.current()?;
+        let layer = track.layers.get(usize::from(index))?;
+        let highest = layer.cache.highest()?;
+        let newest = layer.cache.keyframe();
+        let catch_up = egress.forwarder.catching_up()?;
+        self.history.controller().on_surge(wire.now);
+        let backlog = layer.cache.bytes_after(catch_up.cursor);
+        let overwritten = newest.is_none() && layer.cache.get(catch_up.cursor).is_none();
+        let allowance = catch_up.allowance(wire.now).min(budget);
+        if let Some(keyframe) = newest.filter(|&k| k > catch_up.cursor) {
+            catch_up.cursor = keyframe;
+            egress.forwarder.jump(keyframe);
+        } else if overwritten
+            || backlog.is_none_or(|bytes| catch_up.is_hopeless(wire.now, bytes, layer.bitrate))
+        {
+            egress.wait();
+            // Its path is too thin for the same again.
+            self.replays = MAX_REPLAYS;
+            return Some(KeyframeNeed {
+                kind: MediaKind::Video,
+                layer: index,
+            });
+        }
+        let from = egress.forwarder.catching_up()?.cursor;
+        let (next, bytes) = send_cached(
+            egress,
+            (index, layer),
+            from,
+            allowance,
+            &mut self.history,
+            wire,
+        );
+        let catch_up = egress.forwarder.catching_up()?;
+        catch_up.cursor = next;
+        catch_up.on_sent(bytes);
+        if next > highest {
+            egress.go_live();
+        }
+        None
+    }
+
+    /// Sends what may leave now of the live packets that are held back. Returns a need for a keyframe if they are held
+    /// back too long.
+    pub(crate) fn release(
+        &mut self,
+        channel: &Channel,
+        wire: &mut Wire<'_>,
+    ) -> Option<KeyframeNeed> {
+        let track = channel.track(MediaKind::Video)?;
+        let egress = self.egress[track_index(MediaKind::Video)].as_mut()?;
+        let index = egress.forwarder.current()?;
+        let layer = track.layers.get(usize::from(index))?;
+        let mut cursor = egress.forwarder.held_from()?;
+        let backlog = layer.cache.bytes_after(cursor);
+        let lag = backlog.map_or(MAX_LAG, |bytes| {
+            Duration::from_secs_f64(bytes as f64 * 8.0 / self.pacer.rate().max(1) as f64)
+        });
+        if lag >= LAG_TO_JUMP
+            && let Some(keyframe) = layer.cache.keyframe().filter(|&k| k > cursor)
+        {
+            cursor = keyframe;
+            egress.forwarder.jump(keyframe);
+        } else if lag >= MAX_LAG {
+            egress.wait();
+            return Some(KeyframeNeed {
+                kind: MediaKind::Video,
+                layer: egress.forwarder.target(),
+            });
+        }
+        let allowance = self.pacer.credit(wire.now).max(0.0) as usize;
+        let before = wire.sent.bytes;
+        let (next, _) = send_cached(
+            egress,
+            (index, layer),
+            cursor,
+            allowance,
+            &mut self.history,
+            wire,
+        );
+        self.pacer.on_sent(wire.sent.bytes - before);
+        let all = layer.cache.highest().is_none_or(|highest| next > highest);
+        egress.forwarder.hold_from(next, all);
+        None
+    }
+}
+
+/// Sends cached packets from `next` on until at least `allowance` bytes of payload left, or all. Returns where it got to, and
+/// the bytes.
+fn send_cached(
+    egress: &mut Egress,
+    (index, layer): (u8, &Layer),
+    mut next: u64,
+    allowance: usize,
+    history: &mut TransportHistory,
+    wire: &mut Wire<'_>,
+) -> (u64, usize) {
+    let highest = layer.cache.highest().unwrap_or(0);
+    let mut sent = 0;
+    while next <= highest && sent < allowance {
+        let mut items = ArrayVec::<Item<'_>, BATCH>::new();
+        while next <= highest && sent < allowance && !items.is_full() {
+            if let Some(packet) = layer.cache.get(next) {
+                let decision = egress.forwarder.forward(wire.now, layer, next, &packet);
+                if let Some(item) = Item::new(next, decision, packet) {
+                    sent += item.packet.payload.len();
+                    items.push(item);
+                }
+            }
+            next += 1;
+        }
+        egress.send(index, &items, history, wire);
+    }
+    (next, sent)
+}
