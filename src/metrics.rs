@@ -74,6 +74,8 @@ pub struct Snapshot {
     pub sessions: [(Role, u64); 2],
     /// Channels on air.
     pub live_channels: u64,
+    /// Event streams of viewers.
+    pub event_streams: u64,
     /// HTTP connections.
     pub connections: Connections,
     /// The media plane's.
@@ -142,6 +144,13 @@ impl Snapshot {
         let live: Gauge = Gauge::default();
         live.set(self.live_channels as i64);
         registry.register("live_channels", "Channels on air now", live);
+        let event_streams: Gauge = Gauge::default();
+        event_streams.set(self.event_streams as i64);
+        registry.register(
+            "event_streams",
+            "Event streams of viewers now",
+            event_streams,
+        );
         register_connections(&self.connections, registry);
         self.media.register(registry);
         let cpu = Counter::<f64, AtomicU64>::default();
@@ -255,6 +264,7 @@ mod tests {
         let text = metrics.encode(Snapshot {
             sessions,
             live_channels: 1,
+            event_streams: 3,
             connections: Connections::new(ConnectionLimits {
                 total: 1,
                 per_address: 1,
@@ -268,6 +278,7 @@ mod tests {
             "spillway_webhook_deliveries_total{outcome=\"GivenUp\"} 1",
             "spillway_sessions{role=\"viewer\"} 2",
             "spillway_live_channels 1",
+            "spillway_event_streams 3",
             "spillway_http_connections 0",
             "spillway_http_connections_refused_total{bound=\"per_address\"} 0",
             "spillway_worker_sessions{worker=\"1\"} 1",

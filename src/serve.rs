@@ -11,7 +11,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, oneshot},
     task::JoinHandle,
-    time::{Instant, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
 use crate::{
@@ -32,6 +32,8 @@ const REVOKED_EVERY: Duration = Duration::from_secs(5);
 const SAVE_EVERY: Duration = Duration::from_secs(10);
 /// How often what is old is forgotten.
 const TIDY_EVERY: Duration = Duration::from_mins(10);
+/// How often viewers' event streams hear of layers and viewers.
+const NEWS_EVERY: Duration = Duration::from_secs(1);
 /// How long the demo publisher's token lasts; it's a new one at every start.
 const DEMO_TOKEN_LIFETIME: Duration = Duration::from_hours(365 * 24);
 /// A signal this soon after the first one is the first one's echo.
@@ -71,7 +73,7 @@ pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     let node = Arc::new(Node::new(config, parts).await?);
     let housekeeping = tokio::spawn(join(
         keep_house(node.clone(), events),
-        tidy_up(node.clone()),
+        join(tidy_up(node.clone()), tell_news(node.clone())),
     ));
     let address = listener.local_addr()?;
     let server = http::Server::start(listener, tls, node.clone(), &connections, config)?;
@@ -122,6 +124,16 @@ async fn tidy_up(node: Arc<Node>) {
     loop {
         due.tick().await;
         node.tidy().await;
+    }
+}
+
+/// Keeps event streams fresh, beside everything else: a media worker may take its time to answer.
+async fn tell_news(node: Arc<Node>) {
+    let mut due = interval(NEWS_EVERY);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        due.tick().await;
+        node.refresh_news().await;
     }
 }
 

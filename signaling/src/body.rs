@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json, RequestExt,
-    body::Bytes,
+    body::{Bytes, HttpBody as _},
     extract::{DefaultBodyLimit, FromRequest, Request, rejection::JsonRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -18,6 +18,11 @@ use crate::{app::App, problem::Problem};
 pub(crate) const SDP: &str = "application/sdp";
 /// `application/trickle-ice-sdpfrag` (RFC 8840 §9).
 pub(crate) const SDPFRAG: &str = "application/trickle-ice-sdpfrag";
+
+/// `application/json` (RFC 8259).
+pub(crate) const JSON: &str = "application/json";
+/// The most bytes that are told of what's wrong with a JSON body: it may quote a long text.
+const MAX_JSON_COMPLAINT: usize = 300;
 
 /// An SDP offer.
 pub(crate) struct Offer(pub(crate) String);
@@ -81,6 +86,26 @@ impl<T: DeserializeOwned + 'static> FromRequest<Arc<App>> for JsonBody<T> {
             })?;
         Ok(Self(value))
     }
+}
+
+/// Whether a request has neither a body nor a word about one.
+pub(crate) fn is_absent(request: &Request) -> bool {
+    !request.headers().contains_key(header::CONTENT_TYPE) && request.body().is_end_stream()
+}
+
+/// Reads a JSON body whose type was checked before: 400 for whatever is wrong with it, which WHEP wants.
+pub(crate) async fn read_json<T: DeserializeOwned>(
+    request: Request,
+    app: &App,
+) -> Result<T, Problem> {
+    let limit = app.config.max_json_bytes;
+    let body = in_time(app, bounded(request, limit).extract::<Bytes, _>())
+        .await?
+        .map_err(|rejection| read_failure(rejection.status(), rejection.body_text(), limit))?;
+    serde_json::from_slice(&body).map_err(|error| {
+        let complaint: String = error.to_string().chars().take(MAX_JSON_COMPLAINT).collect();
+        Problem::bad_request(complaint)
+    })
 }
 
 fn bounded(mut request: Request, limit: usize) -> Request {

@@ -12,7 +12,7 @@ use axum::{
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::{
-    body::{SDP, SDPFRAG},
+    body::{JSON, SDP, SDPFRAG},
     session::ACCEPT_PATCH,
 };
 
@@ -71,9 +71,9 @@ fn accepts(path: &str) -> Option<(HeaderName, &'static str)> {
     let below = path
         .strip_prefix("/whip/")
         .or_else(|| path.strip_prefix("/whep/"))?;
-    Some(if below.contains('/') {
-        (ACCEPT_PATCH, SDPFRAG)
-    } else {
-        (ACCEPT_POST, SDP)
+    Some(match below.matches('/').count() {
+        0 => (ACCEPT_POST, SDP),
+        1 => (ACCEPT_PATCH, SDPFRAG),
+        _ => (ACCEPT_POST, JSON),
     })
 }

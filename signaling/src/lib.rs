@@ -1,4 +1,5 @@
-//! The HTTP face of a node: WHIP (RFC 9725), WHEP (draft-ietf-wish-whep), the REST API.
+//! The HTTP face of a node: WHIP (RFC 9725), WHEP (draft-ietf-wish-whep) with its
+//! extensions, the REST API.
 //!
 //! The crate knows nothing of media or storage: it speaks to a [`Platform`]. [`router`] makes the whole of it.
 
@@ -12,6 +13,7 @@ mod connection;
 mod connections;
 mod cors;
 mod entity_tag;
+mod events;
 mod link;
 mod log;
 mod names;
@@ -24,6 +26,7 @@ mod rate_limit;
 mod refusal;
 mod session;
 mod whep;
+mod whep_extensions;
 mod whip;
 
 use std::sync::Arc;
@@ -38,6 +41,7 @@ pub use connection::bound_connections;
 pub use connections::{
     BoundedAcceptor, ConnectionBound, ConnectionLimits, Connections, SeatedStream,
 };
+pub use events::{ChannelNews, EventFeed, EventName, EventSet, FeedMemory, VideoLayer};
 pub use link::{IceServerLink, InvalidIceServer};
 pub use names::{ChannelName, InvalidChannelName, InvalidSessionKey, MAX_CHANNEL_NAME, SessionKey};
 pub use platform::Platform;
@@ -68,6 +72,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(api::openapi::Description::openapi())
         .merge(whip::routes())
         .merge(whep::routes())
+        .merge(whep_extensions::routes())
         .merge(api::routes())
         .merge(operations::routes())
 }

@@ -81,3 +81,29 @@ impl FromRequestParts<Arc<App>> for SessionPath {
         }
     }
 }
+
+/// The three variables of `/whep/{channel}/{session}/events/{stream}`.
+pub(crate) struct EventStreamPath {
+    pub(crate) session: SessionRef,
+    pub(crate) number: u32,
+}
+
+impl FromRequestParts<Arc<App>> for EventStreamPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let Path((channel, key, number)) =
+            Path::<(String, String, String)>::from_request_parts(parts, app)
+                .await
+                .map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
+        match (channel.parse(), key.parse(), number.parse()) {
+            (Ok(channel), Ok(key), Ok(number)) => Ok(Self {
+                session: SessionPath { channel, key }.of(Role::Viewer),
+                number,
+            }),
+            _ => Err(Problem::not_found(
+                "there is no such event stream; its session may have ended",
+            )),
+        }
+    }
+}

@@ -5,15 +5,15 @@
 //!
 //! Who bounds what:
 //! - here: bytes of a body, requests per address, entries of a page, lengths of titles, tags and notes;
-//! - the platform: sessions per address ([`Refusal::TooMany`]) and viewers of the node ([`Refusal::Overloaded`]), because
-//!   only it learns when a session ends without a `DELETE`.
+//! - the platform: sessions per address ([`Refusal::TooMany`]), viewers and event streams of the node
+//!   ([`Refusal::Overloaded`]), because only it learns when a session ends without a `DELETE`.
 
 use std::{fmt, net::IpAddr};
 
 use async_trait::async_trait;
 
 use crate::{
-    ChannelName, IceServerLink, Refusal, SessionKey,
+    ChannelName, EventFeed, EventSet, IceServerLink, Refusal, SessionKey,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Token, TokenRequest, Webhook,
@@ -55,6 +55,23 @@ pub trait Platform: Send + Sync + 'static {
 
     /// Ends the session; its media stops at once. 404 when there's none, also when it ended before.
     async fn end(&self, session: &SessionRef) -> Result<(), Refusal>;
+
+    // WHEP's extensions: of viewers' sessions only, 404 for others
+
+    /// Makes an event stream of a session, which lives until it's ended or the session is, and gives its number, which no
+    /// other event stream of the session ever had. 404, 429 when the session has as many as it may, 503 when the node has.
+    async fn open_events(&self, session: &SessionRef, events: EventSet) -> Result<u32, Refusal>;
+
+    /// Follows an event stream. Whoever followed it before comes to an end. 404.
+    async fn follow_events(&self, session: &SessionRef, number: u32) -> Result<EventFeed, Refusal>;
+
+    /// Ends an event stream. 404.
+    async fn end_events(&self, session: &SessionRef, number: u32) -> Result<(), Refusal>;
+
+    /// Limits the layers that a session is sent, instead of what was chosen before. 400 when the choice is for an m-line
+    /// that isn't the session's video, 404.
+    async fn select_layers(&self, session: &SessionRef, choice: LayerChoice)
+    -> Result<(), Refusal>;
 
     // Who is asking
 
@@ -218,6 +235,23 @@ pub struct WatchCall {
     pub layer: Option<String>,
     /// Whether to wait for a channel that isn't live (false with `?wait=0`).
     pub wait: bool,
+}
+
+/// Which layers a viewer wants at most; those of the default are all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LayerChoice {
+    /// The number of the m-line that it's for; the first video without.
+    pub media_line: Option<usize>,
+    /// A simulcast encoding, of 1 to 64 bytes.
+    pub rid: Option<String>,
+    /// The highest spatial layer.
+    pub max_spatial: Option<u8>,
+    /// The highest temporal layer.
+    pub max_temporal: Option<u8>,
+    /// The largest width of the picture, in pixels.
+    pub max_width: Option<u16>,
+    /// The largest height of the picture, in pixels.
+    pub max_height: Option<u16>,
 }
 
 /// A session was made.

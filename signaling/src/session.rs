@@ -15,6 +15,7 @@ use crate::{
     entity_tag::{IfMatch, entity_tag},
     platform::{NewSession, Role, SessionRef},
     problem::Problem,
+    whep_extensions,
 };
 
 /// `Accept-Patch` (RFC 5789 §3.1): what a session's `PATCH` takes.
@@ -27,17 +28,25 @@ pub(crate) fn created(
     session: NewSession,
 ) -> Result<Response, Problem> {
     // Root-relative: right behind any proxy, and resolved by every client (OBS from the host root).
-    let location = format!("/{}/{channel}/{}", role.path(), session.key.as_str());
-    let location = HeaderValue::from_str(&location)
-        .map_err(|error| Problem::internal(format_args!("a session's location: {error}")))?;
+    let path = format!("/{}/{channel}/{}", role.path(), session.key.as_str());
     let mut response = text(StatusCode::CREATED, SDP, session.answer);
     let headers = response.headers_mut();
-    headers.insert(header::LOCATION, location);
+    headers.insert(header::LOCATION, header_value(&path)?);
     headers.insert(header::ETAG, entity_tag(&session.ice_tag)?);
     for server in &session.ice_servers {
         headers.append(header::LINK, server.value());
     }
+    if role == Role::Viewer {
+        for link in whep_extensions::links(&path) {
+            headers.append(header::LINK, header_value(&link)?);
+        }
+    }
     Ok(response)
+}
+
+fn header_value(text: &str) -> Result<HeaderValue, Problem> {
+    HeaderValue::from_str(text)
+        .map_err(|error| Problem::internal(format_args!("a session's location: {error}")))
 }
 
 /// The refusal of an offer. A client that's sent to another node keeps its query: `?wait=0`, `?token=`.

@@ -37,6 +37,8 @@ pub struct Limits {
     pub connections: usize,
     /// HTTP connections from one address (one IPv6 /64) that isn't a trusted proxy's; the same beyond it.
     pub connections_per_address: usize,
+    /// Event streams of viewers, each an HTTP connection; beyond it 503 with `Retry-After`. See [`Limits::event_streams`].
+    pub event_streams: usize,
     /// Bytes of an SDP offer or sdpfrag; beyond it 413.
     pub sdp_bytes: usize,
     /// Bytes of a JSON body; beyond it 413.
@@ -71,6 +73,7 @@ impl Default for Limits {
             broadcasts: 100_000,
             connections: 16_384,
             connections_per_address: 1024,
+            event_streams: 12_288,
             sdp_bytes: 64 * 1024,
             json_bytes: 64 * 1024,
             requests_per_second: 50,
@@ -83,6 +86,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// How many event streams there may be: at most three quarters of the connections, so that other requests find room.
+    pub fn event_streams(&self) -> usize {
+        self.event_streams.min(self.connections / 4 * 3)
+    }
+
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
         let least_one = [
             ("viewers", self.viewers),
@@ -94,6 +102,7 @@ impl Limits {
             ("broadcasts", self.broadcasts),
             ("connections", self.connections),
             ("connections_per_address", self.connections_per_address),
+            ("event_streams", self.event_streams),
             ("requests_per_second", self.requests_per_second as usize),
             ("request_burst", self.request_burst as usize),
             ("rate_addresses", self.rate_addresses),

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use spillway_sfu::{
-    Accepted, IceCredentials, PublishRequest, Reject, SessionId, WatchRequest, WorkerId,
+    Accepted, IceCredentials, LayerSelection, LayerStatistics, PublishRequest, Reject, SessionId,
+    WatchRequest, WorkerId,
 };
 use spillway_signaling::api::model::SessionFigures;
 
@@ -25,6 +26,14 @@ pub trait MediaPlane: Send + Sync + 'static {
         session: SessionId,
         remote: IceCredentials,
     ) -> Result<RestartedIce, Reject>;
+    /// Limits the layers that a viewer's session is sent.
+    async fn select_layers(
+        &self,
+        session: SessionId,
+        selection: LayerSelection,
+    ) -> Result<(), Reject>;
+    /// A publisher's layers now. Cheap: it's asked for every second.
+    async fn session_layers(&self, session: SessionId) -> Result<Vec<LayerStatistics>, Reject>;
     /// Ends a session.
     async fn close(&self, session: SessionId) -> Result<(), Reject>;
     /// How media goes now.

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use spillway_sfu::{
-    Accepted, EngineStatistics, Event, IceCredentials, Limits, MediaKind, PublishRequest, Reject,
-    SessionId, SessionStatistics, WatchRequest, WorkerId,
+    Accepted, EngineStatistics, Event, IceCredentials, LayerSelection, LayerStatistics, Limits,
+    MediaKind, PublishRequest, Reject, SessionId, SessionStatistics, WatchRequest, WorkerId,
     dtls::{Certificate, CertificateError},
     rtp::time::PlayoutDelay,
     sdp,
@@ -123,6 +123,18 @@ impl MediaPlane for Workers {
             ufrag: local.ufrag,
             sdpfrag,
         })
+    }
+
+    async fn select_layers(
+        &self,
+        session: SessionId,
+        selection: LayerSelection,
+    ) -> Result<(), Reject> {
+        self.0.select_layers(session, selection).await
+    }
+
+    async fn session_layers(&self, session: SessionId) -> Result<Vec<LayerStatistics>, Reject> {
+        self.0.session_layers(session).await
     }
 
     async fn close(&self, session: SessionId) -> Result<(), Reject> {

@@ -362,6 +362,7 @@ impl Node {
         Snapshot {
             sessions: [count(Role::Publisher), count(Role::Viewer)],
             live_channels: state.on_air.live().count() as u64,
+            event_streams: state.streams.count() as u64,
             connections: self.parts.connections.clone(),
             media,
         }

@@ -101,7 +101,12 @@ impl Node {
     }
 
     fn take_out(&self, session: SessionId, reason: &'static str) {
-        let Some(session) = self.state().sessions.remove(session) else {
+        let session = {
+            let mut state = self.state();
+            state.streams.session_ended(session);
+            state.sessions.remove(session)
+        };
+        let Some(session) = session else {
             return;
         };
         tracing::info!(session = %session.id, role = role(session.role), channel = %session.channel, reason, "ended");
@@ -150,6 +155,7 @@ impl Node {
             (publisher, went_live)
         };
         tracing::info!(%channel, %session, broadcast = went_live.broadcast.id, "live");
+        self.tell_activity(&channel);
         self.save(went_live.ended.as_slice()).await;
         self.save(&[went_live.broadcast]).await;
         self.notify(WebhookEvent::OnPublish, &publisher);
@@ -170,6 +176,7 @@ impl Node {
             .on_air
             .go_offline(&publisher.channel, publisher.id, time::now())
         {
+            self.tell_activity(&publisher.channel);
             self.notify(WebhookEvent::OnUnpublish, publisher);
         }
     }

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use spillway_signaling::{
-    ChannelName, Platform, Refusal,
+    ChannelName, EventFeed, EventSet, Platform, Refusal,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel,
         Node as NodeState, PageRequest, Session, Token, TokenRequest, Webhook,
     },
     platform::{
-        Action, Caller, NewSession, PublishCall, PutChannel, RestartedIce, SessionRef, WatchCall,
+        Action, Caller, LayerChoice, NewSession, PublishCall, PutChannel, RestartedIce, SessionRef,
+        WatchCall,
     },
 };
 
@@ -42,6 +43,26 @@ impl Platform for Node {
 
     async fn end(&self, session: &SessionRef) -> Result<(), Refusal> {
         self.end_by_key(session).await
+    }
+
+    async fn open_events(&self, session: &SessionRef, events: EventSet) -> Result<u32, Refusal> {
+        self.open_event_stream(session, events)
+    }
+
+    async fn follow_events(&self, session: &SessionRef, number: u32) -> Result<EventFeed, Refusal> {
+        self.follow_event_stream(session, number)
+    }
+
+    async fn end_events(&self, session: &SessionRef, number: u32) -> Result<(), Refusal> {
+        self.end_event_stream(session, number)
+    }
+
+    async fn select_layers(
+        &self,
+        session: &SessionRef,
+        choice: LayerChoice,
+    ) -> Result<(), Refusal> {
+        self.choose_layers(session, choice).await
     }
 
     async fn authorize(&self, caller: &Caller, action: Action<'_>) -> Result<(), Refusal> {

@@ -6,7 +6,9 @@
 //! thing that takes it out, whoever wanted the end.
 
 mod api;
+mod event_streams;
 mod events;
+mod extensions;
 mod face;
 mod on_air;
 mod permission;
@@ -14,6 +16,7 @@ mod refusals;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod video_layers;
 mod whip_whep;
 
 use std::{
@@ -33,6 +36,7 @@ use crate::{
     webhooks::Webhooks,
 };
 
+use event_streams::EventStreams;
 use on_air::OnAir;
 use sessions::{Bounds, Sessions};
 
@@ -81,6 +85,8 @@ struct Rules {
     bounds: Bounds,
     ice_servers: Vec<IceServerLink>,
     workers: u32,
+    /// Event streams of all viewers.
+    event_streams: usize,
 }
 
 /// What the store keeps.
@@ -94,6 +100,7 @@ struct Keep {
 struct State {
     sessions: Sessions,
     on_air: OnAir,
+    streams: EventStreams,
     draining: bool,
 }
 
@@ -106,6 +113,7 @@ impl Node {
         let state = State {
             sessions: Sessions::new(rules.bounds),
             on_air: OnAir::default(),
+            streams: EventStreams::new(rules.event_streams),
             draining: false,
         };
         Ok(Self {
@@ -116,16 +124,17 @@ impl Node {
         })
     }
 
-    /// Refuses new sessions from now on; [`Node::drain`] does the rest.
+    /// Refuses new sessions from now on, and tells viewers to go elsewhere; [`Node::drain`] does the rest.
     pub fn refuse_sessions(&self) {
         self.state().draining = true;
+        self.tell_reconnect();
     }
 
     /// Refuses new sessions from now on, ends those that there are, and closes the broadcasts.
     pub async fn drain(&self) {
+        self.refuse_sessions();
         let sessions: Vec<_> = {
-            let mut state = self.state();
-            state.draining = true;
+            let state = self.state();
             state
                 .sessions
                 .iter_after(None)
@@ -176,6 +185,7 @@ impl Rules {
                 .map(IceServer::link)
                 .collect::<Result<_, _>>()?,
             workers: config.media.worker_count().into(),
+            event_streams: limits.event_streams(),
         })
     }
 }

@@ -139,6 +139,14 @@ impl OnAir {
         matches!(air.state, State::Live(_)).then_some(air.broadcast.started_at)
     }
 
+    /// Who publishes to a channel that's on air.
+    pub(super) fn publisher(&self, channel: &ChannelName) -> Option<SessionId> {
+        match self.channels.get(channel)?.state {
+            State::Live(publisher) => Some(publisher),
+            State::Waiting(_) => None,
+        }
+    }
+
     /// The broadcast of a channel that's under way.
     pub(super) fn broadcast(&self, channel: &ChannelName) -> Option<&Broadcast> {
         self.channels.get(channel).map(|air| &air.broadcast)

@@ -25,6 +25,8 @@ pub(super) struct Session {
     pub(super) ice_tag: String,
     /// The client's side of the ICE session.
     pub(super) remote_ice: Option<IceCredentials>,
+    /// The number of the video's m-line in a viewer's SDP, if it has video.
+    pub(super) video_line: Option<usize>,
     /// An ICE restart is under way.
     pub(super) restarting: bool,
     pub(super) connected: bool,
@@ -311,6 +313,7 @@ mod tests {
             since: Timestamp(0),
             ice_tag: "tag".into(),
             remote_ice: None,
+            video_line: None,
             restarting: false,
             connected: false,
         }

@@ -3,6 +3,7 @@
 
 mod api;
 mod broadcasts;
+mod extensions;
 mod permission;
 mod sessions;
 
@@ -10,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use spillway_sfu::{
-    Accepted, EndReason, Event, IceCredentials, PublishRequest, Reject, SessionId, WatchRequest,
-    WorkerId,
+    Accepted, EndReason, Event, IceCredentials, LayerSelection, LayerStatistics, PublishRequest,
+    Reject, SessionId, WatchRequest, WorkerId,
 };
 use spillway_signaling::{
     ChannelName, ConnectionLimits, Platform as _, Refusal,
@@ -38,6 +39,11 @@ struct FakeMedia {
     published: Mutex<Vec<PublishRequest>>,
     watched: Mutex<Vec<WatchRequest>>,
     closed: Mutex<Vec<SessionId>>,
+    selected: Mutex<Vec<(SessionId, LayerSelection)>>,
+    /// Every publisher's.
+    layers: Mutex<Vec<LayerStatistics>>,
+    /// How often it was asked for layers.
+    asked: AtomicU64,
     /// Its only worker.
     is_gone: AtomicBool,
 }
@@ -98,6 +104,20 @@ impl MediaPlane for FakeMedia {
             ufrag: "renewed".into(),
             sdpfrag: format!("for {}", remote.ufrag),
         })
+    }
+
+    async fn select_layers(
+        &self,
+        session: SessionId,
+        selection: LayerSelection,
+    ) -> Result<(), Reject> {
+        self.selected.lock().unwrap().push((session, selection));
+        Ok(())
+    }
+
+    async fn session_layers(&self, _: SessionId) -> Result<Vec<LayerStatistics>, Reject> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Ok(self.layers.lock().unwrap().clone())
     }
 
     async fn close(&self, session: SessionId) -> Result<(), Reject> {
@@ -204,9 +224,13 @@ impl Fixture {
     }
 
     async fn watch(&self, token: Option<&str>) -> Result<NewSession, Refusal> {
+        self.watch_by("offer", token).await
+    }
+
+    async fn watch_by(&self, offer: &str, token: Option<&str>) -> Result<NewSession, Refusal> {
         let call = WatchCall {
             channel: demo(),
-            offer: "offer".into(),
+            offer: offer.into(),
             caller: caller(token),
             layer: None,
             wait: true,

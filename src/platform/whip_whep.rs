@@ -1,7 +1,9 @@
 //! Sessions: made, changed and ended on behalf of WHIP and WHEP clients.
 
 use spillway_sfu::{
-    Accepted, IceCredentials, LayerSelection, PublishRequest, Reject, SessionId, WatchRequest, sdp,
+    Accepted, IceCredentials, LayerSelection, MediaKind, PublishRequest, Reject, SessionId,
+    WatchRequest,
+    sdp::{self, OfferedContent},
 };
 use spillway_signaling::{
     ChannelName, Refusal, SessionKey,
@@ -32,6 +34,7 @@ struct Terms {
     channel: ChannelName,
     caller: Caller,
     remote_ice: Option<IceCredentials>,
+    video_line: Option<usize>,
     holder: Option<String>,
     token: Option<String>,
 }
@@ -79,7 +82,7 @@ impl Node {
         let permit = self.permit_publishing(&call.caller, &call.channel).await?;
         let channel = self.channel_of_publisher(&call.channel).await?;
         let reservation = self.reserve(Role::Publisher, &call.caller)?;
-        let remote_ice = ice_of(&call.offer);
+        let Offered { remote_ice, .. } = Offered::read(&call.offer);
         let request = PublishRequest {
             channel: media_name(&call.channel)?,
             offer: call.offer,
@@ -96,6 +99,7 @@ impl Node {
             channel: call.channel,
             caller: call.caller,
             remote_ice,
+            video_line: None,
             holder: Some(holder),
             token,
         };
@@ -111,7 +115,10 @@ impl Node {
             return Err(refusals::from_media(Reject::NotLive));
         }
         let reservation = self.reserve(Role::Viewer, &call.caller)?;
-        let remote_ice = ice_of(&call.offer);
+        let Offered {
+            remote_ice,
+            video_line,
+        } = Offered::read(&call.offer);
         let request = WatchRequest {
             channel: media_name(&call.channel)?,
             offer: call.offer,
@@ -131,6 +138,7 @@ impl Node {
             channel: call.channel,
             caller: call.caller,
             remote_ice,
+            video_line,
             holder: None,
             token,
         };
@@ -178,6 +186,7 @@ impl Node {
             since: time::now(),
             ice_tag: accepted.ufrag.clone(),
             remote_ice: terms.remote_ice,
+            video_line: terms.video_line,
             restarting: false,
             connected: false,
         };
@@ -365,7 +374,11 @@ impl Node {
         self.on_ended(session, spillway_sfu::EndReason::Closed);
     }
 
-    fn find<T>(&self, named: &SessionRef, read: impl FnOnce(&Session) -> T) -> Result<T, Refusal> {
+    pub(super) fn find<T>(
+        &self,
+        named: &SessionRef,
+        read: impl FnOnce(&Session) -> T,
+    ) -> Result<T, Refusal> {
         let state = self.state();
         state
             .sessions
@@ -394,9 +407,29 @@ impl Node {
     }
 }
 
-/// The client's ICE credentials. The media plane says what's wrong with an offer that has none.
-fn ice_of(offer: &str) -> Option<IceCredentials> {
-    sdp::parse_offer(offer).ok().map(|offer| offer.ice)
+/// What the platform itself needs of an offer. The media plane says what's wrong with one that lacks it.
+#[derive(Default)]
+struct Offered {
+    /// The client's ICE credentials.
+    remote_ice: Option<IceCredentials>,
+    /// The number of the first video's m-line.
+    video_line: Option<usize>,
+}
+
+impl Offered {
+    fn read(offer: &str) -> Self {
+        let Ok(offer) = sdp::parse_offer(offer) else {
+            return Self::default();
+        };
+        let is_video = |content: &OfferedContent| matches!(content, OfferedContent::Rtp(rtp) if rtp.kind == MediaKind::Video);
+        Self {
+            video_line: offer
+                .media
+                .iter()
+                .position(|media| !media.rejected && is_video(&media.content)),
+            remote_ice: Some(offer.ice),
+        }
+    }
 }
 
 /// Both crates hold names to the same form, each with its own type, since neither knows the other.

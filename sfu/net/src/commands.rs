@@ -30,6 +30,16 @@ impl<C: Core> Worker<C> {
             } => {
                 let _ = reply.send(engine.restart_ice(now, session, remote));
             }
+            Command::SelectLayers {
+                session,
+                selection,
+                reply,
+            } => {
+                let _ = reply.send(engine.select_layers(now, session, selection, out));
+            }
+            Command::SessionLayers { session, reply } => {
+                let _ = reply.send(engine.session_layers(now, session));
+            }
             Command::Close { session, reply } => {
                 let _ = reply.send(engine.close(now, session, EndReason::Closed, out));
             }

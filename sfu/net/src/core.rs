@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use spillway_sfu::{
-    Accepted, Disposition, EndReason, Engine, EngineStatistics, IceCredentials, Output, Path,
-    PeerMessage, PublishRequest, Reject, SessionId, WatchRequest, WorkerId,
+    Accepted, Disposition, EndReason, Engine, EngineStatistics, IceCredentials, LayerSelection,
+    LayerStatistics, Output, Path, PeerMessage, PublishRequest, Reject, SessionId, WatchRequest,
+    WorkerId,
 };
 
 /// The sans-IO engine of one worker, with the driving contract of [`spillway_sfu`]. Every method is [`Engine`]'s.
@@ -31,6 +32,13 @@ pub trait Core: 'static {
         session: SessionId,
         remote: IceCredentials,
     ) -> Result<IceCredentials, Reject>;
+    fn select_layers(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        selection: LayerSelection,
+        out: &mut dyn Output,
+    ) -> Result<(), Reject>;
     fn close(
         &mut self,
         now: Instant,
@@ -64,6 +72,11 @@ pub trait Core: 'static {
     fn flush(&mut self, now: Instant, out: &mut dyn Output);
     fn next_timeout(&self) -> Instant;
     fn handle_timeout(&mut self, now: Instant, out: &mut dyn Output);
+    fn session_layers(
+        &self,
+        now: Instant,
+        session: SessionId,
+    ) -> Result<Vec<LayerStatistics>, Reject>;
     fn statistics(&self, now: Instant) -> Self::Statistics;
 }
 
@@ -95,6 +108,16 @@ impl Core for Engine {
         remote: IceCredentials,
     ) -> Result<IceCredentials, Reject> {
         Engine::restart_ice(self, now, session, remote)
+    }
+
+    fn select_layers(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        selection: LayerSelection,
+        out: &mut dyn Output,
+    ) -> Result<(), Reject> {
+        Engine::select_layers(self, now, session, selection, out)
     }
 
     fn close(
@@ -155,6 +178,14 @@ impl Core for Engine {
 
     fn handle_timeout(&mut self, now: Instant, out: &mut dyn Output) {
         Engine::handle_timeout(self, now, out);
+    }
+
+    fn session_layers(
+        &self,
+        now: Instant,
+        session: SessionId,
+    ) -> Result<Vec<LayerStatistics>, Reject> {
+        Engine::session_layers(self, now, session)
     }
 
     fn statistics(&self, now: Instant) -> Self::Statistics {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use spillway_sfu::{
-    Accepted, Disposition, EndReason, Event, IceCredentials, Output, Path, PeerMessage,
-    PublishRequest, Reject, SessionId, WatchRequest, WorkerId,
+    Accepted, Disposition, EndReason, Event, IceCredentials, LayerSelection, LayerStatistics,
+    Output, Path, PeerMessage, PublishRequest, Reject, SessionId, WatchRequest, WorkerId,
 };
 
 use crate::core::Core;
@@ -53,6 +53,11 @@ impl FakeCore {
         })
     }
 
+    fn expect(&self, session: SessionId) -> Result<(), Reject> {
+        let is_known = self.sessions.contains(&session);
+        is_known.then_some(()).ok_or(Reject::NoSession)
+    }
+
     fn end(&mut self, session: SessionId, out: &mut dyn Output) -> Result<(), Reject> {
         if !self.sessions.remove(&session) {
             return Err(Reject::NoSession);
@@ -93,11 +98,17 @@ impl Core for FakeCore {
         session: SessionId,
         remote: IceCredentials,
     ) -> Result<IceCredentials, Reject> {
-        if self.sessions.contains(&session) {
-            Ok(remote)
-        } else {
-            Err(Reject::NoSession)
-        }
+        self.expect(session).map(|()| remote)
+    }
+
+    fn select_layers(
+        &mut self,
+        _: Instant,
+        session: SessionId,
+        _: LayerSelection,
+        _: &mut dyn Output,
+    ) -> Result<(), Reject> {
+        self.expect(session)
     }
 
     fn close(
@@ -182,6 +193,14 @@ impl Core for FakeCore {
     }
 
     fn handle_timeout(&mut self, _: Instant, _: &mut dyn Output) {}
+
+    fn session_layers(
+        &self,
+        _: Instant,
+        session: SessionId,
+    ) -> Result<Vec<LayerStatistics>, Reject> {
+        self.expect(session).map(|()| Vec::new())
+    }
 
     fn statistics(&self, _: Instant) -> u64 {
         self.closed_paths

@@ -12,8 +12,8 @@ use std::{
 
 use mio::{Registry, Waker};
 use spillway_sfu::{
-    Accepted, IceCredentials, PeerMessage, PublishRequest, Reject, SessionId, WatchRequest,
-    WorkerId,
+    Accepted, IceCredentials, LayerSelection, LayerStatistics, PeerMessage, PublishRequest, Reject,
+    SessionId, WatchRequest, WorkerId,
 };
 use tokio::sync::oneshot;
 
@@ -52,6 +52,15 @@ pub(crate) enum Command<S> {
         session: SessionId,
         remote: IceCredentials,
         reply: oneshot::Sender<Result<IceCredentials, Reject>>,
+    },
+    SelectLayers {
+        session: SessionId,
+        selection: LayerSelection,
+        reply: oneshot::Sender<Result<(), Reject>>,
+    },
+    SessionLayers {
+        session: SessionId,
+        reply: oneshot::Sender<Result<Vec<LayerStatistics>, Reject>>,
     },
     Close {
         session: SessionId,

@@ -8,8 +8,8 @@ use std::{
 
 use mio::Poll;
 use spillway_sfu::{
-    Accepted, Candidate, Engine, EngineConfig, Event, IceCredentials, PublishRequest, Reject,
-    SessionId, WatchRequest, WorkerId,
+    Accepted, Candidate, Engine, EngineConfig, Event, IceCredentials, LayerSelection,
+    LayerStatistics, PublishRequest, Reject, SessionId, WatchRequest, WorkerId,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -197,6 +197,30 @@ impl<C: Core> Handle<C> {
         self.ask(session.worker, |reply| Command::RestartIce {
             session,
             remote,
+            reply,
+        })
+        .await?
+    }
+
+    /// Limits the layers that a viewer's session is sent, instead of what it asked for before.
+    pub async fn select_layers(
+        &self,
+        session: SessionId,
+        selection: LayerSelection,
+    ) -> Result<(), Reject> {
+        self.ask(session.worker, |reply| Command::SelectLayers {
+            session,
+            selection,
+            reply,
+        })
+        .await?
+    }
+
+    /// A publisher's layers, or a viewer's current ones: a small part of [`Handle::statistics`], cheap enough to ask for
+    /// every second.
+    pub async fn session_layers(&self, session: SessionId) -> Result<Vec<LayerStatistics>, Reject> {
+        self.ask(session.worker, |reply| Command::SessionLayers {
+            session,
             reply,
         })
         .await?

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Engine;
 use crate::{
-    ChannelName, MediaKind, Path, SessionId,
+    ChannelName, MediaKind, Path, Reject, SessionId,
     codec::Codec,
     session::Role,
     srtp::Profile,
@@ -142,6 +142,19 @@ impl Engine {
                 .map(|(_, session)| self.session_statistics(now, session))
                 .collect(),
         }
+    }
+
+    /// A publisher's layers at `now`, or a viewer's current ones.
+    ///
+    /// # Errors
+    /// [`Reject::NoSession`].
+    pub fn session_layers(
+        &self,
+        now: Instant,
+        session: SessionId,
+    ) -> Result<Vec<LayerStatistics>, Reject> {
+        let index = self.index_of(session).ok_or(Reject::NoSession)?;
+        Ok(self.layers(now, &self.sessions[index]))
     }
 
     fn session_statistics(

@@ -52,6 +52,22 @@ pub(crate) struct SessionParams {
     session: String,
 }
 
+/// The path of an event stream's URL.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(
+    dead_code,
+    reason = "describes the path for OpenAPI; handlers take `EventStreamPath`"
+)]
+pub(crate) struct EventStreamParams {
+    /// The channel.
+    channel: String,
+    /// The session's secret.
+    session: String,
+    /// The event stream's number in its session, as in the `Location` that it was made with.
+    stream: u32,
+}
+
 /// What `POST` on an endpoint answers, whichever it is.
 #[derive(IntoResponses)]
 #[expect(
@@ -63,7 +79,7 @@ pub(crate) enum OfferResponses {
     #[response(status = 201, content_type = "application/sdp", headers(
         ("Location" = String, description = "The session's URL. Whoever knows it may end the session."),
         ("ETag" = String, description = "Names the ICE session"),
-        ("Link" = String, description = "STUN and TURN servers, one header each"),
+        ("Link" = String, description = "STUN and TURN servers, and WHEP's extensions, one header each"),
     ))]
     Created(String),
     /// Another node takes it: repeat there

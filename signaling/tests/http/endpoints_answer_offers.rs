@@ -19,14 +19,28 @@ fn assert_created(reply: &Reply, protocol: &str) {
         .strip_prefix(&format!("/{protocol}/demo/"))
         .unwrap();
     assert_eq!(key.len(), 32, "128 bits in hexadecimal");
+    let links = reply.all("link");
     assert_eq!(
-        reply.all("link"),
+        links[..2],
         [
             "<stun:stun.example.net:3478>; rel=\"ice-server\"",
             "<turn:turn.example.net?transport=udp>; rel=\"ice-server\"; username=\"user\"; credential=\"pass\"; \
              credential-type=\"password\"",
         ]
     );
+    let extensions = [
+        format!(
+            "<{location}/events>; rel=\"urn:ietf:params:whep:ext:core:server-sent-events\"; \
+             events=\"active,inactive,layers,reconnect,viewercount\""
+        ),
+        format!("<{location}/layer>; rel=\"urn:ietf:params:whep:ext:core:layer\""),
+    ];
+    let expected = if protocol == "whep" {
+        &extensions[..]
+    } else {
+        &[]
+    };
+    assert_eq!(links[2..], *expected);
 }
 
 #[tokio::test]

@@ -11,20 +11,24 @@ use std::{
 
 use async_trait::async_trait;
 use spillway_signaling::{
-    ChannelName, IceServerLink, Platform, Refusal, SessionKey,
+    ChannelName, EventFeed, EventSet, IceServerLink, Platform, Refusal, SessionKey,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Timestamp, Token, TokenKind, TokenRequest, Webhook,
     },
     platform::{
-        Action, Caller, NewSession, PublishCall, PutChannel, RestartedIce, Role, SessionRef,
-        WatchCall,
+        Action, Caller, LayerChoice, NewSession, PublishCall, PutChannel, RestartedIce, Role,
+        SessionRef, WatchCall,
     },
 };
+
+use crate::fake_events::FakeEvents;
 
 #[derive(Default)]
 pub(crate) struct Fake {
     state: Mutex<State>,
+    /// What viewers are told; every channel has the same news.
+    pub(crate) events: FakeEvents,
 }
 
 #[derive(Default)]
@@ -36,6 +40,7 @@ struct State {
     not_ready: Option<String>,
     last_watch: Option<WatchCall>,
     last_caller: Option<Caller>,
+    last_choice: Option<LayerChoice>,
 }
 
 struct FakeSession {
@@ -84,6 +89,15 @@ impl Fake {
 
     pub(crate) fn last_caller(&self) -> Caller {
         self.state().last_caller.clone().unwrap()
+    }
+
+    pub(crate) fn last_choice(&self) -> LayerChoice {
+        self.state().last_choice.clone().unwrap()
+    }
+
+    fn expect_session(&self, session: &SessionRef) -> Result<(), Refusal> {
+        let known = self.state().sessions.contains_key(session);
+        known.then_some(()).ok_or_else(|| not_found("session"))
     }
 
     /// The candidates that the only session was told.
@@ -257,7 +271,36 @@ impl Platform for Fake {
 
     async fn end(&self, session: &SessionRef) -> Result<(), Refusal> {
         let ended = self.state().sessions.remove(session);
+        self.events.session_ended(session);
         ended.map(|_| ()).ok_or_else(|| not_found("session"))
+    }
+
+    async fn open_events(&self, session: &SessionRef, events: EventSet) -> Result<u32, Refusal> {
+        self.expect_session(session)?;
+        self.events.open(session, events)
+    }
+
+    async fn follow_events(&self, session: &SessionRef, number: u32) -> Result<EventFeed, Refusal> {
+        let feed = self.events.follow(session, number);
+        feed.ok_or_else(|| not_found("event stream"))
+    }
+
+    async fn end_events(&self, session: &SessionRef, number: u32) -> Result<(), Refusal> {
+        let ended = self.events.end(session, number);
+        ended.ok_or_else(|| not_found("event stream"))
+    }
+
+    async fn select_layers(
+        &self,
+        session: &SessionRef,
+        choice: LayerChoice,
+    ) -> Result<(), Refusal> {
+        self.expect_session(session)?;
+        if choice.media_line.is_some_and(|line| line != 0) {
+            return Err(Refusal::Malformed("the video is m-line 0".into()));
+        }
+        self.state().last_choice = Some(choice);
+        Ok(())
     }
 
     async fn authorize(&self, caller: &Caller, action: Action<'_>) -> Result<(), Refusal> {

@@ -5,6 +5,7 @@
 
 mod client;
 mod fake;
+mod fake_events;
 mod server;
 
 mod client_is_found_behind_proxies;
@@ -25,4 +26,6 @@ mod sessions_take_candidates;
 mod tokens_guard_endpoints;
 mod tokens_stay_out_of_logs;
 mod unknown_addresses_are_problems;
+mod viewers_are_told_events;
+mod viewers_choose_layers;
 mod viewers_wait_or_not;

@@ -12,11 +12,12 @@ use crate::{
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 /// Everything that the node promises.
-const ROUTES: [&str; 31] = [
+const ROUTES: [&str; 35] = [
     "DELETE /api/v1/channels/{channel}",
     "DELETE /api/v1/sessions/{session}",
     "DELETE /api/v1/tokens/{id}",
     "DELETE /whep/{channel}/{session}",
+    "DELETE /whep/{channel}/{session}/events/{stream}",
     "DELETE /whip/{channel}/{session}",
     "GET /api/v1/broadcasts",
     "GET /api/v1/broadcasts/{broadcast}",
@@ -33,6 +34,7 @@ const ROUTES: [&str; 31] = [
     "GET /readyz",
     "GET /whep/{channel}",
     "GET /whep/{channel}/{session}",
+    "GET /whep/{channel}/{session}/events/{stream}",
     "GET /whip/{channel}",
     "GET /whip/{channel}/{session}",
     "HEAD /whep/{channel}",
@@ -42,6 +44,8 @@ const ROUTES: [&str; 31] = [
     "POST /api/v1/channels",
     "POST /api/v1/tokens",
     "POST /whep/{channel}",
+    "POST /whep/{channel}/{session}/events",
+    "POST /whep/{channel}/{session}/layer",
     "POST /whip/{channel}",
     "PUT /api/v1/channels/{channel}",
 ];

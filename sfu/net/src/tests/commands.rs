@@ -130,3 +130,23 @@ async fn a_platform_that_does_not_read_loses_data_but_no_ends() {
     }
     assert_eq!(received, crate::outlet::EVENTS);
 }
+
+#[tokio::test]
+async fn layers_are_chosen_and_asked_for_on_the_sessions_worker() {
+    let (media, _events) = start(&config(2));
+    let sessions = [
+        media.watch(watch()).await.unwrap().session,
+        media.watch(watch()).await.unwrap().session,
+    ];
+    assert_ne!(sessions[0].worker, sessions[1].worker);
+    let selection = spillway_sfu::LayerSelection::default;
+    for session in sessions {
+        media.select_layers(session, selection()).await.unwrap();
+        assert_eq!(media.session_layers(session).await, Ok(Vec::new()));
+        media.close(session).await.unwrap();
+        let gone = media.select_layers(session, selection()).await;
+        assert_eq!(gone, Err(Reject::NoSession));
+        let gone = media.session_layers(session).await;
+        assert_eq!(gone, Err(Reject::NoSession));
+    }
+}
