@@ -49,6 +49,7 @@ fn read(packet: Rtcp<'_>) {
             );
             assert!(again.iter().eq(&lost));
         }
+        Rtcp::ExtendedReport { blocks, .. } => drop(blocks.count()),
         Rtcp::FullIntra { requests, .. } => drop(requests.count()),
         Rtcp::Remb { ssrcs, .. } => assert!(ssrcs.count() <= 255, "one byte counts them"),
         Rtcp::TransportFeedback(feedback) => {

@@ -41,13 +41,15 @@ impl Engine {
         packet: &Rtcp<'_>,
         out: &mut dyn Output,
     ) {
-        let Rtcp::SenderReport { ssrc, ntp, rtp, .. } = *packet else {
-            return;
-        };
         let wall = self.wall(now);
         let session = &mut self.sessions[index];
         let Role::Publisher(publisher) = &mut session.role else {
             return;
+        };
+        let (ssrc, ntp, rtp) = match packet {
+            Rtcp::SenderReport { ssrc, ntp, rtp, .. } => (*ssrc, *ntp, *rtp),
+            Rtcp::ExtendedReport { blocks, .. } => return publisher.on_extended(wall, blocks),
+            _ => return,
         };
         let Some((kind, layer, clock)) = publisher.on_sender_report(now, wall, ssrc, (ntp, rtp))
         else {
@@ -129,7 +131,10 @@ impl Engine {
                 self.need_keyframe(now, channel_index, need, out);
                 self.pump(now, index, out);
             }
-            Rtcp::SourceDescription | Rtcp::Goodbye { .. } | Rtcp::Other { .. } => {}
+            Rtcp::SourceDescription
+            | Rtcp::Goodbye { .. }
+            | Rtcp::ExtendedReport { .. }
+            | Rtcp::Other { .. } => {}
         }
     }
 
@@ -193,14 +198,14 @@ impl Engine {
             return;
         };
         while send_rtcp(session, &mut self.rtcp, out, |role, writer| match role {
-            Role::Publisher(publisher) => publisher.write_feedback(now, writer),
+            Role::Publisher(publisher) => publisher.write_feedback((now, wall), writer),
             Role::Viewer(viewer) => viewer.report(now, wall, channel, CNAME, writer),
         }) {}
-        let given_up = match &mut session.role {
-            Role::Publisher(publisher) => publisher.take_given_up(),
+        let overdue = match &mut session.role {
+            Role::Publisher(publisher) => publisher.take_overdue(),
             Role::Viewer(_) => 0,
         };
-        for layer in (0..64u8).filter(|layer| given_up & 1 << layer != 0) {
+        for layer in (0..64u8).filter(|layer| overdue & 1 << layer != 0) {
             let need = KeyframeNeed {
                 kind: MediaKind::Video,
                 layer,

@@ -186,6 +186,7 @@ impl Engine {
                 (statistics.packets, statistics.bytes) = (publisher.packets, publisher.bytes);
                 statistics.lost = publisher.lost;
                 statistics.keyframe_requests = publisher.keyframe_requests;
+                statistics.rtt = publisher.round_trip();
             }
             Role::Viewer(viewer) => {
                 (statistics.packets, statistics.bytes) = (viewer.sent.packets, viewer.sent.bytes);

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 pub(crate) use estimate::ReceiveEstimate;
-use streams::{Found, MAX_STREAMS, Role, Streams};
+use streams::{Found, MAX_STREAMS, Role, Stream, Streams};
 
 use crate::{
     MediaKind,
     media::{
-        Channel, ExtrasBuffer, MediaPacket, PayloadChange, PublishedLayers, PublishedTrack, Pushed,
-        SenderClock,
+        Channel, ExtrasBuffer, Layer, MediaPacket, PacketInfo, PayloadChange, PublishedLayers,
+        PublishedTrack, Pushed, SenderClock,
     },
-    rtcp::{FeedbackRecorder, ReportBlock, Writer},
+    rtcp::{ExtendedBlock, ExtendedBlocks, FeedbackRecorder, Late, ReportBlock, RoundTrip, Writer},
     rtp::{
         Extension, Packet, rtx,
         time::{AbsCaptureTime, NtpTime},
@@ -27,10 +27,10 @@ use crate::{
 const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
 /// Receiver reports and REMB leave this often.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// A packet is asked for again after this long. Nothing a publisher sends tells a lite agent the round trip.
-const NACK_RETRY: Duration = Duration::from_millis(80);
 /// How fast a publisher's clock may fall behind ours and still be followed: 2⁻¹², 244 ppm. Quartz stays within 100.
 const DRIFT: u32 = 12;
+/// Packets before one of a keyframe among which its beginning is looked for. What is missing is rarely so much.
+const MAX_SEARCH: u64 = 512;
 /// Sequence numbers that one NACK names at most.
 const MAX_NACK: usize = 250;
 
@@ -64,7 +64,9 @@ pub(crate) struct Publisher {
     clock_offset: Option<(i64, Instant)>,
     next_feedback: Option<Instant>,
     next_report: Instant,
-    given_up: u64,
+    round_trip: RoundTrip,
+    /// Layers, as a set of bits, that need a keyframe.
+    overdue: u64,
     scratch: Vec<u16>,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
@@ -94,7 +96,8 @@ impl Publisher {
             clock_offset: None,
             next_feedback: None,
             next_report: now + REPORT_INTERVAL,
-            given_up: 0,
+            round_trip: RoundTrip::default(),
+            overdue: 0,
             scratch: Vec::with_capacity(MAX_NACK),
             packets: 0,
             bytes: 0,
@@ -136,11 +139,11 @@ impl Publisher {
         };
         self.packets += 1;
         self.bytes += datagram.len() as u64;
-        let (kind, layer_index) = (stream.kind, stream.layer);
+        let (kind, layer_index, role) = (stream.kind, stream.layer, stream.role);
         let Some(track) = self.session.tracks.iter().find(|t| t.kind == kind) else {
             return Received::Nothing;
         };
-        let (payload_type, sequence, payload) = match stream.role {
+        let (payload_type, sequence, payload) = match role {
             Role::Media => {
                 let sequence = stream.unwrapper.unwrap(packet.sequence());
                 let rate = track
@@ -171,8 +174,15 @@ impl Publisher {
                 )
             }
         };
-        if let Some(media) = self.streams.media(kind, layer_index) {
-            media.nacks.on_packet(now, sequence);
+        if let Some(media) = self.streams.media(kind, layer_index)
+            && let Some(late) = media.nacks.on_packet(now, sequence)
+        {
+            let came = match role {
+                Role::Repair => Came::Resent,
+                Role::Media if track.payloads.iter().any(|p| p.rtx.is_some()) => Came::Overtaken,
+                Role::Media => Came::Either,
+            };
+            note_late(now, media, &mut self.round_trip, late, came);
         }
         let Some(codec) = track
             .payloads
@@ -204,11 +214,33 @@ impl Publisher {
             return Received::Nothing;
         };
         layer.payload_type = payload_type;
+        if let Some(stream) = self.streams.media(kind, layer_index)
+            && stream.nacks.is_missing()
+        {
+            note_keyframe(stream, layer, sequence, media.info);
+        }
         Received::Media {
             kind,
             change,
             resized,
         }
+    }
+
+    /// Takes an extended report: how long ago one of our reports was sent, if it answers that.
+    pub(crate) fn on_extended(&mut self, wall: NtpTime, blocks: &ExtendedBlocks<'_>) {
+        for block in blocks.clone() {
+            if let ExtendedBlock::Delay(answer) = block
+                && answer.ssrc == self.ssrc
+            {
+                self.round_trip
+                    .sample_report(wall.middle(), answer.last, answer.delay);
+            }
+        }
+    }
+
+    /// The round trip, once measured.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip.smoothed()
     }
 
     fn read_extensions(&mut self, now: Instant, packet: &Packet<'_>, extras: &mut ExtrasBuffer) {
@@ -285,10 +317,16 @@ impl Publisher {
     }
 
     /// Writes feedback that is due, as much as goes into one datagram. Call it until it writes nothing.
-    pub(crate) fn write_feedback(&mut self, now: Instant, writer: &mut Writer<'_>) {
+    /// `wall` is our wall clock at `now`.
+    pub(crate) fn write_feedback(
+        &mut self,
+        (now, wall): (Instant, NtpTime),
+        writer: &mut Writer<'_>,
+    ) {
         if now >= self.next_report {
             self.next_report = now + REPORT_INTERVAL;
             self.write_reports(now, writer);
+            writer.reference_time(self.ssrc, wall);
         } else if self.next_feedback.is_some_and(|at| now >= at) {
             let media = self.streams.all().next().map_or(0, |s| s.ssrc);
             self.next_feedback = None;
@@ -323,14 +361,15 @@ impl Publisher {
     fn write_nacks(&mut self, now: Instant, writer: &mut Writer<'_>) {
         for stream in self.streams.all_mut().filter(|s| s.role == Role::Media) {
             self.scratch.clear();
-            stream.nacks.take_due(now, NACK_RETRY, &mut self.scratch);
+            let answer = self.round_trip.answer();
+            stream.nacks.take_due(now, answer, &mut self.scratch);
             let asks = self
                 .session
                 .tracks
                 .iter()
                 .any(|t| t.kind == stream.kind && t.payloads.iter().any(|p| p.nack));
-            if stream.nacks.take_given_up() && stream.kind == MediaKind::Video {
-                self.given_up |= 1 << stream.layer;
+            if stream.nacks.take_overdue() && stream.kind == MediaKind::Video {
+                self.overdue |= 1 << stream.layer;
             }
             if !self.scratch.is_empty() && asks {
                 writer.nack(self.ssrc, stream.ssrc, &self.scratch);
@@ -339,9 +378,10 @@ impl Publisher {
         }
     }
 
-    /// The layers, as a set of bits, of which packets were given up since the last call: they need a keyframe.
-    pub(crate) fn take_given_up(&mut self) -> u64 {
-        std::mem::take(&mut self.given_up)
+    /// The layers, as a set of bits, of which packets are missed for so long since the last call that a keyframe would
+    /// come sooner.
+    pub(crate) fn take_overdue(&mut self) -> u64 {
+        std::mem::take(&mut self.overdue)
     }
 
     /// Writes a keyframe request for one layer (RFC 4585 §6.3.1, or RFC 5104 §4.3.1 where only that was negotiated).
@@ -368,4 +408,68 @@ impl Publisher {
         }
         true
     }
+}
+
+/// Why a packet comes late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    Resent,
+    Overtaken,
+    Either,
+}
+
+/// A packet that was missed came: it tells the round trip, or how far the path reorders.
+fn note_late(
+    now: Instant,
+    stream: &mut Stream,
+    round_trip: &mut RoundTrip,
+    late: Late,
+    came: Came,
+) {
+    // No answer comes sooner than this, whatever it is an answer to.
+    let least = round_trip.smoothed().unwrap_or_default() / 2;
+    let soon = round_trip.answer() / 2;
+    match (late.tries, late.asked, came) {
+        (1, Some((asked, _)), Came::Resent) => round_trip.sample(asked),
+        // Without RTX a packet that was sent again looks like one that was overtaken.
+        (1, Some((asked, _)), Came::Either) if asked >= least => round_trip.sample(asked),
+        // Which of several requests was answered can't be told (Karn's rule), but the last was not if that was just
+        // now: the round trip is longer than was believed.
+        (2.., Some((first, last)), Came::Resent | Came::Either) if last < soon => {
+            round_trip.sample(first);
+        }
+        (0 | 1, _, Came::Overtaken | Came::Either) => stream.nacks.tolerate(now, late.missed),
+        _ => {}
+    }
+}
+
+/// Once a keyframe is whole, nothing before it is missed any more.
+fn note_keyframe(stream: &mut Stream, layer: &Layer, sequence: u64, info: PacketInfo) {
+    let known = stream.keyframe.filter(|(at, _)| *at == info.timestamp);
+    if info.keyframe && known.is_none() {
+        stream.keyframe = Some((info.timestamp, keyframe_begin(layer, sequence)));
+    }
+    if info.marker
+        && let Some((_, begin)) = stream.keyframe.filter(|(at, _)| *at == info.timestamp)
+    {
+        stream.nacks.on_keyframe(begin, sequence);
+    }
+}
+
+/// Where a keyframe may begin of which `sequence` is a packet: behind the last packet that is known to be another
+/// picture's. What is missing in between may be its parameter sets.
+fn keyframe_begin(layer: &Layer, sequence: u64) -> u64 {
+    let timestamp = |sequence| Some(layer.cache.get(sequence)?.info.timestamp);
+    let own = timestamp(sequence);
+    let mut begin = sequence;
+    while sequence - begin < MAX_SEARCH
+        && let Some(before) = begin.checked_sub(1)
+    {
+        let other = timestamp(before);
+        if other.is_some() && other != own {
+            return begin;
+        }
+        begin = before;
+    }
+    begin
 }

@@ -30,6 +30,8 @@ pub(super) struct Stream {
     pub(super) unwrapper: SequenceUnwrapper,
     pub(super) statistics: ReceiveStatistics,
     pub(super) nacks: NackGenerator,
+    /// The timestamp of a keyframe that comes while older packets are missed, and where it begins.
+    pub(super) keyframe: Option<(u32, u64)>,
     pub(super) full_intra_requests: u8,
 }
 
@@ -130,7 +132,8 @@ impl Streams {
             role,
             unwrapper: SequenceUnwrapper::default(),
             statistics: ReceiveStatistics::new(ssrc),
-            nacks: NackGenerator::new(),
+            nacks: NackGenerator::new(kind),
+            keyframe: None,
             full_intra_requests: 0,
         });
         self.known.last_mut()

@@ -4,6 +4,9 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use rtc_rtcp::{
+    extended_report::{
+        DLRRReport, DLRRReportBlock, ExtendedReport, ReceiverReferenceTimeReportBlock,
+    },
     goodbye::Goodbye,
     packet::{Packet, unmarshal},
     payload_feedbacks::{
@@ -335,8 +338,53 @@ proptest! {
                 Rtcp::FullIntra { requests, .. } => requests.for_each(drop),
                 Rtcp::Goodbye { ssrcs } | Rtcp::Remb { ssrcs, .. } => ssrcs.for_each(drop),
                 Rtcp::TransportFeedback(feedback) => feedback.statuses().for_each(drop),
+                Rtcp::ExtendedReport { blocks, .. } => drop(blocks.count()),
                 Rtcp::SourceDescription | Rtcp::PictureLoss { .. } | Rtcp::Other { .. } => {}
             }
         }
     }
+}
+
+#[test]
+fn extended_reports() {
+    let ntp = NtpTime::from_bits(0x1122_3344_5566_7788);
+    let ours = written(|out| out.reference_time(9, ntp));
+    let report: ExtendedReport = theirs(&ours, 0);
+    assert_eq!(report.sender_ssrc, 9);
+    let block = report.reports[0]
+        .as_any()
+        .downcast_ref::<ReceiverReferenceTimeReportBlock>();
+    assert_eq!(block.unwrap().ntp_timestamp, ntp.bits());
+    let delays = DLRRReportBlock {
+        reports: vec![
+            DLRRReport {
+                ssrc: 1,
+                last_rr: 2,
+                dlrr: 3,
+            },
+            DLRRReport {
+                ssrc: 4,
+                last_rr: 5,
+                dlrr: 6,
+            },
+        ],
+    };
+    let reports = ExtendedReport {
+        sender_ssrc: 7,
+        reports: vec![report.reports[0].clone(), Box::new(delays)],
+    };
+    let bytes = marshalled(reports);
+    let Rtcp::ExtendedReport { sender, blocks } = only(&bytes) else {
+        panic!("not an extended report");
+    };
+    let delay = |ssrc, last, delay| ExtendedBlock::Delay(ReferenceDelay { ssrc, last, delay });
+    assert_eq!(sender, 7);
+    assert_eq!(
+        blocks.collect::<Vec<_>>(),
+        [
+            ExtendedBlock::ReferenceTime(ntp),
+            delay(1, 2, 3),
+            delay(4, 5, 6)
+        ]
+    );
 }

@@ -1,7 +1,8 @@
-//! RTCP (RFC 3550 §6, RFC 4585, RFC 5104): reading and writing packets, and the state behind reports and requests.
+//! RTCP (RFC 3550 §6, RFC 3611, RFC 4585, RFC 5104): reading and writing packets, and the state behind reports and requests.
 //!
 //! Reading and writing allocate nothing but what the caller's buffer grows by.
 
+mod extended;
 mod feedback_recorder;
 #[cfg(test)]
 mod interop;
@@ -10,19 +11,22 @@ mod nack_generator;
 mod reader;
 mod receive_statistics;
 mod report;
+mod round_trip;
 mod transport_feedback;
 mod writer;
 
+pub use extended::{ExtendedBlock, ExtendedBlocks, ReferenceDelay};
 pub use feedback_recorder::FeedbackRecorder;
 pub use keyframe_requests::KeyframeRequests;
-pub use nack_generator::NackGenerator;
+pub use nack_generator::{Late, NackGenerator};
 pub use reader::{FullIntraRequests, LostSequences, Packets, ParseError, Rtcp, Ssrcs, packets};
 pub use receive_statistics::ReceiveStatistics;
 pub use report::{ReportBlock, ReportBlocks};
+pub use round_trip::RoundTrip;
 pub use transport_feedback::{Statuses, TICK, TICKS_PER_REFERENCE, TransportFeedback};
 pub use writer::Writer;
 
-/// Packet types (RFC 3550 §12.1, RFC 4585 §6.1).
+/// Packet types (RFC 3550 §12.1, RFC 4585 §6.1, RFC 3611 §2).
 mod packet_type {
     pub(super) const SENDER_REPORT: u8 = 200;
     pub(super) const RECEIVER_REPORT: u8 = 201;
@@ -30,6 +34,7 @@ mod packet_type {
     pub(super) const GOODBYE: u8 = 203;
     pub(super) const TRANSPORT_FEEDBACK: u8 = 205;
     pub(super) const PAYLOAD_FEEDBACK: u8 = 206;
+    pub(super) const EXTENDED_REPORT: u8 = 207;
 }
 
 /// Feedback message types: FMT of transport (205) and payload-specific (206) feedback.

@@ -3,10 +3,10 @@
 use std::slice;
 
 use super::{
-    REMB, ReportBlocks, TransportFeedback, format,
+    ExtendedBlocks, REMB, ReportBlocks, TransportFeedback, format,
     packet_type::{
-        GOODBYE, PAYLOAD_FEEDBACK, RECEIVER_REPORT, SENDER_REPORT, SOURCE_DESCRIPTION,
-        TRANSPORT_FEEDBACK,
+        EXTENDED_REPORT, GOODBYE, PAYLOAD_FEEDBACK, RECEIVER_REPORT, SENDER_REPORT,
+        SOURCE_DESCRIPTION, TRANSPORT_FEEDBACK,
     },
 };
 use crate::rtp::{
@@ -97,6 +97,13 @@ pub enum Rtcp<'a> {
     },
     /// draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1.
     TransportFeedback(TransportFeedback<'a>),
+    /// RFC 3611 §2.
+    ExtendedReport {
+        /// Who reports.
+        sender: u32,
+        /// What it says.
+        blocks: ExtendedBlocks<'a>,
+    },
     /// A packet that Spillway doesn't know.
     Other {
         /// Its type.
@@ -168,6 +175,10 @@ fn parse_packet(first: u8, packet_type: u8, body: &[u8]) -> Option<Rtcp<'_>> {
         }),
         TRANSPORT_FEEDBACK => transport_feedback(body, count),
         PAYLOAD_FEEDBACK => payload_feedback(body, count),
+        EXTENDED_REPORT => Some(Rtcp::ExtendedReport {
+            sender: take_u32(&mut body)?,
+            blocks: ExtendedBlocks::parse(body),
+        }),
         _ => Some(Rtcp::Other { packet_type }),
     }
 }
@@ -319,6 +330,7 @@ mod tests {
                 Ok(Rtcp::Nack { lost, .. }) => lost.count(),
                 Ok(Rtcp::FullIntra { requests, .. }) => requests.count(),
                 Ok(Rtcp::TransportFeedback(feedback)) => feedback.statuses().count(),
+                Ok(Rtcp::ExtendedReport { blocks, .. }) => blocks.count(),
                 Ok(_) => 1,
                 Err(_) => 0,
             })
@@ -370,7 +382,7 @@ mod tests {
 
     #[test]
     fn unknown_packets_are_named() {
-        for (first, packet_type) in [(0x80, 204), (0x80, 207), (0x83, 205), (0x8F, 206)] {
+        for (first, packet_type) in [(0x80, 204), (0x80, 208), (0x83, 205), (0x8F, 206)] {
             let datagram = [first, packet_type, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 9, 9, 9, 9];
             assert!(matches!(
                 packets(&datagram).next(),

@@ -1,10 +1,10 @@
 //! Writes RTCP packets.
 
 use super::{
-    MAX_COUNT, REMB, ReportBlock, format,
+    MAX_COUNT, REMB, ReportBlock, extended, format,
     packet_type::{
-        GOODBYE, PAYLOAD_FEEDBACK, RECEIVER_REPORT, SENDER_REPORT, SOURCE_DESCRIPTION,
-        TRANSPORT_FEEDBACK,
+        EXTENDED_REPORT, GOODBYE, PAYLOAD_FEEDBACK, RECEIVER_REPORT, SENDER_REPORT,
+        SOURCE_DESCRIPTION, TRANSPORT_FEEDBACK,
     },
 };
 use crate::rtp::NtpTime;
@@ -91,6 +91,17 @@ impl<'a> Writer<'a> {
             out.extend_from_slice(name);
             // Ends the list of items; the zeros up to the next word follow.
             out.push(0);
+        });
+    }
+
+    /// Appends an extended report with the time at which it is sent (RFC 3611 §4.4): a source that answers it tells the
+    /// round trip.
+    pub fn reference_time(&mut self, sender: u32, now: NtpTime) {
+        self.packet(0, EXTENDED_REPORT, |out| {
+            out.extend_from_slice(&sender.to_be_bytes());
+            // The block's type, a reserved byte, and its length of two words.
+            out.extend_from_slice(&[extended::REFERENCE_TIME, 0, 0, 2]);
+            out.extend_from_slice(&now.bits().to_be_bytes());
         });
     }
 

@@ -16,6 +16,7 @@ mod a_publisher_gets_feedback;
 mod a_thin_path_is_let_go;
 mod a_viewer_gets_what_its_path_carries;
 mod a_viewer_may_come_before_its_publisher;
+mod an_uplink_loses_packets;
 mod another_codec_ends_only_viewers_without_it;
 mod catching_up_is_paced;
 mod ghosts_end;

@@ -11,7 +11,7 @@ use spillway_sfu::{
     Accepted, IceCredentials, MediaKind, Path, Protocol, SessionId, WorkerId,
     dtls::{Certificate, DtlsRole},
     ice,
-    rtcp::{self, FeedbackRecorder, NackGenerator, Rtcp, Writer},
+    rtcp::{self, ExtendedBlock, FeedbackRecorder, NackGenerator, Rtcp, Writer},
     rtp::{NtpTime, SequenceUnwrapper},
     sdp::parse_offer,
     transport::{Incoming, Transport, TransportConfig, TransportEvent},
@@ -53,6 +53,8 @@ pub enum Told {
 pub struct Manners {
     pub nack: bool,
     pub feedback: bool,
+    /// It answers reference times with its sender reports, as libwebrtc does.
+    pub answers_reference_times: bool,
 }
 
 pub struct Peer {
@@ -84,6 +86,8 @@ pub struct Peer {
     next_check: Instant,
     next_report: Option<Instant>,
     next_feedback: Option<Instant>,
+    /// The last reference time, of whom, and when it came.
+    reference: Option<(u32, NtpTime, Instant)>,
     pub feedback: FeedbackRecorder,
     nacks: NackGenerator,
     unwrapper: SequenceUnwrapper,
@@ -132,6 +136,7 @@ impl Peer {
             manners: Manners {
                 nack: offer.nack,
                 feedback: offer.transport_cc,
+                answers_reference_times: offer.transport_cc,
             },
             heard: Vec::new(),
             told: Vec::new(),
@@ -144,8 +149,9 @@ impl Peer {
             next_check: now,
             next_report: None,
             next_feedback: None,
+            reference: None,
             feedback: FeedbackRecorder::new(),
-            nacks: NackGenerator::new(),
+            nacks: NackGenerator::new(MediaKind::Video),
             unwrapper: SequenceUnwrapper::default(),
             video_ssrc: None,
             outbox: Vec::new(),
@@ -310,6 +316,7 @@ impl Peer {
         if self.next_report.is_some_and(|at| now >= at) {
             self.next_report = Some(now + seconds(1));
             self.send_reports(now);
+            self.answer_reference_time(now);
         }
         if self.next_feedback.is_some_and(|at| now >= at) {
             self.next_feedback = None;
@@ -328,7 +335,7 @@ impl Peer {
             if !lost.is_empty() {
                 self.send_rtcp(|writer| writer.nack(1, media, &lost));
             }
-            if self.nacks.take_given_up() {
+            if self.nacks.take_overdue() {
                 self.send_rtcp(|writer| writer.picture_loss(1, media));
             }
         }
@@ -357,6 +364,22 @@ impl Peer {
                 );
             }
         });
+    }
+
+    /// RFC 3611 §4.5.
+    fn answer_reference_time(&mut self, now: Instant) {
+        let asked = self.reference.take();
+        let Some((ssrc, time, at)) = asked.filter(|_| self.manners.answers_reference_times) else {
+            return;
+        };
+        let held = (now - at).as_nanos() * 65_536 / 1_000_000_000;
+        let words = [1, 5 << 24 | 3, ssrc, time.middle(), held as u32];
+        let mut packet = vec![0x80, 207, 0, 5];
+        packet.extend(words.iter().flat_map(|word: &u32| word.to_be_bytes()));
+        if let Some(sealer) = self.transport.sealer() {
+            sealer.seal_rtcp(&mut packet);
+            self.outbox.push(packet);
+        }
     }
 
     fn on_rtp(&mut self, now: Instant, packet: &[u8]) {
@@ -413,6 +436,12 @@ impl Peer {
                         (number, ticks.map(|t| reference + t * 250))
                     };
                     Told::Arrivals(feedback.statuses().map(arrival).collect())
+                }
+                Rtcp::ExtendedReport { sender, mut blocks } => {
+                    if let Some(ExtendedBlock::ReferenceTime(time)) = blocks.next() {
+                        self.reference = Some((sender, time, now));
+                    }
+                    continue;
                 }
                 _ => continue,
             };
