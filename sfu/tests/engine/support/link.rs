@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+pub use spillway_loadtest::link::model::BurstLoss;
+use spillway_loadtest::link::model::{Conditions, Model, QueueLimit};
+
 use super::ms;
 
 /// `SplitMix64`.
@@ -27,18 +30,22 @@ impl Random {
     }
 }
 
-/// How a path treats datagrams.
+/// How one direction of a path treats datagrams: what [`Model`] does with them.
 #[derive(Debug, Clone, Copy)]
 pub struct Link {
     pub latency: Duration,
-    /// Up to so much later, each datagram for itself: reorders.
+    /// Up to so much later, without overtaking.
     pub jitter: Duration,
     /// Shares, 0 to 1.
     pub loss: f64,
     pub duplicates: f64,
-    /// Bits per second, with a queue of 150 ms before it.
+    /// These arrive 8 ms later than they should.
+    pub reordered: f64,
+    pub bursts: Option<BurstLoss>,
+    /// Bits per second.
     pub rate: Option<u64>,
-    pub busy_until: Option<Instant>,
+    /// What may wait for the rate.
+    pub queue: Duration,
 }
 
 impl Default for Link {
@@ -48,8 +55,10 @@ impl Default for Link {
             jitter: ms(0),
             loss: 0.0,
             duplicates: 0.0,
+            reordered: 0.0,
+            bursts: None,
             rate: None,
-            busy_until: None,
+            queue: ms(150),
         }
     }
 }
@@ -60,6 +69,7 @@ impl Link {
         Self {
             loss,
             duplicates: loss / 2.0,
+            reordered: 0.1,
             jitter: ms(8),
             ..Self::default()
         }
@@ -72,24 +82,36 @@ impl Link {
         }
     }
 
-    /// When a datagram sent now arrives: never, once or twice.
-    pub fn carry(&mut self, now: Instant, length: usize, random: &mut Random) -> Vec<Instant> {
-        let mut start = now;
-        if let Some(rate) = self.rate {
-            start = self.busy_until.map_or(now, |at| at.max(now));
-            if start > now + ms(150) {
-                return Vec::new();
-            }
-            start += Duration::from_secs_f64(length as f64 * 8.0 / rate as f64);
-            self.busy_until = Some(start);
+    fn conditions(&self) -> Conditions {
+        Conditions {
+            rate: self.rate,
+            queue: Some(QueueLimit::Time(self.queue)),
+            delay: self.latency,
+            jitter: self.jitter,
+            loss: self.loss,
+            burst_loss: self.bursts,
+            reorder: self.reordered,
+            reorder_by: ms(8),
+            duplicate: self.duplicates,
         }
+    }
+}
+
+/// What is on its way in one direction.
+pub struct Way(Model<Vec<u8>>);
+
+impl Way {
+    pub fn new(seed: u64) -> Self {
+        Self(Model::new(Conditions::default(), seed))
+    }
+
+    /// When a datagram sent now arrives: never, once or twice.
+    pub fn carry(&mut self, now: Instant, bytes: Vec<u8>, link: &Link) -> Vec<(Instant, Vec<u8>)> {
+        self.0.set_conditions(link.conditions());
+        self.0.send(now, bytes);
         let mut arrivals = Vec::new();
-        let copies = 1 + usize::from(random.share() < self.duplicates);
-        for _ in 0..copies {
-            let late = self.jitter.mul_f64(random.share());
-            if random.share() >= self.loss {
-                arrivals.push(start + self.latency + late);
-            }
+        while let Some(at) = self.0.next_arrival() {
+            arrivals.extend(self.0.receive(at).map(|bytes| (at, bytes)));
         }
         arrivals
     }

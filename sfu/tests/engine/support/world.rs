@@ -14,7 +14,7 @@ use spillway_sfu::{
 
 use super::{
     Heard, Link, Offer, Source,
-    link::Random,
+    link::{Random, Way},
     peer::{CERTIFICATE, Peer, Told, key, server_address},
     seconds,
     viewer::in_order,
@@ -75,6 +75,7 @@ pub struct World {
     pub messages: HashMap<&'static str, usize>,
     /// To and from each peer.
     pub links: Vec<(Link, Link)>,
+    ways: Vec<(Way, Way)>,
     pub loss: Loss,
     pub random: Random,
     /// Every sealed media packet that left an engine: by peer, SSRC and index.
@@ -137,6 +138,7 @@ impl World {
             events: Vec::new(),
             messages: HashMap::new(),
             links: Vec::new(),
+            ways: Vec::new(),
             loss: Box::new(|_, _| false),
             random: Random(seed),
             wire: HashMap::new(),
@@ -242,6 +244,8 @@ impl World {
         }
         self.peers.push(peer);
         self.links.push((Link::default(), Link::default()));
+        let mut way = || Way::new(self.random.next());
+        self.ways.push((way(), way()));
         Ok(id)
     }
 
@@ -268,11 +272,9 @@ impl World {
         let outbox = std::mem::take(&mut self.peers[id].outbox);
         let (path, engine) = (self.peers[id].path(), self.peers[id].engine);
         for bytes in outbox {
-            let arrivals = self.links[id]
-                .1
-                .carry(self.now, bytes.len(), &mut self.random);
-            for at in arrivals {
-                self.fly(at, End::Engine(engine), Some(path), bytes.clone());
+            let arrivals = self.ways[id].1.carry(self.now, bytes, &self.links[id].1);
+            for (at, bytes) in arrivals {
+                self.fly(at, End::Engine(engine), Some(path), bytes);
             }
         }
     }
@@ -297,11 +299,9 @@ impl World {
             if (self.loss)(id, &bytes) {
                 continue;
             }
-            let arrivals = self.links[id]
-                .0
-                .carry(self.now, bytes.len(), &mut self.random);
-            for at in arrivals {
-                self.fly(at, End::Peer(id), None, bytes.clone());
+            let arrivals = self.ways[id].0.carry(self.now, bytes, &self.links[id].0);
+            for (at, bytes) in arrivals {
+                self.fly(at, End::Peer(id), None, bytes);
             }
         }
         for (to, message) in sink.messages {
@@ -447,12 +447,31 @@ impl World {
 
     /// No gap in what a viewer heard of this kind, and timestamps that never step back.
     pub fn assert_continuous(&self, id: PeerId, kind: MediaKind) {
+        self.assert_ordered(id, kind);
+        let heard = in_order(&self.peers[id].heard, kind);
+        let (first, last) = (heard.keys().next(), heard.keys().last());
+        let span = last.zip(first).map(|(last, first)| last - first + 1);
+        assert_eq!(Some(heard.len() as i64), span, "packets are missing");
+    }
+
+    /// No gap in the numbers of the video that was sent to a viewer, whatever became of it.
+    pub fn assert_sent_continuously(&self, id: PeerId) {
+        let ssrc = self.peers[id].video_ssrc.unwrap();
+        let sent = self.wire.keys().filter(|key| (key.0, key.1) == (id, ssrc));
+        let mut sent: Vec<u64> = sent.map(|key| key.2).collect();
+        sent.sort_unstable();
+        for pair in sent.windows(2) {
+            assert_eq!(pair[1], pair[0] + 1, "a number was left out");
+        }
+    }
+
+    /// Timestamps that never step back in what a viewer heard of this kind.
+    pub fn assert_ordered(&self, id: PeerId, kind: MediaKind) {
         let heard = in_order(&self.peers[id].heard, kind);
         assert!(!heard.is_empty(), "nothing was heard");
-        let mut before: Option<(i64, &Heard)> = None;
-        for (sequence, packet) in heard {
-            if let Some((last, former)) = before {
-                assert_eq!(sequence, last + 1, "a gap after {former:?}");
+        let mut before: Option<&Heard> = None;
+        for packet in heard.into_values() {
+            if let Some(former) = before {
                 let step = packet.timestamp.wrapping_sub(former.timestamp) as i32;
                 assert!(step >= 0, "time stepped back by {step} before {packet:?}");
                 if let (Some(one), Some(other)) = (former.tag, packet.tag) {
@@ -461,7 +480,7 @@ impl World {
                     assert!(same || step > 0, "two frames share a timestamp");
                 }
             }
-            before = Some((sequence, packet));
+            before = Some(packet);
         }
     }
 }
