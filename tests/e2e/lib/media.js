@@ -9,12 +9,19 @@ import { CACHE, PYTHON } from './cache.js';
 const run = promisify(execFile);
 const WIDTH = 1280;
 const HEIGHT = 720;
+/** The largest first, as OBS has them. Bits per second are kept to within half a second of them. */
+const LAYERS = [
+  { width: 1280, height: 720, bitrate: 2_500_000 },
+  { width: 640, height: 360, bitrate: 1_000_000 },
+  { width: 320, height: 180, bitrate: 300_000 },
+];
 export const FPS = 30;
 const SECONDS = 20;
 /** Added to the time since the file's start, so that no timecode is 0. */
 export const TIMECODE_BASE = 1_000_000;
 /** Counts up when what is made changes. */
 const VERSION = 1;
+const DIR = path.join(CACHE, `media-${VERSION}`);
 
 /** The path of FFmpeg from PyPI, which has a WHIP muxer. */
 export async function ffmpegPath() {
@@ -32,96 +39,50 @@ export async function ffmpegPath() {
  * Gives the paths of `h264` (Annex B), `opus` (Ogg) and `mkv` (both).
  */
 export async function testFile(gop = 10) {
-  const dir = path.join(CACHE, `media-${VERSION}`);
-  const base = path.join(dir, `gop-${gop}`);
+  const base = path.join(DIR, `gop-${gop}`);
   const files = { h264: `${base}.h264`, opus: `${base}.ogg`, mkv: `${base}.mkv` };
-  const made = await fs.stat(files.mkv).catch(() => null);
-  if (made === null) await makeFiles(dir, files, gop);
+  await unlessMade(files.mkv, async (ffmpeg, unfinished) => {
+    await encodeVideo(ffmpeg, [{ ...LAYERS[0], file: files.h264 }], gop);
+    await encodeAudio(ffmpeg, files.opus);
+    const inputs = ['-r', String(FPS), '-i', files.h264, '-i', files.opus];
+    await run(ffmpeg, ['-y', ...inputs, '-c', 'copy', '-f', 'matroska', unfinished]);
+  });
   return files;
 }
 
-async function makeFiles(dir, files, gop) {
-  await fs.mkdir(dir, { recursive: true });
-  const ffmpeg = await ffmpegPath();
-  const unfinished = `${files.mkv}.part`;
-  await encodeVideo(ffmpeg, files.h264, gop);
-  await run(ffmpeg, [
-    '-y',
-    '-f',
-    'lavfi',
-    '-i',
-    'sine=frequency=440:sample_rate=48000',
-    '-t',
-    String(SECONDS),
-    '-ac',
-    '2',
-    '-c:a',
-    'libopus',
-    '-b:a',
-    '96k',
-    '-frame_duration',
-    '20',
-    files.opus,
-  ]);
-  await run(ffmpeg, [
-    '-y',
-    '-r',
-    String(FPS),
-    '-i',
-    files.h264,
-    '-i',
-    files.opus,
-    '-c',
-    'copy',
-    '-f',
-    'matroska',
-    unfinished,
-  ]);
-  await fs.rename(unfinished, files.mkv);
+/** The same picture in three sizes, the largest first: each layer's `width`, `height`, `bitrate` and `h264` file. */
+export async function testLayers(gop) {
+  const files = LAYERS.map((layer) => path.join(DIR, `gop-${gop}-${layer.height}.h264`));
+  const stamp = path.join(DIR, `gop-${gop}.layers`);
+  await unlessMade(stamp, async (ffmpeg, unfinished) => {
+    const outputs = LAYERS.map((layer, i) => ({ ...layer, file: files[i] }));
+    await encodeVideo(ffmpeg, outputs, gop);
+    await fs.writeFile(unfinished, '');
+  });
+  return LAYERS.map((layer, i) => ({ ...layer, h264: files[i] }));
 }
 
-async function encodeVideo(ffmpeg, file, gop) {
-  const child = spawn(
-    ffmpeg,
-    [
-      ...[
-        '-y',
-        '-loglevel',
-        'error',
-        '-f',
-        'rawvideo',
-        '-pix_fmt',
-        'yuv420p',
-        '-s',
-        `${WIDTH}x${HEIGHT}`,
-      ],
-      ...[
-        '-r',
-        String(FPS),
-        '-i',
-        '-',
-        '-c:v',
-        'libx264',
-        '-preset',
-        'veryfast',
-        '-profile:v',
-        'high',
-        '-bf',
-        '0',
-      ],
-      ...['-g', String(gop * FPS), '-keyint_min', String(gop * FPS), '-sc_threshold', '0'],
-      ...[
-        '-x264-params',
-        'aud=1:sliced-threads=0:repeat-headers=1',
-        '-b:v',
-        '2500k',
-        '-maxrate',
-        '2500k',
-      ],
-      ...['-bufsize', '1250k', '-f', 'h264', file],
-    ],
-    { stdio: ['pipe', 'inherit', 'inherit'] },
-  );
+/** Makes what is complete once this file is there. */
+async function unlessMade(file, make) {
+  if (await fs.stat(file).catch(() => null)) return;
+  await fs.mkdir(DIR, { recursive: true });
+  const unfinished = `${file}.part`;
+  await make(await ffmpegPath(), unfinished);
+  await fs.rename(unfinished, file);
+}
+
+async function encodeAudio(ffmpeg, file) {
+  const tone = ['-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000', '-t', String(SECONDS)];
+  const opus = ['-ac', '2', '-c:a', 'libopus', '-b:a', '96k', '-frame_duration', '20'];
+  await run(ffmpeg, ['-y', ...tone, ...opus, file]);
+}
+
+/** Encodes the picture at once in all sizes that are asked for. */
+async function encodeVideo(ffmpeg, outputs, gop) {
+  const raw = ['-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', `${WIDTH}x${HEIGHT}`];
+  const input = ['-y', '-loglevel', 'error', ...raw, '-r', String(FPS), '-i', '-'];
+  const encoded = outputs.flatMap((output) => encoding(output, gop * FPS));
+  const child = spawn(ffmpeg, [...input, ...encoded], { stdio: ['pipe', 'inherit', 'inherit'] });
   const exit = once(child, 'exit');
   for (let frame = 0; frame < SECONDS * FPS; frame++) {
     if (!child.stdin.write(drawFrame(frame))) await once(child.stdin, 'drain');
@@ -131,10 +92,20 @@ async function encodeVideo(ffmpeg, file, gop) {
   if (code !== 0) throw new Error(`FFmpeg ended with ${code}`);
 }
 
+function encoding({ width, height, bitrate, file }, interval) {
+  const x264 = ['-c:v', 'libx264', '-preset', 'veryfast', '-profile:v', 'high', '-bf', '0'];
+  const keyframes = ['-g', String(interval), '-keyint_min', String(interval), '-sc_threshold', '0'];
+  const rate = ['-b:v', String(bitrate), '-maxrate', String(bitrate), '-bufsize', `${bitrate / 2}`];
+  const parameters = ['-x264-params', 'aud=1:sliced-threads=0:repeat-headers=1'];
+  return [
+    ...['-s', `${width}x${height}`, ...x264, ...keyframes, ...parameters, ...rate],
+    ...['-f', 'h264', file],
+  ];
+}
+
 const noise = Uint8Array.from({ length: WIDTH * 64 }, () => 60 + Math.random() * 120);
 
 /** Bars that change, and bands of noise that is new in each frame, so that the bitrate is used; the timecode. */
-
 function drawFrame(frame) {
   const picture = Buffer.alloc((WIDTH * HEIGHT * 3) / 2, 128);
   const luma = picture.subarray(0, WIDTH * HEIGHT);

@@ -1,6 +1,13 @@
 import ndc from 'node-datachannel';
-import { FPS, readAccessUnits, readOpusPackets, testFile, TIMECODE_BASE } from './media.js';
-import { SrReport, RtpStream } from './rtp.js';
+import {
+  FPS,
+  readAccessUnits,
+  readOpusPackets,
+  testFile,
+  testLayers,
+  TIMECODE_BASE,
+} from './media.js';
+import { RtpStream, SrReport } from './rtp.js';
 import { until } from './wait.js';
 
 const AUDIO_SSRC = 0x0b5a;
@@ -16,16 +23,25 @@ const running = new Set();
 /**
  * A publisher with OBS Studio's SDP and habits, on the library that OBS is built on: no trickle, no RTX, no
  * transport-wide feedback, keyframe requests are ignored, NACKs are answered on the same SSRC, video sequence numbers
- * start at 0, video packets carry mid and rid "0", audio packets nothing.
+ * start at 0, timestamps anywhere, video packets carry mid and rid, audio packets nothing. Rid "0" is the largest layer.
  */
 export class ObsPublisher {
   #peer;
   #session;
   #timers = new Map();
+  #layers;
+  #loss;
+  #honours;
   /** Counts of what came back. */
   received = { nacks: 0, keyframeRequests: 0 };
 
-  /** @param {{ url: string, token: string, gop?: number, loss?: (sequence: number) => boolean }} options */
+  /**
+   * `simulcast`: three layers of 2.5, 1.0 and 0.3 Mbit/s. `keyframesOnRequest`: not as OBS, but as an encoder that
+   * heeds requests: the layer's file starts over with the next frame.
+   *
+   * @param {{ url: string, token: string, gop?: number, simulcast?: boolean, keyframesOnRequest?: boolean,
+   *   loss?: (sequence: number) => boolean }} options
+   */
   static async start(options) {
     const publisher = new ObsPublisher();
     running.add(publisher);
@@ -33,19 +49,24 @@ export class ObsPublisher {
     return publisher;
   }
 
-  async #start({ url, token, gop = 10, loss = () => false }) {
+  async #start(options) {
+    const { url, token, gop = 10, simulcast = false, keyframesOnRequest = false } = options;
     const { h264, opus } = await testFile(gop);
-    const [units, packets] = [await readAccessUnits(h264), await readOpusPackets(opus)];
-    this.durationMs = (units.length * 1000) / FPS;
+    const files = simulcast ? (await testLayers(gop)).map((layer) => layer.h264) : [h264];
+    this.#layers = await Promise.all(files.map((file, i) => Layer.open(i, file)));
+    this.#loss = options.loss ?? (() => false);
+    this.#honours = keyframesOnRequest;
+    this.durationMs = (this.#layers[0].units.length * 1000) / FPS;
+    const packets = await readOpusPackets(opus);
     this.#peer = new ndc.PeerConnection('obs', { iceServers: [] });
     const audio = this.#peer.addTrack(audioDescription());
-    const video = this.#peer.addTrack(videoDescription());
+    const video = this.#peer.addTrack(videoDescription(this.#layers, simulcast));
     const offered = new Promise((resolve) => this.#peer.onLocalDescription((sdp) => resolve(sdp)));
     this.#peer.setLocalDescription('offer');
-    this.offer = await offered;
+    this.offer = simulcast ? withoutVideoSsrcs(await offered) : await offered;
     await this.#post(url, token, this.offer);
     await until('OBS is connected', () => this.#peer.state() === 'connected');
-    this.#sendVideo(video, units, loss);
+    this.#sendVideo(video);
     this.#sendAudio(audio, packets);
   }
 
@@ -64,24 +85,17 @@ export class ObsPublisher {
     this.#peer.setRemoteDescription(body, 'answer');
   }
 
-  #sendVideo(track, units, loss) {
-    const stream = new RtpStream({
-      ssrc: VIDEO_SSRC,
-      payloadType: VIDEO_PT,
-      extensions: [
-        [1, '1'],
-        [2, '0'],
-      ],
-    });
-    track.onMessage((rtcp) => this.#onRtcp(track, stream, rtcp));
+  #sendVideo(track) {
+    track.onMessage((rtcp) => this.#onRtcp(track, rtcp));
     this.startedAt = Date.now();
     this.#clock(1000 / FPS, (frame) => {
-      const timestamp = Math.round((frame * 90_000) / FPS);
-      for (const packet of stream.h264(units[frame % units.length], timestamp)) {
-        if (!loss(packet.readUInt16BE(2))) this.#send(track, packet);
+      for (const layer of this.#layers) {
+        for (const packet of layer.frame(frame)) {
+          if (!this.#loss(packet.readUInt16BE(2))) this.#send(track, packet);
+        }
       }
     });
-    this.#reports(track, stream, 90_000);
+    for (const { stream } of this.#layers) this.#reports(track, stream, 90_000);
   }
 
   #sendAudio(track, packets) {
@@ -119,18 +133,36 @@ export class ObsPublisher {
     this.#timers.set(send, setInterval(send, SR_INTERVAL_MS));
   }
 
-  #onRtcp(track, stream, rtcp) {
+  #onRtcp(track, rtcp) {
     for (let offset = 0; offset + 4 <= rtcp.length;) {
       const [format, type] = [rtcp[offset] & 0x1f, rtcp[offset + 1]];
       const length = 4 + rtcp.readUInt16BE(offset + 2) * 4;
-      if (type === 205 && format === 1) {
-        this.received.nacks++;
-        for (const packet of stream.lost(rtcp.subarray(offset + 12, offset + length)))
-          this.#send(track, packet);
-      }
-      if (type === 206 && (format === 1 || format === 4)) this.received.keyframeRequests++;
+      const feedback = rtcp.subarray(offset, offset + length);
+      if (type === 205 && format === 1) this.#onNack(track, feedback);
+      if (type === 206 && (format === 1 || format === 4)) this.#onKeyframeRequest(feedback);
       offset += length;
     }
+  }
+
+  #onNack(track, feedback) {
+    this.received.nacks++;
+    const layer = this.#layerOf(feedback.readUInt32BE(8));
+    for (const packet of layer?.stream.lost(feedback.subarray(12)) ?? []) this.#send(track, packet);
+  }
+
+  /** A PLI names the stream as its media source, a FIR in its entries (RFC 5104 §4.3.1). */
+  #onKeyframeRequest(feedback) {
+    this.received.keyframeRequests++;
+    if (!this.#honours) return;
+    const isFir = (feedback[0] & 0x1f) === 4;
+    for (let offset = isFir ? 12 : 8; offset + 4 <= feedback.length; offset += 8) {
+      this.#layerOf(feedback.readUInt32BE(offset))?.startOver();
+      if (!isFir) return;
+    }
+  }
+
+  #layerOf(ssrc) {
+    return this.#layers.find(({ stream }) => stream.ssrc === ssrc);
   }
 
   /** How old a shown frame with this timecode is, in milliseconds: the file is sent in a loop. */
@@ -174,7 +206,7 @@ function audioDescription() {
   return audio;
 }
 
-function videoDescription() {
+function videoDescription(layers, simulcast) {
   const video = new ndc.Video('1', 'SendOnly');
   video.addH264Codec(
     VIDEO_PT,
@@ -182,6 +214,51 @@ function videoDescription() {
   );
   video.parseSdpLine(`a=extmap:1 ${MID_URI}`);
   video.parseSdpLine(`a=extmap:2 ${RID_URI}`);
-  video.addSSRC(VIDEO_SSRC, 'obs', 'stream', 'stream-video');
+  for (const { rid, stream } of layers) {
+    if (simulcast) video.parseSdpLine(`a=rid:${rid} send`);
+    video.addSSRC(stream.ssrc, 'obs', 'stream', 'stream-video');
+  }
   return video;
+}
+
+/** With layers OBS doesn't name its SSRCs; the library needs them to hand us the feedback. */
+function withoutVideoSsrcs(sdp) {
+  const [head, video] = sdp.split(/(?=m=video)/);
+  return head + video.replaceAll(/a=ssrc:.*\r\n/g, '');
+}
+
+/** One encoding of the picture: its file in a loop. */
+class Layer {
+  #start = 0;
+  #startsOver = false;
+  #base = Math.floor(Math.random() * 2 ** 32);
+
+  static async open(number, file) {
+    return new Layer(number, await readAccessUnits(file));
+  }
+
+  constructor(number, units) {
+    this.rid = String(number);
+    this.units = units;
+    this.stream = new RtpStream({
+      ssrc: VIDEO_SSRC + number,
+      payloadType: VIDEO_PT,
+      extensions: [
+        [1, '1'],
+        [2, this.rid],
+      ],
+    });
+  }
+
+  /** The packets of the broadcast's frame with this number. */
+  frame(number) {
+    if (this.#startsOver) this.#start = number;
+    this.#startsOver = false;
+    const timestamp = this.#base + Math.round((number * 90_000) / FPS);
+    return this.stream.h264(this.units[(number - this.#start) % this.units.length], timestamp);
+  }
+
+  startOver() {
+    this.#startsOver = true;
+  }
 }

@@ -13,14 +13,23 @@ export async function openSession(peer, { url, token, editAnswer = (sdp) => sdp 
   return {
     postedAt,
     answer: body,
+    layerUrl: linked(response, 'urn:ietf:params:whep:ext:core:layer'),
     close: async () => {
       peer.close();
-      await fetch(location, {
+      const ended = await fetch(location, {
         method: 'DELETE',
         headers: token ? { authorization: headers.authorization } : {},
       });
+      await ended.text();
     },
   };
+}
+
+/** The URL of the `Link` header with this relation. */
+function linked(response, relation) {
+  const links = (response.headers.get('link') ?? '').split(/,\s*(?=<)/);
+  const target = links.find((link) => link.includes(`rel="${relation}"`));
+  return target && new URL(/^<([^>]*)>/.exec(target)[1], response.url).href;
 }
 
 /** Resolves when the connection is up; rejects when it failed. */

@@ -1,13 +1,13 @@
 import { openSession, statistics, transport } from './session.js';
 import { TimecodeReader } from './timecode.js';
 
-/** Samples of shown frames that are kept. */
-const MAX_FRAMES = 5_000;
+/** Samples of shown frames that are kept: ten minutes. */
+const MAX_FRAMES = 20_000;
 
 /**
  * Views a channel by WHEP and keeps, for every shown frame, when it came and what its timecode says.
  *
- * `only` ('udp' or 'tcp') leaves just those candidates in the answer.
+ * `only` ('udp' or 'tcp') leaves just those candidates in the answer. `timecodes: false` spares the reading.
  */
 export async function view(options) {
   const { iceServers = [], iceTransportPolicy = 'all', only, audio = true, video = true } = options;
@@ -21,8 +21,8 @@ export async function view(options) {
     void element.play().catch(() => {});
   });
   if (audio) peer.addTransceiver('audio', { direction: 'recvonly' });
-  if (video) peer.addTransceiver('video', { direction: 'recvonly' });
-  const frames = watchFrames(element);
+  if (video) takeSpatialLayers(peer.addTransceiver('video', { direction: 'recvonly' }));
+  const frames = watchFrames(element, options.timecodes ?? true);
   const editAnswer = only ? (sdp) => keepCandidates(sdp, only) : undefined;
   const session = await openSession(peer, { ...options, editAnswer });
   return {
@@ -34,9 +34,27 @@ export async function view(options) {
     stats: () => statistics(peer),
     inbound: (kind) => inbound(peer, kind),
     soundAheadMs: () => soundAheadMs(peer),
+    select: (selection) => select(session.layerUrl, selection),
     transport: () => transport(peer),
     close: session.close,
   };
+}
+
+/** Chromium takes AV1 with spatial layers only with this header extension, and doesn't offer it unless asked to. */
+function takeSpatialLayers(transceiver) {
+  const known = transceiver.getHeaderExtensionsToNegotiate?.();
+  const descriptor = known?.find(({ uri }) => uri.includes('#dependency-descriptor'));
+  if (!descriptor) return;
+  descriptor.direction = 'sendrecv';
+  transceiver.setHeaderExtensionsToNegotiate(known);
+}
+
+/** Asks for layers (WHEP's layer selection): `{ rid }`, `{ maxSpatialLayerId }` and so on. */
+async function select(url, selection) {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(selection) });
+  const body = await response.text();
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${body}`);
 }
 
 /** The received stream of this kind: counters, with the codec's MIME type. */
@@ -60,11 +78,12 @@ async function soundAheadMs(peer) {
 
 /**
  * Each shown frame: `at` and `displayAt` on the clock of `performance.now()`, `unixMs` at that moment, `timecode`
- * and, where the browser tells, `receivedAt` (when its last packet came).
+ * and, where the browser tells, `receivedAt` (when its last packet came) and its `rtpTimestamp`; `number` counts what
+ * was shown, whether or not it was seen here.
  */
-function watchFrames(element) {
+function watchFrames(element, timecodes) {
   const frames = [];
-  const reader = new TimecodeReader();
+  const reader = timecodes ? new TimecodeReader() : null;
   const shown = (_now, metadata) => {
     const at = performance.now();
     if (frames.length < MAX_FRAMES) {
@@ -73,7 +92,9 @@ function watchFrames(element) {
         displayAt: metadata.expectedDisplayTime,
         receivedAt: metadata.receiveTime,
         unixMs: Date.now(),
-        timecode: reader.read(element),
+        rtpTimestamp: metadata.rtpTimestamp,
+        number: metadata.presentedFrames,
+        timecode: reader?.read(element) ?? null,
         width: metadata.width,
         height: metadata.height,
       });
