@@ -19,9 +19,11 @@ export class Controls {
   readonly #statsToggle = byId('stats-toggle', HTMLButtonElement);
   readonly #pip = byId('pip', HTMLButtonElement);
   readonly #fullscreen = byId('fullscreen', HTMLButtonElement);
+  readonly #quality: { toggle: () => void };
   #calmTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor() {
+  constructor(quality: { toggle: () => void }) {
+    this.#quality = quality;
     this.#restoreVolume();
     this.#listenToButtons();
     this.#listenToVideo();
@@ -106,6 +108,9 @@ export class Controls {
       s: () => {
         this.#toggleStats();
       },
+      q: () => {
+        this.#quality.toggle();
+      },
     };
     const action = actions[event.key.toLowerCase()];
     if (action === undefined) return;
@@ -175,7 +180,8 @@ export class Controls {
     clearTimeout(this.#calmTimer);
     this.#calmTimer = setTimeout(() => {
       const playing = document.documentElement.dataset.state === 'playing';
-      if (playing && !this.#video.paused) this.#player.classList.add('calm');
+      const menu = this.#player.querySelector('[aria-expanded="true"]');
+      if (playing && !this.#video.paused && menu === null) this.#player.classList.add('calm');
     }, CALM_MS);
   }
 }

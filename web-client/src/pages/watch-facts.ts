@@ -3,58 +3,108 @@ import { byId, make, setText } from '../shared/dom.ts';
 import { formatDuration, formatViewers } from '../shared/format.ts';
 import { fetchLive, type LiveChannel } from '../shared/live.ts';
 
+/** How often the time on air is written anew, and what events don't tell is asked for. */
 const REFRESH_MS = 10_000;
+/** What is asked for again sooner than that was just answered. */
+const FRESH_MS = 1_000;
 
-/** What is known of the channel beside its picture: title, viewers, tags, and whether it is on air. */
+/**
+ * What is known of the channel beside its picture: title, viewers, tags, and whether it is on air. While events come, they
+ * tell who watches and whether it is on air; else the node is asked now and then.
+ */
 export class Facts {
   readonly #address: PageAddress;
   readonly #title = byId('title', HTMLElement);
   readonly #facts = byId('facts', HTMLElement);
   readonly #tags = byId('tags', HTMLElement);
+  #live: LiveChannel | undefined;
   #wasListed = false;
+  #askedAt = -Infinity;
+  /** Whether events come. */
+  #connected = false;
+  /** What they said since. */
+  #active: boolean | null = null;
+  #viewers: number | null = null;
 
   constructor(address: PageAddress) {
     this.#address = address;
-    this.#show(undefined);
-    void this.#keepFresh();
+    this.#show();
+    this.refresh();
+    setInterval(() => {
+      this.#tick();
+    }, REFRESH_MS);
+  }
+
+  /** Viewers of the channel; null if that isn't known. */
+  get viewers(): number | null {
+    return this.#viewers ?? this.#live?.viewers ?? null;
   }
 
   /** Whether the channel is on air; null if that can't be told. */
   async isLive(): Promise<boolean | null> {
+    return this.#active ?? (await this.#ask());
+  }
+
+  /** Asks now: something has just changed. */
+  refresh(): void {
+    if (performance.now() - this.#askedAt >= FRESH_MS) void this.#ask().catch(() => null);
+  }
+
+  setActive(active: boolean): void {
+    this.#active = active;
+    if (active) this.refresh();
+    else this.#live = undefined;
+    this.#show();
+  }
+
+  setViewers(viewers: number): void {
+    this.#viewers = viewers;
+    this.#show();
+  }
+
+  setConnected(connected: boolean): void {
+    this.#connected = connected;
+    if (!connected) this.#active = this.#viewers = null;
+  }
+
+  async #ask(): Promise<boolean | null> {
+    this.#askedAt = performance.now();
     const { channels, complete } = await fetchLive();
-    const mine = channels.find(({ name }) => name === this.#address.channel);
-    this.#show(mine);
-    if (mine !== undefined) return true;
+    this.#live = channels.find(({ name }) => name === this.#address.channel);
+    this.#wasListed ||= this.#live !== undefined;
+    this.#show();
+    if (this.#live !== undefined) return true;
     // The list leaves restricted channels out. A channel is none if it was listed before or needs no token.
     const isPublic = this.#wasListed || this.#address.token === '';
     return complete && isPublic ? false : null;
   }
 
-  /** Asks now: who watches has just changed. */
-  refresh(): void {
-    void this.isLive().catch(() => null);
+  #tick(): void {
+    if (document.hidden) return;
+    if (this.#connected) this.#show();
+    else this.refresh();
   }
 
-  async #keepFresh(): Promise<void> {
-    if (!document.hidden) await this.isLive().catch(() => null);
-    setTimeout(() => void this.#keepFresh(), REFRESH_MS);
-  }
-
-  #show(live: LiveChannel | undefined): void {
+  #show(): void {
     const { channel } = this.#address;
-    this.#wasListed ||= live !== undefined;
+    const live = this.#live;
     // A broadcast that ended keeps its title.
     if (live !== undefined || !this.#wasListed) {
       const title = live?.title ?? '';
       setText(this.#title, title === '' ? channel : title);
     }
     document.title = `${this.#title.textContent} · Spillway`;
-    setText(this.#facts, live === undefined ? '' : describe(live));
+    setText(this.#facts, this.#describe());
     this.#tags.replaceChildren(...(live?.tags ?? []).map((tag) => make('li', 'tag', tag)));
   }
-}
 
-function describe({ name, title, viewers, since }: LiveChannel): string {
-  const onAir = since === null ? '' : `on air for ${formatDuration(Date.now() - since)}`;
-  return [title === '' ? '' : name, formatViewers(viewers), onAir].filter(Boolean).join(' · ');
+  #describe(): string {
+    const live = this.#live;
+    const isOn = live !== undefined || this.#active === true;
+    if (!isOn || this.viewers === null) return '';
+    const name = live === undefined || live.title === '' ? '' : live.name;
+    const since = live?.since ?? null;
+    const onAir = since === null ? '' : `on air for ${formatDuration(Date.now() - since)}`;
+    return [name, formatViewers(this.viewers), onAir].filter(Boolean).join(' · ');
+  }
 }

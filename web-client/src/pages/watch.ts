@@ -5,10 +5,12 @@ import { formatMs } from '../shared/format.ts';
 import { noticeOf } from '../whep/notices.ts';
 import { Player } from '../whep/player.ts';
 import type { PlayerState } from '../whep/player-state.ts';
-import { openViewerSession, whepEndpoint } from '../whep/session.ts';
+import { openViewerSession, whepEndpoint, withQueryOf } from '../whep/session.ts';
 import type { ViewerStats } from '../whep/viewer-stats.ts';
+import { Companion } from './watch-companion.ts';
 import { Controls } from './watch-controls.ts';
 import { Facts } from './watch-facts.ts';
+import { QualityMenu, type QualityView } from './watch-quality.ts';
 import { showStats } from './watch-stats.ts';
 
 const page = {
@@ -29,9 +31,10 @@ interface Timings {
 }
 
 function watch(address: PageAddress): void {
-  const controls = new Controls();
+  const quality = new QualityMenu(address.layer);
+  const controls = new Controls(quality);
   const facts = new Facts(address);
-  const endpoint = whepEndpoint(location.origin, address.channel, address.layer);
+  let endpoint = whepEndpoint(location.origin, address.channel, address.layer);
   let stats: ViewerStats | null = null;
   let captureAge: number | null = null;
   let timings: Timings = { openedAt: performance.now(), firstFrameAt: null };
@@ -42,16 +45,24 @@ function watch(address: PageAddress): void {
     await controls.startPlayback();
   };
 
+  const companion = new Companion(facts, quality, (url) => {
+    endpoint = withQueryOf(endpoint, url);
+    player.move();
+  });
+
   const player = new Player({
-    openSession: (signal, onPath) => {
+    openSession: async (signal, onPath) => {
       timings = { openedAt: performance.now(), firstFrameAt: null };
-      return openViewerSession({
+      const session = await openViewerSession({
         endpoint,
         token: address.token,
         signal,
         onPath,
         onMedia: (media) => void show(media),
+        isBeside: player.state.name === 'playing',
       });
+      companion.attach(session.extensions);
+      return session;
     },
     isLive: () => facts.isLive(),
     isHidden: () => document.hidden,
@@ -76,6 +87,8 @@ function watch(address: PageAddress): void {
     state: () => player.state,
     stats: () => stats,
     timings: () => timings,
+    quality: () => quality.view,
+    viewers: () => facts.viewers,
   });
   listen(player);
   player.open();
@@ -147,6 +160,8 @@ function expose(read: {
   state: () => PlayerState;
   stats: () => ViewerStats | null;
   timings: () => Timings;
+  quality: () => QualityView;
+  viewers: () => number | null;
 }): void {
   const view = {
     get state() {
@@ -157,6 +172,12 @@ function expose(read: {
     },
     get timings() {
       return structuredClone(read.timings());
+    },
+    get quality() {
+      return structuredClone(read.quality());
+    },
+    get viewers() {
+      return read.viewers();
     },
   };
   Object.defineProperty(window, 'spillway', { value: Object.freeze(view) });

@@ -31,6 +31,7 @@ function connect(): Connection {
       return Promise.resolve(session as unknown as PeerSession);
     },
     onState: ({ name }) => states.push(name),
+    onMoved: () => states.push('moved'),
   });
   connection.open();
   return connection;
@@ -91,6 +92,51 @@ describe('Connection', () => {
     connection.close();
     await settle();
     expect(sessions[0]?.closed).toBe(true);
+    expect(connection.session).toBeNull();
+  });
+
+  it('goes over to another session once its path is up', async () => {
+    const connection = connect();
+    await settle();
+    sessions[0]?.path('up');
+    connection.move();
+    await settle();
+    expect(sessions[0]?.closed).toBe(false);
+    sessions[1]?.path('up');
+    expect(sessions[0]?.closed).toBe(true);
+    expect(connection.session).toBe(sessions[1]);
+    sessions[0]?.path('closed');
+    expect(states).toEqual(['opening', 'up', 'moved']);
+    sessions[1]?.path('lost');
+    expect(sessions[1]?.restarts).toBe(1);
+  });
+
+  it('stays where it is if there is no other session, or no path to it', async () => {
+    const connection = connect();
+    await settle();
+    sessions[0]?.path('up');
+    refusal = new Error('503');
+    connection.move();
+    await settle();
+    refusal = null;
+    connection.move();
+    await settle();
+    sessions[1]?.path('lost');
+    expect(sessions[1]?.closed).toBe(true);
+    expect(connection.session).toBe(sessions[0]);
+    sessions[0]?.path('closed');
+    expect(states).toEqual(['opening', 'up', 'pausing']);
+  });
+
+  it('goes nowhere when it is closed meanwhile', async () => {
+    const connection = connect();
+    await settle();
+    sessions[0]?.path('up');
+    connection.move();
+    connection.close();
+    await settle();
+    sessions[1]?.path('up');
+    expect(sessions[1]?.closed).toBe(true);
     expect(connection.session).toBeNull();
   });
 

@@ -13,6 +13,8 @@ import { toProblem } from './problem.ts';
 export interface ConnectionPorts {
   openSession: (signal: AbortSignal, onPath: (event: PathEvent) => void) => Promise<PeerSession>;
   onState: (state: ConnectionState) => void;
+  /** Another session has taken the place of the one that was up. */
+  onMoved?: () => void;
 }
 
 /**
@@ -25,6 +27,8 @@ export class Connection {
   #machine: ConnectionMachine = OFF;
   #session: PeerSession | null = null;
   #abort = new AbortController();
+  /** Of the session that is opened beside the present one. */
+  #move: AbortController | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(ports: ConnectionPorts) {
@@ -50,6 +54,14 @@ export class Connection {
 
   close(): void {
     this.#feed({ type: 'close-asked' });
+  }
+
+  /**
+   * Goes over to another session. The present one plays on until the path of the other is up, and beyond that if there is
+   * none. Without a session that is up the next attempt is as good.
+   */
+  move(): void {
+    if (this.#machine.state.name === 'up') void this.#openBeside();
   }
 
   #feed(event: ConnectionEvent): void {
@@ -80,18 +92,53 @@ export class Connection {
 
   async #openSession(): Promise<void> {
     const { signal } = (this.#abort = new AbortController());
-    const onPath = (event: PathEvent): void => {
-      if (signal.aborted) return;
-      const type = { up: 'path-up', lost: 'path-lost', closed: 'session-closed' } as const;
-      this.#feed({ type: type[event] });
-    };
     try {
-      const session = await this.#ports.openSession(signal, onPath);
+      const session = await this.#ports.openSession(signal, (event) => {
+        if (!signal.aborted) this.#pathChanged(event);
+      });
       if (signal.aborted) session.close();
       else this.#session = session;
     } catch (error) {
       if (!signal.aborted) this.#feed({ type: 'open-failed', problem: toProblem(error) });
     }
+  }
+
+  #pathChanged(event: PathEvent): void {
+    const type = { up: 'path-up', lost: 'path-lost', closed: 'session-closed' } as const;
+    this.#feed({ type: type[event] });
+  }
+
+  async #openBeside(): Promise<void> {
+    this.#move?.abort();
+    const move = (this.#move = new AbortController());
+    let session: PeerSession | null = null;
+    let isUp = false;
+    const arrive = (): void => {
+      if (isUp && session !== null && this.#move === move) this.#replaceSession(session, move);
+    };
+    try {
+      session = await this.#ports.openSession(move.signal, (event) => {
+        if (this.#abort === move) this.#pathChanged(event);
+        else if (event === 'up') isUp = true;
+        else move.abort();
+        arrive();
+        if (move.signal.aborted) session?.close();
+      });
+      if (move.signal.aborted) session.close();
+      arrive();
+    } catch {
+      // The present session plays on; when it ends, the next attempt says what is wrong.
+    }
+  }
+
+  #replaceSession(session: PeerSession, move: AbortController): void {
+    const before = this.#session;
+    this.#abort.abort();
+    this.#abort = move;
+    this.#move = null;
+    this.#session = session;
+    before?.close();
+    this.#ports.onMoved?.();
   }
 
   async #restartIce(): Promise<void> {
@@ -105,6 +152,8 @@ export class Connection {
 
   #closeSession(): void {
     this.#abort.abort();
+    this.#move?.abort();
+    this.#move = null;
     clearTimeout(this.#timer);
     this.#session?.close();
     this.#session = null;

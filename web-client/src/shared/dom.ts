@@ -29,6 +29,8 @@ const ICONS = {
   pause: 'M7 5h3.2v14H7zM13.8 5H17v14h-3.2z',
   sound: 'M4 9.500v5h3.500L12 19V5L7.5 9.500zM15.5 9a4 4 0 0 1 0 6M18 6.500a8 8 0 0 1 0 11',
   muted: 'M4 9.500v5h3.500L12 19V5L7.5 9.500zM16 9.500l5 5M21 9.500l-5 5',
+  quality: 'M4 7h8M18 7h2M4 17h3M13 17h7M15 4.500v5M10 14.500v5',
+  check: 'M5 12.500l4.500 4.500L19 7.500',
   stats: 'M5 20v-7M12 20V4M19 20v-11',
   pip: 'M3 5h18v14H3zM12 12h6v4h-6z',
   fullscreen: 'M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5',

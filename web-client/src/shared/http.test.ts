@@ -34,6 +34,7 @@ describe('postOffer', () => {
       url: 'https://a.example/whep/demo/abc',
       answer: 'answer',
       iceServers: [],
+      extensions: { events: null, layer: null },
     });
     expect(sent().init).toMatchObject({ method: 'POST', body: 'offer' });
     expect(sent().headers.get('Content-Type')).toBe('application/sdp');

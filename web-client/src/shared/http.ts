@@ -1,4 +1,4 @@
-import { iceServersFromLink } from './ice-servers.ts';
+import { extensionsFromLink, iceServersFromLink, type Extensions, webUrl } from './links.ts';
 import { ProblemError, readProblem } from './problem.ts';
 
 /** How long a WHIP or WHEP request may take. */
@@ -9,6 +9,7 @@ export interface SessionResource {
   url: string;
   answer: string;
   iceServers: RTCIceServer[];
+  extensions: Extensions;
 }
 
 /** Creates a session: `POST` of an offer. */
@@ -28,12 +29,34 @@ export async function postOffer(
   if (location === null) {
     throw new Error('The answer names no session: its Location header is missing.');
   }
+  // Relative addresses resolve against the one that answered, which differs after a 307.
+  const base = response.url || endpoint;
+  const links = response.headers.get('Link');
   return {
-    // A relative Location resolves against the address that answered, which differs after a 307.
-    url: new URL(location, response.url || endpoint).href,
+    url: new URL(location, base).href,
     answer: await response.text(),
-    iceServers: iceServersFromLink(response.headers.get('Link')),
+    iceServers: iceServersFromLink(links),
+    extensions: extensionsFromLink(links, base),
   };
+}
+
+/** Makes an event stream of a viewer's session for these events, and gives its address. */
+export async function postEvents(url: string, names: readonly string[]): Promise<string> {
+  const response = await postJson(url, names);
+  const location = response.headers.get('Location');
+  const stream = location === null ? null : webUrl(location, response.url || url);
+  if (stream === null) throw new Error('The answer names no event stream.');
+  return stream;
+}
+
+/** Posts JSON to an address that needs no token: whoever knows it may. */
+export function postJson(url: string, body: unknown): Promise<Response> {
+  return request(url, '', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
 }
 
 /** Restarts ICE: `PATCH` with new credentials; gives the server's own (RFC 9725 §4.3.3). */

@@ -1,4 +1,5 @@
 import { deleteSession, patchIceRestart, postOffer, type SessionResource } from './http.ts';
+import type { Extensions } from './links.ts';
 import { iceRestartFragment, withIceRestart, withStereoOpus } from './sdp.ts';
 
 /** How long a path may take to come up before it counts as lost. */
@@ -29,6 +30,8 @@ export interface PeerOptions {
  */
 export class PeerSession {
   readonly peer: RTCPeerConnection;
+  /** Where the session's extensions are. */
+  readonly extensions: Extensions;
   readonly #resource: SessionResource;
   readonly #token: string;
   readonly #onPath: (event: PathEvent) => void;
@@ -37,6 +40,7 @@ export class PeerSession {
 
   private constructor(peer: RTCPeerConnection, resource: SessionResource, options: PeerOptions) {
     this.peer = peer;
+    this.extensions = resource.extensions;
     this.#resource = resource;
     this.#token = options.token;
     this.#onPath = options.onPath;

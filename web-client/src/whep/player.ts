@@ -52,6 +52,11 @@ export class Player {
       onState: (state) => {
         this.#connectionChanged(state);
       },
+      onMoved: () => {
+        // It must show frames soon, like the one before it.
+        this.#watch = new MediaWatch();
+        this.#watch.frameShown(performance.now());
+      },
     });
     this.#poll = new StatsPoll(
       () => this.#connection.session,
@@ -75,6 +80,11 @@ export class Player {
   reopen(): void {
     this.#connection.close();
     this.open();
+  }
+
+  /** Goes over to another session, as smoothly as that can be. */
+  move(): void {
+    this.#connection.move();
   }
 
   /** A frame of the current session was put on screen. */

@@ -8,21 +8,32 @@ export interface ViewerOptions {
   onPath: (event: PathEvent) => void;
   /** Gets the stream of the session's tracks; frames come once the path is up. */
   onMedia: (media: MediaStream) => void;
+  /** Whether another session plays now: then this one's stream is given when its path is up. */
+  isBeside: boolean;
 }
 
 /** Opens a WHEP session: one audio and one video track to receive, as fresh as they come. */
 export function openViewerSession(options: ViewerOptions): Promise<PeerSession> {
+  const media = new MediaStream();
+  let isGiven = false;
+  const give = (): void => {
+    if (!isGiven) options.onMedia(media);
+    isGiven = true;
+  };
   return PeerSession.open({
     ...options,
+    onPath: (event) => {
+      options.onPath(event);
+      if (event === 'up') give();
+    },
     prepare: (peer) => {
-      const media = new MediaStream();
       for (const kind of ['video', 'audio'] as const) {
         const transceiver = peer.addTransceiver(kind, { direction: 'recvonly' });
         offerCaptureTime(transceiver);
         keepFresh(transceiver.receiver);
         media.addTrack(transceiver.receiver.track);
       }
-      options.onMedia(media);
+      if (!options.isBeside) give();
     },
   });
 }
@@ -31,6 +42,14 @@ export function openViewerSession(options: ViewerOptions): Promise<PeerSession> 
 export function whepEndpoint(origin: string, channel: string, layer: string): string {
   const url = new URL(`/whep/${encodeURIComponent(channel)}`, origin);
   if (layer !== '') url.searchParams.set('layer', layer);
+  return url.href;
+}
+
+/** The endpoint that a node sends its viewers to, with what this one was asked for; null is this one itself. */
+export function withQueryOf(endpoint: string, other: string | null): string {
+  if (other === null) return endpoint;
+  const url = new URL(other);
+  if (url.search === '') url.search = new URL(endpoint).search;
   return url.href;
 }
 

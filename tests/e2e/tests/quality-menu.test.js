@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { artifact } from '../lib/artifacts.js';
+import { harness } from '../lib/harness.js';
+import { closeSession, publishFrom } from '../lib/viewing.js';
+import { until } from '../lib/wait.js';
+
+const LAYERS = [
+  { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 150_000 },
+  { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 500_000 },
+  { rid: 'f', maxBitrate: 1_500_000 },
+];
+const NAMES = ['720p', '360p', '180p'];
+const SLOW = { timeout: 60_000, interval: 250 };
+const parts = harness('quality-menu');
+
+async function openWatch(channel, viewport) {
+  const page = await (await parts.chromium.newContext({ viewport })).newPage();
+  page.polls = 0;
+  page.on('request', (request) => {
+    if (request.url().includes('/api/v1/live')) page.polls += 1;
+  });
+  await page.goto(parts.spillway.url(`/watch/${channel}`));
+  return page;
+}
+
+const view = (page) =>
+  page.evaluate(() => {
+    const { quality, viewers, state } = window.spillway;
+    const { videoWidth } = document.querySelector('video');
+    return { ...quality, viewers, state: state.name, videoWidth };
+  });
+
+const plays = (page, width) =>
+  until(`${width} columns`, async () => (await view(page)).videoWidth === width, SLOW);
+
+async function publish(channel) {
+  const publisher = await parts.openBench();
+  await publishFrom(publisher, {
+    url: parts.spillway.url(`/whip/${channel}`),
+    token: await parts.spillway.token('publish', channel),
+    codec: 'VP8',
+    encodings: LAYERS,
+  });
+  return publisher;
+}
+
+test('the menu lists the layers, picks one, and goes back to automatic', async () => {
+  const publisher = await publish('menu');
+  const page = await openWatch('menu', { width: 1280, height: 860 });
+  await plays(page, 1280);
+  await until(
+    'all layers are listed',
+    async () => (await view(page)).names.join() === NAMES.join(),
+    SLOW,
+  );
+  assert.equal((await view(page)).now, 'Auto (720p)');
+  await page.click('#quality-button');
+  await page.waitForTimeout(400); // The controls come up slowly.
+  await page.screenshot({ path: artifact(parts.test, 'menu.png') });
+  await page.click('.menu-item:has-text("180p")');
+  await plays(page, 320);
+  assert.equal((await view(page)).now, '180p');
+
+  // Kept for the next visit, and reachable by keys alone.
+  await page.reload();
+  await plays(page, 320);
+  await until('it is chosen', async () => (await view(page)).chosen === '180p', SLOW);
+  await page.keyboard.press('q');
+  assert.equal(await page.evaluate(() => document.activeElement.innerText.slice(0, 4)), '180p');
+  await page.keyboard.press('Home');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'quality-button');
+  await plays(page, 1280);
+  await until('it says so', async () => (await view(page)).now === 'Auto (720p)', SLOW);
+
+  const phone = await openWatch('menu', { width: 390, height: 760 });
+  await plays(phone, 1280);
+  await phone.click('#quality-button');
+  await phone.screenshot({ path: artifact(parts.test, 'menu-phone.png') });
+  await phone.context().close();
+  await closeSession(publisher, 'publisher');
+});
+
+test('events tell of viewers and of the end, and nothing is polled', async () => {
+  const publisher = await publish('told');
+  const page = await openWatch('told');
+  await plays(page, 1280);
+  const viewers = (count) =>
+    until(`${count} viewers`, async () => (await view(page)).viewers === count, SLOW);
+  await viewers(1);
+  const polls = page.polls;
+  const second = await openWatch('told');
+  await viewers(2);
+  await second.goto('about:blank');
+  await viewers(1);
+  assert.match(await page.textContent('#facts'), /1 viewer/);
+  await page.waitForTimeout(11_000);
+  assert.equal(page.polls, polls, 'the list of channels was asked for');
+  await closeSession(publisher, 'publisher');
+  await page.waitForSelector('html[data-state="ended"]', { timeout: 30_000 });
+  assert.equal(page.polls, polls, 'the end was asked for');
+  assert.equal(await page.textContent('#facts'), '');
+});
+
+test('a page is sent away by a node that stops, and comes back', async () => {
+  const { spillway } = parts;
+  await spillway.createChannel('moved');
+  const page = await openWatch('moved');
+  await page.waitForSelector('html[data-state="waiting"]');
+  const sent = page.evaluate(async () => {
+    const offer = new RTCPeerConnection();
+    offer.addTransceiver('video', { direction: 'recvonly' });
+    const { sdp } = await offer.createOffer();
+    const headers = { 'content-type': 'application/sdp' };
+    const made = await fetch('/whep/moved', { method: 'POST', headers, body: sdp });
+    const url = /<([^>]*)>; rel="[^"]*server-sent-events"/.exec(made.headers.get('link'))[1];
+    const stream = await fetch(url, { method: 'POST' });
+    const source = new EventSource(stream.headers.get('location'));
+    window.following = new Promise((resolve) => source.addEventListener('viewercount', resolve));
+    return new Promise((resolve) => {
+      source.addEventListener('reconnect', ({ data }) => resolve(JSON.parse(data)));
+    });
+  });
+  await until('events come', () =>
+    page.evaluate(() => window.following?.then(() => true) ?? false),
+  );
+  await spillway.stopServer();
+  assert.deepEqual(await sent, { url: '/whep/moved' });
+  await page.waitForSelector('html[data-state="reconnecting"]');
+  await spillway.restart();
+  await page.waitForSelector('html[data-state="waiting"]', { timeout: 60_000 });
+});
