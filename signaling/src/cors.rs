@@ -68,12 +68,11 @@ pub(crate) async fn advertise(request: Request, next: Next) -> Response {
 }
 
 fn accepts(path: &str) -> Option<(HeaderName, &'static str)> {
-    let below = path
-        .strip_prefix("/whip/")
-        .or_else(|| path.strip_prefix("/whep/"))?;
-    Some(match below.matches('/').count() {
-        0 => (ACCEPT_POST, SDP),
-        1 => (ACCEPT_PATCH, SDPFRAG),
-        _ => (ACCEPT_POST, JSON),
-    })
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    match parts[..] {
+        ["whip" | "whep", _] => Some((ACCEPT_POST, SDP)),
+        ["whip" | "whep", _, _] => Some((ACCEPT_PATCH, SDPFRAG)),
+        ["whep", _, _, "events" | "layer"] => Some((ACCEPT_POST, JSON)),
+        _ => None,
+    }
 }

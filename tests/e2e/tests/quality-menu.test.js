@@ -103,6 +103,57 @@ test('events tell of viewers and of the end, and nothing is polled', async () =>
   assert.equal(await page.textContent('#facts'), '');
 });
 
+test('a page that is sent elsewhere plays on until the other session does', async () => {
+  const publisher = await publish('elsewhere');
+  const page = await openWatch('elsewhere');
+  await plays(page, 1280);
+  await page.evaluate(() => {
+    window.states = new Set();
+    const root = document.documentElement;
+    new MutationObserver(() => window.states.add(root.dataset.state)).observe(root, {
+      attributes: true,
+    });
+    const video = document.querySelector('video');
+    window.gap = 0;
+    let last = performance.now();
+    video.requestVideoFrameCallback(function shown(now) {
+      window.gap = Math.max(window.gap, now - last);
+      last = now;
+      video.requestVideoFrameCallback(shown);
+    });
+  });
+  // The page looks away and back, and finds the node's word in the place of its events.
+  const body = 'event: reconnect\ndata: {"url":"/whep/elsewhere?other"}\n\n';
+  await page.route(
+    '**/events/*',
+    (route) => route.fulfill({ contentType: 'text/event-stream', body }),
+    { times: 1 },
+  );
+  const before = page.waitForRequest((request) => request.method() === 'DELETE');
+  const made = page.waitForRequest((request) => request.url().endsWith('/whep/elsewhere?other'));
+  await page.evaluate(() => {
+    for (const hidden of [true, false]) {
+      Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }
+  });
+  await made;
+  await before;
+  await plays(page, 1280);
+  await page.waitForTimeout(1_000);
+  const { states, gap } = await page.evaluate(() => ({
+    states: [...window.states],
+    gap: window.gap,
+  }));
+  assert.deepEqual(
+    states.filter((state) => state !== 'playing'),
+    [],
+  );
+  console.log(`no new frame for ${gap.toFixed(0)} ms at most`);
+  assert.ok(gap < 1_000, `${gap} ms without a new frame`);
+  await closeSession(publisher, 'publisher');
+});
+
 test('a page is sent away by a node that stops, and comes back', async () => {
   const { spillway } = parts;
   await spillway.createChannel('moved');
