@@ -2,9 +2,11 @@ import { capture, type Capture } from '../whip/capture.ts';
 import { captureProblem } from '../whip/capture-problem.ts';
 import { Publisher, type PublisherState } from '../whip/publisher.ts';
 import type { PublisherStats } from '../whip/publisher-stats.ts';
-import { applyEncodings, openPublisherSession, whipEndpoint } from '../whip/session.ts';
+import { layeringOf, openPublisherSession, whipEndpoint } from '../whip/session.ts';
+import type { Layering } from '../whip/settings.ts';
 import type { Change, Settings } from './studio-settings.ts';
 import { showStats } from './studio-stats.ts';
+import { Uplink, type Choice } from './studio-uplink.ts';
 import type { StudioView } from './studio-view.ts';
 
 const AUDIO_BITRATE = 128_000;
@@ -20,31 +22,42 @@ export interface StudioParts {
 export class Studio {
   readonly #parts: StudioParts;
   readonly #publisher: Publisher;
+  readonly #uplink: Uplink;
+  #layering: Layering = 'none';
   #capture: Capture | null = null;
   #capturing: Promise<boolean> = Promise.resolve(false);
   #stats: PublisherStats | null = null;
 
   constructor(parts: StudioParts) {
     this.#parts = parts;
+    this.#uplink = new Uplink(this.#choice());
     this.#publisher = new Publisher({
-      openSession: (signal, onPath) => {
+      openSession: async (signal, onPath) => {
+        this.#layering = await layeringOf(parts.settings.video);
+        this.#uplink.choose(this.#choice());
         if (this.#capture === null) throw new Error('Nothing is being captured.');
         return openPublisherSession({
           endpoint: whipEndpoint(location.origin, parts.channel),
           token: parts.token(),
           media: this.#capture.media,
-          video: parts.settings.video,
+          codec: parts.settings.video.codec,
+          encodings: this.#uplink.encodings,
           audioBitrate: AUDIO_BITRATE,
           signal,
           onPath,
         });
       },
-      onState: () => {
+      onState: ({ name }) => {
+        if (name === 'live') this.#uplink.begin(this.#publisher.peer);
+        else if (name === 'offline' || name === 'error') this.#uplink.end();
         this.#show();
       },
       onStats: (stats) => {
         this.#stats = stats;
         showStats(stats);
+        if (this.#publisher.state.name === 'live') {
+          this.#uplink.observe(this.#publisher.peer, stats);
+        }
       },
     });
     this.#show();
@@ -84,7 +97,7 @@ export class Studio {
       case 'none':
         return;
       case 'encoder':
-        if (peer !== null) await applyEncodings(peer, settings.video).catch(() => undefined);
+        if (peer !== null) await this.#applyChoice(peer);
         return;
       case 'session':
         if (this.#isPublishing()) this.#publisher.renew();
@@ -171,8 +184,18 @@ export class Studio {
       await this.#publisher.replaceTrack(track);
     }
     const { peer } = this.#publisher;
-    if (peer !== null)
-      await applyEncodings(peer, this.#parts.settings.video).catch(() => undefined);
+    if (peer !== null) await this.#applyChoice(peer);
+  }
+
+  async #applyChoice(peer: RTCPeerConnection): Promise<void> {
+    this.#uplink.choose(this.#choice());
+    await this.#uplink.apply(peer);
+  }
+
+  #choice(): Choice {
+    const { video, source, automatic } = this.#parts.settings;
+    const content = source === 'screen' ? 'detail' : 'motion';
+    return { video, layering: this.#layering, content, automatic };
   }
 
   #endCapture(): void {
@@ -214,12 +237,16 @@ export class Studio {
   #expose(): void {
     const state = (): PublisherState => this.#publisher.state;
     const stats = (): PublisherStats | null => this.#stats;
+    const uplink = (): Uplink['report'] => this.#uplink.report;
     const view = {
       get state() {
         return structuredClone(state());
       },
       get stats() {
         return structuredClone(stats());
+      },
+      get uplink() {
+        return structuredClone(uplink());
       },
     };
     Object.defineProperty(window, 'spillway', { value: Object.freeze(view) });

@@ -7,6 +7,7 @@ import {
   MAX_BITRATE,
   MIN_BITRATE,
   suggestedBitrate,
+  suggestsLayers,
   type VideoSettings,
 } from '../whip/settings.ts';
 
@@ -25,7 +26,8 @@ export class Settings {
   readonly #fps = byId('fps', HTMLSelectElement);
   readonly #bitrate = byId('bitrate', HTMLInputElement);
   readonly #codec = byId('codec', HTMLSelectElement);
-  readonly #simulcast = byId('simulcast', HTMLInputElement);
+  readonly #layered = byId('layered', HTMLInputElement);
+  readonly #adapt = byId('adapt', HTMLInputElement);
   #bitrateChosen = false;
 
   constructor(onChange: (change: Change) => void) {
@@ -39,8 +41,14 @@ export class Settings {
       this.#showFields();
       onChange(this.#changeOf(target));
     });
+    this.#layered.checked = suggestsLayers(navigator.hardwareConcurrency);
     this.#dropUnknownCodecs();
     this.#showFields();
+  }
+
+  /** Whether less is sent when the uplink, the computer or the battery asks for it. */
+  get automatic(): boolean {
+    return this.#adapt.checked;
   }
 
   get source(): Source {
@@ -55,7 +63,7 @@ export class Settings {
       fps: FRAME_RATES.find((fps) => String(fps) === this.#fps.value) ?? 30,
       bitrate: Math.min(Math.max(kbits * 1000, MIN_BITRATE), MAX_BITRATE),
       codec: CODECS.find((codec) => codec === this.#codec.value) ?? '',
-      simulcast: this.#simulcast.checked,
+      layered: this.#layered.checked,
     };
   }
 
@@ -88,8 +96,8 @@ export class Settings {
   }
 
   #changeOf(target: EventTarget | null): Change {
-    if (target === this.#bitrate) return 'encoder';
-    if (target === this.#codec || target === this.#simulcast) return 'session';
+    if (target === this.#bitrate || target === this.#adapt) return 'encoder';
+    if (target === this.#codec || target === this.#layered) return 'session';
     if (target instanceof Element && target.closest('#token, .reveal') !== null) return 'none';
     return 'capture';
   }

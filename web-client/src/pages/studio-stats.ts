@@ -1,6 +1,7 @@
 import { byId, make, setText } from '../shared/dom.ts';
 import { formatBitrate, formatMs, formatShare } from '../shared/format.ts';
 import type { LayerStats, PublisherStats } from '../whip/publisher-stats.ts';
+import { topLayer } from '../whip/uplink-report.ts';
 
 const LIMITATIONS: Readonly<Record<string, string>> = {
   none: 'Nothing',
@@ -13,8 +14,7 @@ const LIMITATIONS: Readonly<Record<string, string>> = {
 export function showStats(stats: PublisherStats): void {
   byId('stats', HTMLElement).hidden = false;
   const { video, audio, path } = stats;
-  // The largest layer that runs: encoders start and stop the larger ones as the uplink allows.
-  const top = video?.layers.findLast(({ bitrate }) => bitrate > 0);
+  const top = topLayer(video);
   const figures: [string, string][] = [
     ['Video', formatBitrate(video?.bitrate ?? 0)],
     ['Sound', formatBitrate(audio?.bitrate ?? 0)],
@@ -24,6 +24,7 @@ export function showStats(stats: PublisherStats): void {
     ['Held back by', LIMITATIONS[video?.limitation ?? 'none'] ?? '–'],
     ['Round trip', formatMs(path?.rttMs ?? null)],
     ['Loss', formatShare(stats.loss)],
+    ['Sent again', formatShare(video?.resent ?? 0)],
     ['Uplink estimate', uplink(path?.availableOutgoing ?? 0)],
     ['Transport', path?.protocol.toUpperCase() ?? '–'],
   ];

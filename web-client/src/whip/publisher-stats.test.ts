@@ -37,6 +37,17 @@ describe('readPublisherStats', () => {
     expect(stats.loss).toBe(0.05);
   });
 
+  it('counts pictures, not the frames of their spatial layers', () => {
+    const svc = (timestamp: number, framesEncoded: number): Map<string, unknown> => {
+      const entry = { ...layer('', timestamp, 0, 'none'), framesEncoded };
+      const times = { totalEncodeTime: framesEncoded * 0.004, scalabilityMode: 'L3T3_KEY' };
+      return new Map([['v', { ...entry, ...times, id: 'v' }]]);
+    };
+    const [only] = readPublisherStats(svc(2000, 180), svc(1000, 90)).video?.layers ?? [];
+    expect(only?.fps).toBe(30);
+    expect(only?.encodeMs).toBeCloseTo(12);
+  });
+
   it('has nothing to say before anything is sent', () => {
     expect(readPublisherStats(new Map(), null)).toEqual({
       video: null,

@@ -26,6 +26,10 @@ export interface PublisherVideoStats {
   bitrate: number;
   /** Smallest first. */
   layers: LayerStats[];
+  /** What the encoders are given; zeros where the browser doesn't say. */
+  source: { width: number; height: number; fps: number };
+  /** Packets that were sent again, as a share of all, 0 to 1. */
+  resent: number;
   /** What holds the encoder back: `none`, `cpu`, `bandwidth` or `other`. */
   limitation: string;
   nacks: number;
@@ -41,7 +45,7 @@ export interface LayerStats {
   framesEncoded: number;
   limitation: string;
   encoder: string;
-  /** Milliseconds to encode a frame. */
+  /** Milliseconds to encode a picture. */
   encodeMs: number;
 }
 
@@ -70,12 +74,24 @@ function readVideo(delta: Delta): PublisherVideoStats | null {
     .map((entry) => readLayer(delta, entry))
     .sort((one, other) => layerRank(one.rid) - layerRank(other.rid));
   const limited = layers.find(({ limitation }) => limitation !== 'none' && limitation !== '');
+  const source = entries(delta.report, 'media-source', 'video')[0];
+  const packets = outbound.reduce((total, entry) => total + delta.of(entry, 'packetsSent'), 0);
+  const again = outbound.reduce(
+    (total, entry) => total + delta.of(entry, 'retransmittedPacketsSent'),
+    0,
+  );
   const sum = (name: string): number =>
     outbound.reduce((total, entry) => total + number(entry, name), 0);
   return {
     codec: codecOf(delta.report, first),
     bitrate: layers.reduce((total, layer) => total + layer.bitrate, 0),
     layers,
+    source: {
+      width: number(source, 'width'),
+      height: number(source, 'height'),
+      fps: number(source, 'framesPerSecond'),
+    },
+    resent: packets > 0 ? again / packets : 0,
     limitation: limited?.limitation ?? 'none',
     nacks: sum('nackCount'),
     plis: sum('pliCount'),
@@ -83,16 +99,18 @@ function readVideo(delta: Delta): PublisherVideoStats | null {
 }
 
 function readLayer(delta: Delta, entry: ReturnType<typeof entries>[number]): LayerStats {
+  // Of spatial layers in one encoding (SVC) each frame counts: "L3T3_KEY" has three.
+  const spatial = Number(/^[LS](\d)/.exec(string(entry, 'scalabilityMode'))?.[1] ?? 1);
   return {
     rid: string(entry, 'rid'),
     width: number(entry, 'frameWidth'),
     height: number(entry, 'frameHeight'),
-    fps: delta.rate(entry, 'framesEncoded'),
+    fps: delta.rate(entry, 'framesEncoded') / spatial,
     bitrate: delta.rate(entry, 'bytesSent') * 8,
     framesEncoded: number(entry, 'framesEncoded'),
     limitation: string(entry, 'qualityLimitationReason'),
     encoder: string(entry, 'encoderImplementation'),
-    encodeMs: delta.average(entry, 'totalEncodeTime', 'framesEncoded') * 1000,
+    encodeMs: delta.average(entry, 'totalEncodeTime', 'framesEncoded') * 1000 * spatial,
   };
 }
 

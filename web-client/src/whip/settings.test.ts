@@ -1,15 +1,30 @@
 import { describe, expect, it } from 'vitest';
-import { encodingsOf, HEIGHTS, preferCodec, suggestedBitrate, widthOf } from './settings.ts';
+import {
+  encodingsOf,
+  fullStep,
+  HEIGHTS,
+  preferCodec,
+  suggestedBitrate,
+  widthOf,
+} from './settings.ts';
 
-const settings = { height: 720, fps: 30, bitrate: 2_500_000, codec: '', simulcast: false } as const;
+const settings = { height: 720, fps: 30, bitrate: 2_500_000, codec: '', layered: false } as const;
 
 describe('encodingsOf', () => {
-  it('sends one encoding without simulcast', () => {
-    expect(encodingsOf(settings)).toEqual([{ maxBitrate: 2_500_000, maxFramerate: 30 }]);
+  it('sends one encoding without layers', () => {
+    expect(encodingsOf(settings, 'none')).toEqual([
+      { maxBitrate: 2_500_000, maxFramerate: 30, scaleResolutionDownBy: 1 },
+    ]);
+  });
+
+  it('sends one encoding of three spatial layers where the codec has them', () => {
+    const [encoding, ...others] = encodingsOf(settings, 'svc');
+    expect(others).toEqual([]);
+    expect(encoding).toMatchObject({ maxBitrate: 2_500_000, scalabilityMode: 'L3T3_KEY' });
   });
 
   it('sends three layers with simulcast, the largest with the chosen bitrate', () => {
-    const layers = encodingsOf({ ...settings, simulcast: true });
+    const layers = encodingsOf(settings, 'simulcast');
     expect(layers.map(({ rid, scaleResolutionDownBy }) => [rid, scaleResolutionDownBy])).toEqual([
       ['q', 4],
       ['h', 2],
@@ -18,6 +33,14 @@ describe('encodingsOf', () => {
     const rates = layers.map(({ maxBitrate }) => maxBitrate ?? 0);
     expect(rates.at(-1)).toBe(2_500_000);
     expect(rates).toEqual([...rates].sort((one, other) => one - other));
+    const sum = rates.reduce((total, rate) => total + rate, 0);
+    expect(fullStep(settings, 'simulcast').bitrate).toBeCloseTo(sum);
+  });
+
+  it('keeps the layers that a step leaves out, but inactive', () => {
+    const step = { ...fullStep(settings, 'simulcast'), layers: 2 };
+    const active = encodingsOf(settings, 'simulcast', step).map((encoding) => encoding.active);
+    expect(active).toEqual([true, true, false]);
   });
 });
 
