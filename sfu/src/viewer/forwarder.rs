@@ -350,10 +350,9 @@ impl Forwarder {
         });
         self.begin(sequence);
         self.newest = 0;
-        if self.current != Some(layer) {
-            self.timestamp
-                .switch(now, timestamp, track.clock_rate(), aligned);
-        }
+        // Also when the same group of pictures comes once more: time goes on.
+        self.timestamp
+            .switch(now, timestamp, track.clock_rate(), aligned);
         self.current = Some(layer);
     }
 

@@ -6,8 +6,12 @@ use super::{Choice, SubLayerCap};
 
 /// A better layer must leave this much room, so that what varies doesn't take the viewer down again at once.
 const ROOM: f64 = 1.15;
-/// The present layer is left when it hasn't fitted for this long: one bad report says little.
+/// What is far from fitting is left when it hasn't fitted for this long: one bad report says little.
 const PATIENCE: Duration = Duration::from_millis(120);
+/// What lacks less than this share is borne longer: somebody else's probe on the same path takes an estimate down so far,
+/// and a probe of our own brings it back. Until then what doesn't fit is held back.
+const NEARLY: f64 = 0.6;
+const PATIENCE_NEARLY: Duration = Duration::from_millis(1_200);
 /// A layer that didn't fit isn't tried again before this has passed, ...
 const FIRST_PENALTY: Duration = Duration::from_millis(1_500);
 /// ... and twice that each time it was left again soon after it was tried, up to this.
@@ -60,7 +64,9 @@ impl Selector {
         };
         if choices[present].bitrate > rate && present > 0 {
             let since = *self.unfit_since.get_or_insert(now);
-            if now.saturating_duration_since(since) < PATIENCE {
+            let nearly = choices[present].bitrate as f64 * NEARLY <= rate as f64;
+            let patience = if nearly { PATIENCE_NEARLY } else { PATIENCE };
+            if now.saturating_duration_since(since) < patience {
                 return Some(selected(choices, present, rate));
             }
             self.fall(now);

@@ -31,5 +31,6 @@ mod sender_reports_are_translated;
 mod sessions_are_limited;
 mod sub_layers_are_capped;
 mod takeover_keeps_viewers;
+mod two_viewers_share_a_path;
 mod unconnected_peers_cost_nothing;
 mod workers_share_a_channel;

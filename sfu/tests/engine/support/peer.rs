@@ -396,6 +396,12 @@ impl Peer {
             }
             let sequence = self.unwrapper.unwrap(heard.sequence);
             self.nacks.on_packet(now, sequence);
+            if let Some(tag) = heard.tag.filter(|t| t.keyframe && t.spatial == 0) {
+                let first = sequence.saturating_sub(u64::from(tag.index));
+                let last = first + u64::from(tag.of) - 1;
+                // Parameter sets may come before it.
+                self.nacks.on_keyframe(first.saturating_sub(2), last);
+            }
         }
         self.heard.push(heard);
     }

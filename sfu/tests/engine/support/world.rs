@@ -76,6 +76,8 @@ pub struct World {
     /// To and from each peer.
     pub links: Vec<(Link, Link)>,
     ways: Vec<(Way, Way)>,
+    /// Whose way each peer's datagrams take.
+    way_of: Vec<PeerId>,
     pub loss: Loss,
     pub random: Random,
     /// Every sealed media packet that left an engine: by peer, SSRC and index.
@@ -139,6 +141,7 @@ impl World {
             messages: HashMap::new(),
             links: Vec::new(),
             ways: Vec::new(),
+            way_of: Vec::new(),
             loss: Box::new(|_, _| false),
             random: Random(seed),
             wire: HashMap::new(),
@@ -246,7 +249,13 @@ impl World {
         self.links.push((Link::default(), Link::default()));
         let mut way = || Way::new(self.random.next());
         self.ways.push((way(), way()));
+        self.way_of.push(id);
         Ok(id)
+    }
+
+    /// From now on datagrams of `other` queue up with those of `id`. Their links should be the same.
+    pub fn share_way(&mut self, id: PeerId, other: PeerId) {
+        self.way_of[other] = id;
     }
 
     /// Does something with an engine, and delivers what comes of it.
@@ -272,7 +281,9 @@ impl World {
         let outbox = std::mem::take(&mut self.peers[id].outbox);
         let (path, engine) = (self.peers[id].path(), self.peers[id].engine);
         for bytes in outbox {
-            let arrivals = self.ways[id].1.carry(self.now, bytes, &self.links[id].1);
+            let arrivals = self.ways[self.way_of[id]]
+                .1
+                .carry(self.now, bytes, &self.links[id].1);
             for (at, bytes) in arrivals {
                 self.fly(at, End::Engine(engine), Some(path), bytes);
             }
@@ -299,7 +310,9 @@ impl World {
             if (self.loss)(id, &bytes) {
                 continue;
             }
-            let arrivals = self.ways[id].0.carry(self.now, bytes, &self.links[id].0);
+            let arrivals = self.ways[self.way_of[id]]
+                .0
+                .carry(self.now, bytes, &self.links[id].0);
             for (at, bytes) in arrivals {
                 self.fly(at, End::Peer(id), None, bytes);
             }
