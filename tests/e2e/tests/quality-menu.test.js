@@ -34,26 +34,34 @@ const view = (page) =>
 const plays = (page, width) =>
   until(`${width} columns`, async () => (await view(page)).videoWidth === width, SLOW);
 
-async function publish(channel) {
+async function publish(channel, { codec = 'VP8', encodings = LAYERS } = {}) {
   const publisher = await parts.openBench();
   await publishFrom(publisher, {
     url: parts.spillway.url(`/whip/${channel}`),
     token: await parts.spillway.token('publish', channel),
-    codec: 'VP8',
-    encodings: LAYERS,
+    codec,
+    encodings,
   });
   return publisher;
+}
+
+const lists = (page) =>
+  until(
+    'all layers are listed',
+    async () => (await view(page)).names.join() === NAMES.join(),
+    SLOW,
+  );
+
+async function pick(page, name) {
+  await page.click('#quality-button');
+  await page.click(`.menu-item:has-text("${name}")`);
 }
 
 test('the menu lists the layers, picks one, and goes back to automatic', async () => {
   const publisher = await publish('menu');
   const page = await openWatch('menu', { width: 1280, height: 860 });
   await plays(page, 1280);
-  await until(
-    'all layers are listed',
-    async () => (await view(page)).names.join() === NAMES.join(),
-    SLOW,
-  );
+  await lists(page);
   assert.equal((await view(page)).now, 'Auto (720p)');
   await page.click('#quality-button');
   await page.waitForTimeout(400); // The controls come up slowly.
@@ -80,6 +88,41 @@ test('the menu lists the layers, picks one, and goes back to automatic', async (
   await phone.screenshot({ path: artifact(parts.test, 'menu-phone.png') });
   await phone.context().close();
   await closeSession(publisher, 'publisher');
+});
+
+for (const codec of ['VP9', 'AV1']) {
+  test(`the sizes of ${codec} in one encoding are in the menu as well`, async () => {
+    const channel = `sizes-${codec}`;
+    const encodings = [{ scalabilityMode: 'L3T3_KEY', maxBitrate: 1_500_000 }];
+    const publisher = await publish(channel, { codec, encodings });
+    const page = await openWatch(channel);
+    await plays(page, 1280);
+    await lists(page);
+    await pick(page, '360p');
+    await plays(page, 640);
+    await pick(page, '180p');
+    await plays(page, 320);
+    await pick(page, 'Auto');
+    await plays(page, 1280);
+    await closeSession(publisher, 'publisher');
+  });
+}
+
+test('a page that gets no events asks now and then, and has no menu', async () => {
+  const publisher = await publish('quiet');
+  const page = await (await parts.chromium.newContext()).newPage();
+  let polls = 0;
+  page.on('request', (request) => (polls += request.url().includes('/api/v1/live') ? 1 : 0));
+  await page.route('**/events', (route) => route.fulfill({ status: 503 }));
+  await page.goto(parts.spillway.url('/watch/quiet'));
+  await plays(page, 1280);
+  const before = polls;
+  await page.waitForTimeout(11_000);
+  assert.ok(polls > before);
+  assert.equal(await page.isVisible('#quality'), false);
+  assert.match(await page.textContent('#facts'), /1 viewer/);
+  await closeSession(publisher, 'publisher');
+  await page.waitForSelector('html[data-state="ended"]', { timeout: 30_000 });
 });
 
 test('events tell of viewers and of the end, and nothing is polled', async () => {

@@ -1,27 +1,5 @@
-const ABS_CAPTURE_TIME = 'http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time';
 /** Seconds between the epochs of NTP (1900) and Unix (1970). */
 const NTP_OFFSET_MS = 2_208_988_800_000;
-
-interface HeaderExtension {
-  uri: string;
-  direction: RTCRtpTransceiverDirection;
-}
-
-/** RTCRtpTransceiver of the WebRTC Extensions specification; not in every browser. */
-interface ExtensibleTransceiver {
-  getHeaderExtensionsToNegotiate?: () => HeaderExtension[];
-  setHeaderExtensionsToNegotiate?: (extensions: HeaderExtension[]) => void;
-}
-
-/** Offers absolute capture times, which browsers know but leave out: they tell the latency from end to end. */
-export function offerCaptureTime(transceiver: RTCRtpTransceiver & ExtensibleTransceiver): void {
-  const extensions = transceiver.getHeaderExtensionsToNegotiate?.();
-  if (extensions === undefined) return;
-  for (const extension of extensions) {
-    if (extension.uri === ABS_CAPTURE_TIME) extension.direction = 'sendrecv';
-  }
-  transceiver.setHeaderExtensionsToNegotiate?.(extensions);
-}
 
 /** Longest end-to-end latency that is believed; beyond it, or below zero, the two clocks differ. */
 const MAX_BELIEVED_MS = 60_000;

@@ -1,4 +1,4 @@
-import { offerCaptureTime } from '../shared/capture-time.ts';
+import { offerCaptureTime, offerLayerDescriptions } from '../shared/header-extensions.ts';
 import { PeerSession, type PathEvent } from '../shared/peer-session.ts';
 
 export interface ViewerOptions {
@@ -30,6 +30,7 @@ export function openViewerSession(options: ViewerOptions): Promise<PeerSession> 
       for (const kind of ['video', 'audio'] as const) {
         const transceiver = peer.addTransceiver(kind, { direction: 'recvonly' });
         offerCaptureTime(transceiver);
+        if (kind === 'video') offerLayerDescriptions(transceiver);
         keepFresh(transceiver.receiver);
         media.addTrack(transceiver.receiver.track);
       }

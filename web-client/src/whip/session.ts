@@ -1,4 +1,4 @@
-import { offerCaptureTime } from '../shared/capture-time.ts';
+import { offerCaptureTime } from '../shared/header-extensions.ts';
 import { PeerSession, type PathEvent } from '../shared/peer-session.ts';
 import type { Content } from './ladder.ts';
 import {
