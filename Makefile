@@ -2,7 +2,7 @@
 # what else they need, they install.
 
 .DEFAULT_GOAL := help
-.PHONY: help run web test check advisories bench measure soak setup
+.PHONY: help run web test check advisories bench measure plot soak setup
 
 # Where `make measure` finds what it built; absolute, since npm runs elsewhere.
 BIN := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/quick
@@ -39,6 +39,11 @@ measure: setup web ## join times and latency in real browsers, on an idle machin
 	tests/e2e/setup.sh
 	cargo build --profile quick --locked -p spillway -p spillway-loadtest
 	SPILLWAY_BIN=$(BIN)/spillway SPILLWAY_LOADTEST_BIN=$(BIN)/spillway-loadtest npm --prefix tests/e2e run measure
+
+plot: setup web ## draw how a viewer follows a link that falls and recovers: docs/plots/rate-drop.svg
+	tests/e2e/setup.sh
+	cargo build --profile quick --locked -p spillway -p spillway-loadtest
+	SPILLWAY_BIN=$(BIN)/spillway SPILLWAY_LOADTEST_BIN=$(BIN)/spillway-loadtest node tests/e2e/plot.js docs/plots/rate-drop.svg
 
 soak: setup ## the long tests: SEEDS (default 1000) changing paths, FUZZ_SECONDS (600) of fuzzing for each parser
 	SPILLWAY_SEEDS=$(or $(SEEDS),1000) cargo test -p spillway-sfu --locked --test engine -- whatever_the_path_does

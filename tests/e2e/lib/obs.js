@@ -34,6 +34,8 @@ export class ObsPublisher {
   #honours;
   /** Counts of what came back. */
   received = { nacks: 0, keyframeRequests: 0 };
+  /** Pictures that left. */
+  frames = 0;
 
   /**
    * `simulcast`: three layers of 2.5, 1.0 and 0.3 Mbit/s. `keyframesOnRequest`: not as OBS, but as an encoder that
@@ -89,6 +91,7 @@ export class ObsPublisher {
     track.onMessage((rtcp) => this.#onRtcp(track, rtcp));
     this.startedAt = Date.now();
     this.#clock(1000 / FPS, (frame) => {
+      this.frames++;
       for (const layer of this.#layers) {
         for (const packet of layer.frame(frame)) {
           if (!this.#loss(packet.readUInt16BE(2))) this.#send(track, packet);

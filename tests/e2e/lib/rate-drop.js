@@ -4,7 +4,7 @@ import { Recording } from './recording.js';
 import { viewIn } from './viewing.js';
 import { sleep, until } from './wait.js';
 
-const CHANNEL = 'layers';
+export const CHANNEL = 'layers';
 export const WIDE = ['--rate', '5mbit'];
 export const NARROW = ['--rate', '800kbit'];
 /** The link of all these scenarios. */

@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
-import test, { after, before } from 'node:test';
+import test from 'node:test';
 import { report } from '../lib/artifacts.js';
-import { Bench } from '../lib/bench.js';
-import { launchChromium, openBench } from '../lib/chromium.js';
-import { NEAR, SlowLink, canMakeNamespaces } from '../lib/link.js';
+import { linkHarness, skip } from '../lib/link-harness.js';
 import { ObsPublisher } from '../lib/obs.js';
-import { Spillway } from '../lib/spillway.js';
 import { assertPlays, closeSession, viewIn } from '../lib/viewing.js';
 import { sleep, until } from '../lib/wait.js';
 
@@ -16,35 +13,17 @@ const MAX_LOSS = 0.02;
 const MAX_GAP_MS = 1_000;
 const CONDITIONS = ['--rate', '6mbit', '--delay', '20ms', '--queue', '300ms', '--seed', '1'];
 
-let link, spillway, bench, chromium, obs;
-
-before(async () => {
-  if (!canMakeNamespaces) return;
-  link = await SlowLink.start({ test: NAME, conditions: CONDITIONS });
-  spillway = await Spillway.start({ test: NAME, host: NEAR });
-  bench = await Bench.start(NEAR);
-  chromium = await launchChromium({ executablePath: await link.wrap('/usr/bin/chromium') });
-  obs = await ObsPublisher.start({
-    url: spillway.url('/whip/slow'),
-    token: await spillway.token('publish', 'slow'),
-  });
-});
-
-after(async () => {
-  await chromium?.close();
-  obs?.abandon();
-  await bench?.stop();
-  await spillway?.stop();
-  await link?.stop();
-});
-
-const skip = canMakeNamespaces ? false : 'network namespaces need root';
+const parts = linkHarness(NAME, CONDITIONS);
 
 test(
   'joins over a 6 Mbit/s, 40 ms link lose little and leave the other viewer alone',
   { skip },
-  async () => {
-    const steady = await openBench(chromium, bench);
+  async (t) => {
+    const { spillway, openFar } = parts.setup;
+    const token = await spillway.token('publish', 'slow');
+    const obs = await ObsPublisher.start({ url: spillway.url('/whip/slow'), token });
+    t.after(() => obs.stop());
+    const steady = await openFar();
     await viewIn(steady, { url: spillway.url('/whep/slow') });
     await assertPlays(steady);
     // Its own join may have to wait for a keyframe yet.
@@ -53,7 +32,7 @@ test(
     for (let join = 0; join < JOINS; join++) {
       await sleep(Math.random() * 2_000);
       const before = await steady.evaluate(() => window.viewer.frames.length);
-      const page = await openBench(chromium, bench);
+      const page = await openFar();
       await viewIn(page, { url: spillway.url('/whep/slow') });
       await sleep(WATCH_MS);
       joins.push({ ...(await joiner(page)), otherGapMs: await longestGap(steady, before) });
