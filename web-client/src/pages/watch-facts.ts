@@ -3,7 +3,9 @@ import { byId, make, setText } from '../shared/dom.ts';
 import { formatDuration, formatViewers } from '../shared/format.ts';
 import { fetchLive, type LiveChannel } from '../shared/live.ts';
 
-/** How often the time on air is written anew, and what events don't tell is asked for. */
+/** How often the time on air is written anew. */
+const TICK_MS = 1_000;
+/** How often what events don't tell is asked for. */
 const REFRESH_MS = 10_000;
 /** What is asked for again sooner than that was just answered. */
 const FRESH_MS = 1_000;
@@ -32,7 +34,7 @@ export class Facts {
     this.refresh();
     setInterval(() => {
       this.#tick();
-    }, REFRESH_MS);
+    }, TICK_MS);
   }
 
   /** Viewers of the channel; null if that isn't known. */
@@ -81,8 +83,9 @@ export class Facts {
 
   #tick(): void {
     if (document.hidden) return;
-    if (this.#connected) this.#show();
-    else this.refresh();
+    setText(this.#facts, this.#describe());
+    const isStale = performance.now() - this.#askedAt >= REFRESH_MS;
+    if (!this.#connected && isStale) this.refresh();
   }
 
   #show(): void {
