@@ -3,6 +3,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use spillway_sfu::MediaKind;
+
 use crate::support::{peer::Told, source::FRAME, *};
 
 /// What became of the frames that a publisher made.
@@ -182,6 +184,49 @@ fn nothing_is_asked_for_that_came_already() {
         (lost as f64) < expected * 1.25,
         "{lost} requests, {expected} expected"
     );
+}
+
+#[test]
+fn sound_comes_again_while_it_can_still_be_played() {
+    for (latency, comes) in [(20, true), (60, true), (200, false)] {
+        let offer = Offer {
+            audio_nack: true,
+            ..Offer::publisher()
+        };
+        let outcome = lossy(support_seed(), &offer, Source::new(1), ms(latency));
+        let (start, end) = outcome.lossy;
+        let source = outcome.world.peers[outcome.publisher]
+            .source
+            .as_ref()
+            .unwrap();
+        let made = |frame: u32| source.started + ms(20) * frame;
+        let mut heard = std::collections::HashMap::new();
+        let sound = |p: &&Heard| p.kind == MediaKind::Audio;
+        for packet in outcome.world.peers[outcome.viewer]
+            .heard
+            .iter()
+            .filter(sound)
+        {
+            let late = packet.at - made(packet.tag.unwrap().frame);
+            heard.entry(packet.tag.unwrap().frame).or_insert(late);
+        }
+        let frames: Vec<u32> = (0..source.audio_frame)
+            .filter(|frame| made(*frame) >= start && made(*frame) < end)
+            .collect();
+        let came = frames
+            .iter()
+            .filter(|frame| heard.contains_key(frame))
+            .count();
+        let share = came as f64 / frames.len() as f64;
+        let expected = if comes { 0.96..=1.0 } else { 0.7..=0.9 };
+        assert!(expected.contains(&share), "{latency} ms: {share}");
+        // What comes too late isn't asked for.
+        let latest = heard.values().max().unwrap();
+        assert!(
+            *latest < ms(250) + ms(2 * latency),
+            "{latency} ms: {latest:?}"
+        );
+    }
 }
 
 fn support_seed() -> u64 {

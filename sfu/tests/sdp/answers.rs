@@ -139,6 +139,21 @@ fn data_channels_are_answered() {
 }
 
 #[test]
+fn opus_keeps_its_error_correction_and_is_asked_for_again_where_that_is_offered() {
+    for offer in [CHROMIUM_PUBLISHER, CHROMIUM_VIEWER] {
+        let plain = answer(offer);
+        let fmtp = plain.lines().find(|line| line.starts_with("a=fmtp:111 "));
+        assert!(fmtp.unwrap().contains("useinbandfec=1"), "{fmtp:?}");
+        assert!(!plain.contains("a=rtcp-fb:111 nack"));
+        // RED is never taken: nobody here unwraps it.
+        assert!(offer.contains("red/48000/2") && !plain.contains("red/"));
+        let opus = "a=rtpmap:111 opus/48000/2";
+        let asked = answer(&offer.replace(opus, &format!("a=rtcp-fb:111 nack\r\n{opus}")));
+        assert!(asked.contains("a=rtcp-fb:111 nack\r\n"), "{asked}");
+    }
+}
+
+#[test]
 fn what_the_client_gave_up_itself_stays_so() {
     let stopped = OBS.replacen("m=audio 9", "m=audio 0", 1);
     let answer = answer(&stopped);

@@ -1,6 +1,6 @@
 import { deleteSession, patchIceRestart, postOffer, type SessionResource } from './http.ts';
 import type { Extensions } from './links.ts';
-import { iceRestartFragment, withIceRestart, withStereoOpus } from './sdp.ts';
+import { iceRestartFragment, withIceRestart, withOpusOptions } from './sdp.ts';
 
 /** How long a path may take to come up before it counts as lost. */
 const CONNECT_TIMEOUT_MS = 12_000;
@@ -58,7 +58,7 @@ export class PeerSession {
     try {
       options.prepare(peer);
       const offer = await peer.createOffer();
-      const sdp = withStereoOpus(offer.sdp ?? '');
+      const sdp = withOpusOptions(offer.sdp ?? '');
       resource = await postOffer(options.endpoint, sdp, options.token, options.signal);
       // Setting the local description starts gathering, so it waits for the TURN servers that the answer names.
       if (resource.iceServers.length > 0) {
@@ -78,7 +78,7 @@ export class PeerSession {
   /** New ICE credentials on the same session. If the node refuses, the old path stays as it was. */
   async restartIce(): Promise<void> {
     const offer = await this.peer.createOffer({ iceRestart: true });
-    const sdp = withStereoOpus(offer.sdp ?? '');
+    const sdp = withOpusOptions(offer.sdp ?? '');
     const fragment = await patchIceRestart(
       this.#resource.url,
       iceRestartFragment(sdp),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { iceRestartFragment, withIceRestart, withStereoOpus } from './sdp.ts';
+import { iceRestartFragment, withIceRestart, withOpusOptions } from './sdp.ts';
 
 const OFFER = [
   'v=0',
@@ -42,22 +42,24 @@ const ANSWER = [
   '',
 ].join('\r\n');
 
-describe('withStereoOpus', () => {
-  it('asks for stereo in the Opus line and nowhere else', () => {
-    const sdp = withStereoOpus(OFFER);
+describe('withOpusOptions', () => {
+  it('asks for stereo and for lost packets in the Opus lines and nowhere else', () => {
+    const sdp = withOpusOptions(OFFER);
     expect(sdp).toContain('a=fmtp:111 minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1\r\n');
     expect(sdp).toContain('a=fmtp:63 111/111\r\n');
-    expect(withStereoOpus(sdp)).toBe(sdp);
+    expect(sdp.match(/a=rtcp-fb:/g)).toEqual(['a=rtcp-fb:']);
+    expect(sdp).toContain('a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack\r\n');
+    expect(withOpusOptions(sdp)).toBe(sdp);
   });
 
   it('is not fooled by sprop-stereo alone', () => {
     const sdp = OFFER.replace('useinbandfec=1', 'sprop-stereo=1');
-    expect(withStereoOpus(sdp)).toContain(';stereo=1;');
+    expect(withOpusOptions(sdp)).toContain(';stereo=1;');
   });
 
   it('leaves a description without Opus as it is', () => {
     const sdp = OFFER.replace('opus', 'PCMU');
-    expect(withStereoOpus(sdp)).toBe(sdp);
+    expect(withOpusOptions(sdp)).toBe(sdp);
   });
 });
 

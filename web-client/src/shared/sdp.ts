@@ -9,9 +9,10 @@ function join(all: readonly string[]): string {
 }
 
 /**
- * Asks for stereo Opus (RFC 7587 §7.1): browsers decode and send mono unless `stereo=1` is said.
+ * Asks for more of Opus than browsers offer by themselves: stereo (RFC 7587 §7.1; they decode and send mono unless
+ * `stereo=1` is said), and lost packets again (RFC 4585 §6.2.1; in-band FEC doesn't cover music).
  */
-export function withStereoOpus(sdp: string): string {
+export function withOpusOptions(sdp: string): string {
   const all = lines(sdp);
   const payloadTypes = new Set<string>();
   for (const line of all) {
@@ -19,11 +20,16 @@ export function withStereoOpus(sdp: string): string {
     if (match?.[1] !== undefined) payloadTypes.add(match[1]);
   }
   return join(
-    all.map((line) => {
-      const match = /^a=fmtp:(\d+) (.*)$/.exec(line);
-      if (match === null || !payloadTypes.has(match[1] ?? '')) return line;
-      const stereo = /(^|;)\s*stereo=1/.test(line.slice(line.indexOf(' ') + 1));
-      return stereo ? line : `${line};stereo=1;sprop-stereo=1`;
+    all.flatMap((line) => {
+      const match = /^a=(fmtp|rtpmap):(\d+) (.*)$/.exec(line);
+      const [, attribute, payloadType = '', value = ''] = match ?? [];
+      if (!payloadTypes.has(payloadType)) return [line];
+      if (attribute === 'rtpmap') {
+        const nack = `a=rtcp-fb:${payloadType} nack`;
+        return all.includes(nack) ? [line] : [line, nack];
+      }
+      const stereo = /(^|;)\s*stereo=1/.test(value);
+      return [stereo ? line : `${line};stereo=1;sprop-stereo=1`];
     }),
   );
 }

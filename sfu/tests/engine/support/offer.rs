@@ -26,6 +26,8 @@ pub struct Offer {
     pub codecs: Vec<Codec>,
     pub rtx: bool,
     pub nack: bool,
+    /// Of sound: browsers offer it only where a page asks for it.
+    pub audio_nack: bool,
     pub transport_cc: bool,
     pub remb: bool,
     pub rids: Vec<&'static str>,
@@ -43,6 +45,7 @@ impl Offer {
             codecs: vec![Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1],
             rtx: true,
             nack: true,
+            audio_nack: false,
             transport_cc: true,
             remb: false,
             rids: Vec::new(),
@@ -96,6 +99,9 @@ impl Offer {
                 "m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}\r\na=mid:0\r\n{common}a=rtpmap:{OPUS} opus/48000/2\r\na=fmtp:{OPUS} minptime=10;useinbandfec=1\r\n"
             )
             .unwrap();
+            if self.audio_nack {
+                write!(sdp, "a=rtcp-fb:{OPUS} nack\r\n").unwrap();
+            }
             if self.transport_cc {
                 write!(sdp, "a=rtcp-fb:{OPUS} transport-cc\r\n{transport_sequence}").unwrap();
             }

@@ -18,7 +18,12 @@ use spillway_sfu::{
 };
 
 use super::{
-    Answers, Heard, Source, check::binding_request, ms, offer::Offer, seconds, source::Outgoing,
+    Answers, Heard, Source,
+    check::binding_request,
+    ms,
+    offer::{OPUS, Offer},
+    seconds,
+    source::Outgoing,
 };
 
 /// Making keys takes time: all peers share one.
@@ -469,7 +474,8 @@ impl Peer {
         let Some(outgoing) = self.sent.get(&key).cloned() else {
             return;
         };
-        let Some(rtx) = self.rtx else {
+        let sound = outgoing.packet[1] & 0x7f == OPUS;
+        let Some(rtx) = self.rtx.filter(|_| !sound) else {
             return self.seal(&outgoing);
         };
         let (head, payload) = outgoing.packet.split_at(outgoing.header);
