@@ -220,10 +220,10 @@ fn sound_comes_again_while_it_can_still_be_played() {
         let share = came as f64 / frames.len() as f64;
         let expected = if comes { 0.96..=1.0 } else { 0.7..=0.9 };
         assert!(expected.contains(&share), "{latency} ms: {share}");
-        // What comes too late isn't asked for.
+        // What comes too late isn't asked for; that it is missed shows with the next packet that comes.
         let latest = heard.values().max().unwrap();
         assert!(
-            *latest < ms(250) + ms(2 * latency),
+            *latest < ms(250) + ms(2 * latency) + ms(100),
             "{latency} ms: {latest:?}"
         );
     }
