@@ -23,6 +23,12 @@ const HIGH_PROFILES: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138,
 /// The most entries of `offset_for_ref_frame` (§7.4.2.1.1).
 const MAX_POC_CYCLE: u32 = 255;
 
+/// Whether a payload is parameter sets, alone or with what goes with them.
+pub(super) fn carries_parameters(payload: &[u8]) -> bool {
+    let header = payload.first().map_or(0, |header| header & 0x1F);
+    matches!(header, nal_type::SPS | nal_type::PPS | nal_type::STAP_A)
+}
+
 /// What a single NAL unit, STAP-A or FU-A says: the packetization modes 0 and 1.
 pub(super) fn inspect(mut payload: &[u8]) -> PayloadInfo {
     let mut info = PayloadInfo::default();

@@ -19,6 +19,7 @@ mod nal_type {
     pub(super) const RANDOM_ACCESS: RangeInclusive<u8> = 16..=21;
     pub(super) const VPS: u8 = 32;
     pub(super) const SPS: u8 = 33;
+    pub(super) const PPS: u8 = 34;
     pub(super) const AGGREGATION: u8 = 48;
     pub(super) const FRAGMENTATION: u8 = 49;
 }
@@ -39,6 +40,13 @@ impl Header {
             temporal_layer: (low & 0x07).saturating_sub(1),
         }
     }
+}
+
+/// Whether a payload is parameter sets, alone or with what goes with them.
+pub(super) fn carries_parameters(payload: &[u8]) -> bool {
+    let header = payload.first().map_or(0, |header| header >> 1 & 0x3F);
+    let single = (nal_type::VPS..=nal_type::PPS).contains(&header);
+    single || header == nal_type::AGGREGATION
 }
 
 /// What a single NAL unit, aggregation packet or fragmentation unit says. Decoding order numbers, which WebRTC doesn't

@@ -73,6 +73,15 @@ impl Codec {
         matches!(self, Self::Vp8 | Self::Vp9)
     }
 
+    /// Whether the payload is parameter sets that pictures of other packets can't be decoded without.
+    pub(crate) fn carries_parameters(self, payload: &[u8]) -> bool {
+        match self {
+            Self::H264 => h264::carries_parameters(payload),
+            Self::H265 => h265::carries_parameters(payload),
+            Self::Vp8 | Self::Vp9 | Self::Av1 | Self::Opus => false,
+        }
+    }
+
     /// Audio or video.
     pub const fn kind(self) -> MediaKind {
         match self {

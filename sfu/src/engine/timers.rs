@@ -143,6 +143,12 @@ impl Engine {
             return;
         };
         watched |= 1 << track.choose(now, None);
+        // What those get whose path is too thin to catch up with the best.
+        let least = track.layers.iter().enumerate();
+        let least = least.filter(|(_, l)| l.flowing(now));
+        watched |= least
+            .min_by_key(|(_, l)| l.rank())
+            .map_or(0, |(place, _)| 1 << place);
         for (place, layer) in track.layers.iter_mut().enumerate() {
             let wanted = room && watched & 1 << place != 0;
             layer.cache.set_limit(if wanted { limit } else { 0 });

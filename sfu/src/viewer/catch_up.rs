@@ -21,6 +21,10 @@ const HEAD_START_BYTES: f64 = 16_000.0;
 const LATENESS: Duration = Duration::from_millis(12);
 /// Feedback that came before the pace could have had an effect doesn't count again.
 const SETTLE: Duration = Duration::from_millis(40);
+/// What the pace filled the path's queue with says nothing of the slower one that follows, for so long.
+const DRAIN: Duration = Duration::from_millis(400);
+/// When congestion shows, the pace was doubled once or twice since it fitted: it is this much too high to drain the queue.
+const OVERSHOT: u64 = 4;
 /// Time that a doubling is expected to take when the pace ahead is estimated.
 const DOUBLING: Duration = Duration::from_millis(100);
 
@@ -62,6 +66,17 @@ impl CatchUp {
             filled: now,
             started: now,
             changed: None,
+        }
+    }
+
+    /// Goes on at `cursor` of a layer of `media_rate` bits per second, so slowly that the path's queue drains.
+    pub(crate) fn instead(&self, now: Instant, cursor: u64, media_rate: u64) -> Self {
+        Self {
+            rate: self.rate / OVERSHOT,
+            capped: self.capped,
+            credit: self.credit.min(0.0),
+            changed: Some(now + DRAIN),
+            ..Self::new(now, cursor, media_rate, self.feedback)
         }
     }
 

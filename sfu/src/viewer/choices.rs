@@ -31,11 +31,12 @@ pub(crate) struct Choice {
 /// Choices from the worst to the best, each of which takes more than the one before.
 pub(crate) type Choices = ArrayVec<Choice, MAX_CHOICES>;
 
-/// What a viewer can get of `track`: `extra` bits per second come with each.
+/// What a viewer can get of `track` by what it asks for; `single`: of one spatial layer only. `extra` bits per second come
+/// with each.
 pub(crate) fn choices(
     now: Instant,
     track: &Track,
-    selection: &LayerSelection,
+    (selection, single): (&LayerSelection, bool),
     extra: u64,
 ) -> Choices {
     let named = selection
@@ -56,9 +57,21 @@ pub(crate) fn choices(
     layers.truncate(fitting + 1);
     let mut found = ArrayVec::new();
     for (place, layer) in layers.into_iter().rev() {
-        add_layer(&mut found, place, layer, selection);
+        add_layer(&mut found, (place, layer), selection, single);
     }
     worth_having(&found, extra)
+}
+
+/// What no choice goes beyond.
+pub(crate) fn ceiling(selection: &LayerSelection, single: bool) -> SubLayerCap {
+    SubLayerCap {
+        spatial: if single {
+            0
+        } else {
+            selection.max_spatial.unwrap_or(u8::MAX)
+        },
+        temporal: selection.max_temporal.unwrap_or(u8::MAX),
+    }
 }
 
 /// One sub-layer of one layer.
@@ -94,14 +107,11 @@ fn is_small_enough((width, height): (u16, u16), selection: &LayerSelection) -> b
 /// Adds what can be had of one layer, the best first.
 fn add_layer(
     found: &mut ArrayVec<Candidate, MAX_CHOICES>,
-    place: u8,
-    layer: &Layer,
+    (place, layer): (u8, &Layer),
     selection: &LayerSelection,
+    single: bool,
 ) {
-    let highest = SubLayerCap {
-        spatial: selection.max_spatial.unwrap_or(u8::MAX),
-        temporal: selection.max_temporal.unwrap_or(u8::MAX),
-    };
+    let highest = ceiling(selection, single);
     let top = layer.sublayers().last();
     let base = layer.sublayers().map(|s| s.spatial).min();
     let allowed = |s: &SubLayer| {
@@ -126,7 +136,7 @@ fn add_layer(
         let &SubLayer {
             spatial, temporal, ..
         } = &sub_layer;
-        let cap = if Some(sub_layer) == top {
+        let cap = if Some(sub_layer) == top && !single {
             highest
         } else {
             SubLayerCap { spatial, temporal }

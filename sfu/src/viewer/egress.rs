@@ -373,6 +373,11 @@ impl Egress {
         self.sent.resend(lost, policy)
     }
 
+    /// Where the packet came from that was sent under this number.
+    pub(crate) fn sent_packet(&self, sequence: u16) -> Option<SourcePacket> {
+        self.sent.find(sequence)
+    }
+
     /// Lost packets are sent again as RTX.
     pub(crate) fn has_rtx(&self) -> bool {
         self.selected.is_some_and(|s| s.rtx.is_some())

@@ -18,6 +18,13 @@ const ASSUMED_RTT: Duration = Duration::from_millis(50);
 /// Retransmissions may take this share of what is sent, themselves included: a path that loses more is too thin, and
 /// sending more would make it worse.
 const RESEND_SHARE: f64 = 0.5;
+/// Retransmissions may save up what the path takes in this time, ...
+const RESEND_TIME: Duration = Duration::from_millis(150);
+/// ... and at least this much, at most [`RESEND_BYTES`].
+const LEAST_RESEND_BYTES: f64 = 12_000.0;
+/// Parameter sets are among so many first packets of a keyframe; their loss has it sent again at most this often.
+const HEAD_PACKETS: u16 = 4;
+const HEAD_INTERVAL: Duration = Duration::from_millis(300);
 
 /// What is known of the path to a viewer, from its feedback, beside what it carries: that the controller estimates.
 #[derive(Debug, Clone, Copy, Default)]
@@ -66,17 +73,21 @@ impl Viewer {
         let round_trip = self.path.rtt.unwrap_or(ASSUMED_RTT);
         let (credit, before) = self.resend_credit;
         let earned = self.sent.bytes.saturating_sub(before) as f64 * RESEND_SHARE;
-        let mut credit = (credit + earned).min(RESEND_BYTES);
+        // No more than the path takes in a moment: what has just been lost to a full queue would fill it again.
+        let most = self.history.estimate() as f64 / 8.0 * RESEND_TIME.as_secs_f64();
+        let mut credit = (credit + earned).min(most.clamp(LEAST_RESEND_BYTES, RESEND_BYTES));
         let Some(egress) = self.egress.iter_mut().flatten().find(|e| e.ssrc == ssrc) else {
             return;
         };
         let Some(track) = channel.track(egress.outgoing.kind) else {
             return;
         };
+        let mut head_lost = false;
         for sequence in lost {
             if credit <= 0.0 {
                 break;
             }
+            head_lost |= is_head(egress, sequence, track);
             let Some(source) = egress.lost(sequence, milliseconds, round_trip) else {
                 continue;
             };
@@ -86,6 +97,11 @@ impl Viewer {
                 credit -= (wire.sent.bytes - before.bytes) as f64;
                 self.resent += wire.sent.packets - before.packets;
             }
+        }
+        let just = |at| wire.now.saturating_duration_since(at) < HEAD_INTERVAL;
+        if head_lost && !self.replayed.is_some_and(just) {
+            self.replayed = Some(wire.now);
+            replay(egress, wire.now, track);
         }
         self.pacer.on_sent(wire.sent.bytes);
         self.resend_credit = (credit, self.sent.bytes);
@@ -184,6 +200,33 @@ impl Viewer {
             REPORT_INTERVAL
         };
         self.next_report = Some(now + interval);
+    }
+}
+
+/// Whether the packet with this number has parameter sets of the keyframe that the viewer began with, or was switched with.
+/// A decoder that has others under the same name doesn't wait for them: it shows rubbish, and doesn't complain.
+fn is_head(egress: &Egress, sequence: u16, track: &Track) -> bool {
+    let place = sequence.wrapping_sub(egress.forwarder.begun() as u16);
+    let (Some(codec), true) = (track.payload().map(|p| p.codec), place < HEAD_PACKETS) else {
+        return false;
+    };
+    let source = egress.sent_packet(sequence);
+    let packet = source.and_then(|source| {
+        let cache = &track.layers.get(usize::from(source.layer))?.cache;
+        cache.get(source.sequence(cache.highest()?)?)
+    });
+    packet.is_some_and(|packet| codec.carries_parameters(packet.payload))
+}
+
+/// Sends the current layer again from its newest keyframe on.
+fn replay(egress: &mut Egress, now: Instant, track: &Track) {
+    let layer = egress.forwarder.current();
+    let layer = layer.and_then(|layer| track.layers.get(usize::from(layer)));
+    if !egress.forwarder.is_waiting()
+        && egress.forwarder.catching_up().is_none()
+        && let Some(keyframe) = layer.and_then(|l| l.cache.keyframe())
+    {
+        egress.forwarder.replay(now, track, keyframe);
     }
 }
 

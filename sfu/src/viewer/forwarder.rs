@@ -153,6 +153,17 @@ impl Forwarder {
         self.state = State::CatchingUp(CatchUp::new(now, keyframe, layer.bitrate, feedback));
     }
 
+    /// Sends the current layer once more from `keyframe` on, at the pace of live packets.
+    pub(crate) fn replay(&mut self, now: Instant, track: &Track, keyframe: u64) {
+        let Some(current) = self.current else { return };
+        let layer = track.layers.get(usize::from(current));
+        let Some(first) = layer.and_then(|l| l.cache.get(keyframe)) else {
+            return;
+        };
+        self.switch(now, track, current, keyframe, first.info.timestamp);
+        self.state = State::Held(keyframe);
+    }
+
     /// The catch-up under way.
     pub(crate) fn catching_up(&mut self) -> Option<&mut CatchUp> {
         match &mut self.state {

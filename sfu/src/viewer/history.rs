@@ -73,6 +73,17 @@ impl SourcePacket {
     }
 }
 
+impl Sent {
+    fn source_packet(&self) -> SourcePacket {
+        SourcePacket {
+            layer: self.layer,
+            timestamp: self.timestamp,
+            changes: self.changes,
+            low: self.source,
+        }
+    }
+}
+
 impl SentPackets {
     pub(crate) fn new() -> Self {
         Self {
@@ -106,13 +117,13 @@ impl SentPackets {
     pub(crate) fn recent(&self, back: u32) -> Option<(u16, SourcePacket)> {
         let out = self.newest.wrapping_sub(back);
         let slot = &self.slots[out as usize & (SENT_PACKETS - 1)];
-        let source = SourcePacket {
-            layer: slot.layer,
-            timestamp: slot.timestamp,
-            changes: slot.changes,
-            low: slot.source,
-        };
-        (slot.used && slot.out == out).then_some((out as u16, source))
+        (slot.used && slot.out == out).then(|| (out as u16, slot.source_packet()))
+    }
+
+    /// Where the packet with this number came from.
+    pub(crate) fn find(&self, out: u16) -> Option<SourcePacket> {
+        let slot = &self.slots[usize::from(out) & (SENT_PACKETS - 1)];
+        (slot.used && slot.out as u16 == out).then(|| slot.source_packet())
     }
 
     /// The packet to send again for a NACK of `out`, unless that was done often or just now, or is of no use any more.
@@ -128,12 +139,7 @@ impl SentPackets {
         }
         slot.resends += 1;
         slot.redeparted = policy.now;
-        Some(SourcePacket {
-            layer: slot.layer,
-            timestamp: slot.timestamp,
-            changes: slot.changes,
-            low: slot.source,
-        })
+        Some(slot.source_packet())
     }
 }
 

@@ -23,7 +23,7 @@ pub use cap::SubLayerCap;
 use cap::{Admission, SubLayerFilter};
 pub(crate) use catch_up::CatchUp;
 use catch_up::PathSign;
-use choices::{Choice, choices};
+use choices::{Choice, ceiling, choices};
 use counters::{Changes, CounterRewriter};
 use egress::Item;
 pub(crate) use egress::{BATCH, Egress, Sent, Wire};
@@ -40,6 +40,7 @@ use selection::Selector;
 
 use crate::{
     LayerSelection, MediaKind,
+    codec::Codec,
     media::{Channel, MediaPacket, Track, track_index},
     rtp::{Extension, time::PlayoutDelay},
     sdp::ViewerSession,
@@ -81,6 +82,8 @@ pub(crate) struct Viewer {
     pub(crate) path: PathEstimate,
     /// Transport-wide feedback was negotiated.
     feedback: bool,
+    /// Dependency descriptors were negotiated.
+    descriptors: bool,
     joined: Option<Instant>,
     replayed: Option<Instant>,
     replays: u8,
@@ -137,6 +140,10 @@ impl Viewer {
                     .extensions
                     .id(Extension::TransportSequence)
                     .is_some(),
+            descriptors: session
+                .extensions
+                .id(Extension::DependencyDescriptor)
+                .is_some(),
             joined: None,
             replayed: None,
             replays: 0,
@@ -214,11 +221,20 @@ impl Viewer {
         let Some(egress) = &mut self.egress[track_index(MediaKind::Video)] else {
             return;
         };
-        let choices = choices(now, track, &self.selection, channel.audio_bitrate());
+        let codec = track.payload().map(|p| p.codec);
+        // Without descriptors a receiver of AV1 takes its spatial layers for broken pictures.
+        let single = codec == Some(Codec::Av1) && !self.descriptors;
+        let choices = choices(
+            now,
+            track,
+            (&self.selection, single),
+            channel.audio_bitrate(),
+        );
         let estimate = self.history.estimate();
         let Some(selected) = self.selector.choose(now, &choices, estimate) else {
             let expected = track.choose(now, self.selection.rid.as_deref());
             egress.forwarder.set_target(expected);
+            egress.forwarder.set_cap(ceiling(&self.selection, single));
             return;
         };
         egress.forwarder.set_target(selected.choice.layer);

@@ -1,16 +1,16 @@
 //! What leaves from the cache: the cached group of pictures that a viewer joins with, and live packets that were held
 //! back because they would have left too fast.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 
 use super::{
-    BATCH, Egress, KeyframeNeed, MAX_REPLAYS, TransportHistory, Viewer, Wire, egress::Item,
+    BATCH, CatchUp, Egress, KeyframeNeed, MAX_REPLAYS, TransportHistory, Viewer, Wire, egress::Item,
 };
 use crate::{
     MediaKind,
-    media::{Channel, Layer, track_index},
+    media::{Channel, Layer, Track, track_index},
 };
 
 /// A picture that is held back this long isn't live any more: the next keyframe is waited for instead.
@@ -44,7 +44,17 @@ impl Viewer {
         } else if overwritten
             || backlog.is_none_or(|bytes| catch_up.is_hopeless(wire.now, bytes, layer.bitrate))
         {
-            egress.wait();
+            let thin = catch_up.clone();
+            let instead = |keyframe, rate| thin.instead(wire.now, keyframe, rate);
+            if let Some((smaller, instead)) = fitting(wire.now, track, index, instead) {
+                egress.forwarder.set_target(smaller);
+                egress.catch_up(wire.now, track, instead.cursor, self.feedback);
+                if let Some(catch_up) = egress.forwarder.catching_up() {
+                    *catch_up = instead;
+                }
+            } else {
+                egress.wait();
+            }
             // Its path is too thin for the same again.
             self.replays = MAX_REPLAYS;
             return Some(KeyframeNeed {
@@ -113,6 +123,30 @@ impl Viewer {
         egress.forwarder.hold_from(next, all);
         None
     }
+}
+
+/// The best smaller layer than `index` whose cached group of pictures can be caught up with, and how: `instead` tells for a
+/// keyframe and a bitrate.
+fn fitting(
+    now: Instant,
+    track: &Track,
+    index: u8,
+    instead: impl Fn(u64, u64) -> CatchUp,
+) -> Option<(u8, CatchUp)> {
+    let most = track.layers.get(usize::from(index))?.bitrate;
+    let smaller = track.layers.iter().enumerate();
+    let smaller = smaller.filter(|(_, l)| l.bitrate < most && l.flowing(now));
+    let fits = |(place, layer): (usize, &Layer)| {
+        let keyframe = layer.cache.keyframe()?;
+        let backlog = layer.cache.bytes_after(keyframe)?;
+        let catch_up = instead(keyframe, layer.bitrate);
+        let hopeless = catch_up.is_hopeless(now, backlog, layer.bitrate);
+        (!hopeless).then_some((layer.bitrate, place as u8, catch_up))
+    };
+    let best = smaller
+        .filter_map(fits)
+        .max_by_key(|(bitrate, ..)| *bitrate)?;
+    Some((best.1, best.2))
 }
 
 /// Sends cached packets from `next` on until at least `allowance` bytes of payload left, or all. Returns where it got to, and

@@ -1,4 +1,4 @@
-use crate::support::{viewer::whole_frames, *};
+use crate::support::{source::Answers, viewer::whole_frames, *};
 
 #[test]
 fn and_gets_the_next_keyframe_instead() {
@@ -32,4 +32,43 @@ fn and_gets_the_next_keyframe_instead() {
         pushed < 1_500_000,
         "{pushed} bytes pushed into a thin path at once"
     );
+}
+
+#[test]
+fn or_a_smaller_layer_where_there_is_one() {
+    let mut world = World::new();
+    let offer = Offer {
+        rids: vec!["0", "1", "2"],
+        ..Offer::publisher()
+    };
+    let mut source = Source::simulcast(1);
+    for (layer, bitrate) in source
+        .layers
+        .iter_mut()
+        .zip([2_500_000, 1_000_000, 300_000])
+    {
+        layer.bitrate = bitrate;
+    }
+    let source = Source {
+        group: 600,
+        answers: Answers::Never,
+        ..source
+    };
+    let publisher = world.publish(&offer, source);
+    world.connect(&[publisher]);
+    world.run(seconds(12));
+    let viewer = world.watch(&Offer::viewer());
+    world.links[viewer].0 = Link::thin(5_000_000);
+    world.connect(&[viewer]);
+    world.run(seconds(3));
+    let newest = world.peers[publisher].source.as_ref().unwrap().layers[2].frame;
+    let frames = whole_frames(&world.peers[viewer].heard);
+    let last = frames.last().unwrap();
+    assert_eq!(last.layer, 2);
+    assert!(last.frame + 12 >= newest, "it isn't live");
+    // With the next keyframe the best comes.
+    world.run(seconds(8));
+    let frames = whole_frames(&world.peers[viewer].heard);
+    assert_eq!(frames.last().unwrap().layer, 0);
+    world.assert_ordered(viewer, spillway_sfu::MediaKind::Video);
 }

@@ -11,7 +11,12 @@ use crate::support::{
 /// A viewer that loses every 15th packet of video, the first time.
 fn lossy(offer: &Offer) -> (World, PeerId, Rc<RefCell<Vec<Vec<u8>>>>) {
     let mut world = World::new();
-    let publisher = world.publish(&Offer::publisher(), Source::new(1));
+    // A keyframe would make what was lost before it needless.
+    let source = Source {
+        group: 100_000,
+        ..Source::new(1)
+    };
+    let publisher = world.publish(&Offer::publisher(), source);
     let viewer = world.watch(offer);
     world.connect(&[publisher, viewer]);
     world.run(seconds(1));
@@ -101,4 +106,63 @@ fn not_more_often_than_the_round_trip_allows() {
         .collect();
     assert!(rtx.len() <= 1, "{} times", rtx.len());
     assert!(world.sent.len() < before + 40);
+}
+
+#[test]
+fn a_keyframe_without_its_parameter_sets_comes_again_whole() {
+    let mut world = World::new();
+    let offer = Offer {
+        rids: vec!["0", "1", "2"],
+        ..Offer::publisher()
+    };
+    let source = Source {
+        group: 100_000,
+        ..Source::simulcast(1)
+    };
+    let publisher = world.publish(&offer, source);
+    let viewer = world.watch(&Offer::viewer());
+    world.connect(&[publisher, viewer]);
+    world.run(seconds(3));
+    let from = world.video(viewer).len();
+    // The first packet of the next keyframe, which is the viewer's switch to a smaller layer, is lost.
+    let ssrc = world.peers[viewer].video_ssrc.unwrap();
+    let mut last = None;
+    let mut done = false;
+    world.loss = Box::new(move |peer, bytes| {
+        if peer != viewer || bytes[0] >> 6 != 2 || key(bytes).0 != ssrc {
+            return false;
+        }
+        let timestamp = &bytes[4..8];
+        let small = bytes.len() < 100;
+        let new = last.as_deref() != Some(timestamp);
+        last = Some(timestamp.to_vec());
+        let loses = new && small && !done;
+        done |= loses;
+        loses
+    });
+    let session = world.peers[viewer].session;
+    let selection = spillway_sfu::LayerSelection {
+        rid: Some("2".into()),
+        ..spillway_sfu::LayerSelection::default()
+    };
+    world
+        .engine(0, |engine, now, out| {
+            engine.select_layers(now, session, selection, out)
+        })
+        .unwrap();
+    world.run(seconds(1));
+    let heard = world.video(viewer)[from..].to_vec();
+    let keyframes = heard
+        .iter()
+        .filter(|p| {
+            p.tag
+                .is_some_and(|t| t.layer == 2 && t.keyframe && t.index == 0)
+        })
+        .count();
+    assert_eq!(
+        keyframes, 2,
+        "once without its parameter sets, once with them"
+    );
+    world.assert_ordered(viewer, MediaKind::Video);
+    world.assert_sent_continuously(viewer);
 }

@@ -331,6 +331,22 @@ fn counters_go_on_over_a_takeover_and_over_layers() {
 }
 
 #[test]
+fn to_one_spatial_layer_of_av1_without_descriptors() {
+    let mut world = World::new();
+    let publisher = world.publish(&offer(Codec::Av1), source(1, Codec::Av1, Scalability::L3T3));
+    let plain = Offer {
+        descriptors: false,
+        ..Offer::viewer()
+    };
+    let viewer = world.watch(&plain);
+    world.connect(&[publisher, viewer]);
+    world.run(seconds(3));
+    let (spatial, temporal, pictures) = highest_since(&world, viewer, 0);
+    assert_eq!((spatial, temporal), (0, 2));
+    assert!(pictures >= 88, "{pictures} pictures");
+}
+
+#[test]
 fn a_keyframe_names_the_decode_targets_that_are_sent() {
     let (mut world, publisher, viewer) = world(Codec::Av1, Scalability::L3T3);
     set_cap(&mut world, viewer, cap(1, 0));

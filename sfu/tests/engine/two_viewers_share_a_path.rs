@@ -66,7 +66,8 @@ fn share(rate: u64, seed: u64) {
 
 #[test]
 fn fairly() {
-    for rate in [1_600_000, 3_000_000, 6_000_000] {
+    // Both fit with the same layer, and one with a better one only if the other goes without.
+    for rate in [2_600_000, 3_000_000, 6_000_000] {
         let seed = seed_of_environment().unwrap_or_else(rand::random);
         share(rate, seed);
     }

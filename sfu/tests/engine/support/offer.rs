@@ -33,6 +33,8 @@ pub struct Offer {
     pub rids: Vec<&'static str>,
     pub audio: bool,
     pub video: bool,
+    /// Dependency descriptors.
+    pub descriptors: bool,
     /// An offer as a real client made it, instead.
     pub text: Option<&'static str>,
 }
@@ -51,6 +53,7 @@ impl Offer {
             rids: Vec::new(),
             audio: true,
             video: true,
+            descriptors: true,
             text: None,
         }
     }
@@ -151,7 +154,9 @@ impl Offer {
             types.join(" ")
         )
         .unwrap();
-        write!(sdp, "a=extmap:{DEPENDENCY_DESCRIPTOR} https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension\r\n").unwrap();
+        if self.descriptors {
+            write!(sdp, "a=extmap:{DEPENDENCY_DESCRIPTOR} https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension\r\n").unwrap();
+        }
         if self.transport_cc {
             sdp.push_str(transport_sequence);
         }
