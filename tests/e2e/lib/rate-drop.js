@@ -26,10 +26,16 @@ export async function publishLayers(spillway) {
   });
 }
 
-/** A viewer at the far end that has watched the layer of this width for a while. */
-export async function steadyViewer({ spillway, openFar }, width = TOP) {
+/** A viewer at the far end. */
+export async function openViewer({ spillway, openFar }) {
   const page = await openFar();
   await viewIn(page, { url: spillway.url(`/whep/${CHANNEL}`), timecodes: false });
+  return page;
+}
+
+/** A viewer at the far end that has watched the layer of this width for a while. */
+export async function steadyViewer(setup, width = TOP) {
+  const page = await openViewer(setup);
   await until(
     `a steady picture of ${width} columns`,
     async () => {

@@ -42,9 +42,7 @@ async function viewers(spillway, channel) {
   const response = await spillway.api(`/api/v1/sessions?channel=${channel}`);
   if (!response.ok) throw new Error(`no sessions: ${response.status} ${await response.text()}`);
   const { items } = await response.json();
-  return items
-    .filter(({ role }) => role === 'viewer')
-    .sort((a, b) => a.since.localeCompare(b.since));
+  return items.filter(({ role }) => role === 'viewer').sort((a, b) => a.since - b.since);
 }
 
 function figures(session) {

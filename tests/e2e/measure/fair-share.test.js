@@ -4,12 +4,13 @@ import test from 'node:test';
 import { artifact, report } from '../lib/artifacts.js';
 import { shareOfWidth } from '../lib/gaps.js';
 import { linkHarness, skip } from '../lib/link-harness.js';
-import { CHANNEL, framesOf, publishLayers, steadyViewer, videoBytes } from '../lib/rate-drop.js';
+import { CHANNEL, framesOf, openViewer, publishLayers, videoBytes } from '../lib/rate-drop.js';
 import { Recording } from '../lib/recording.js';
 import { sleep } from '../lib/wait.js';
 
 const SECONDS = Number(process.env.SHARE_SECONDS ?? 60);
 const CONDITIONS = ['--rate', '3mbit', '--queue', '300ms', '--delay', '20ms', '--seed', '1'];
+const SETTLE_MS = 20_000;
 /** What both viewers can have at a time. */
 const FITS_BOTH = 640;
 const parts = linkHarness('fair-share', CONDITIONS);
@@ -19,8 +20,8 @@ test('two viewers behind one link of 3 Mbit/s share it', { skip }, async () => {
   const obs = await publishLayers(spillway);
   try {
     const pages = [];
-    for (let i = 0; i < 2; i++) pages.push(await steadyViewer(parts.setup, FITS_BOTH));
-    await sleep(10_000);
+    for (let i = 0; i < 2; i++) pages.push(await openViewer(parts.setup));
+    await sleep(SETTLE_MS);
     const recording = Recording.start({ spillway, link, channel: CHANNEL });
     const began = Date.now();
     const before = await Promise.all(pages.map(videoBytes));
