@@ -5,6 +5,8 @@ import { sleep, until } from './wait.js';
 /** Shown frames still count for a switch so long after the new size was shown. */
 const AFTER_MS = 1_000;
 const TIMEOUT_MS = 15_000;
+/** A gap is another viewer's as well if it saw one of at least this share of it at the same time. */
+const SAME = 0.8;
 
 /**
  * Lets one viewer go from layer to layer, while others keep theirs.
@@ -104,14 +106,18 @@ function figures({ made, frames, still, from, to, before, after }) {
   const done = made.filter(({ shownAt }) => shownAt !== null);
   const worst = done.map((one) => {
     const gap = gaps(frames, one.askedAt, one.shownAt + AFTER_MS)[0];
-    return { from: one.from, to: one.to, ...gap, at: gap.at - one.askedAt };
+    const others = gaps(still, gap.at, gap.at + gap.ms)[0]?.ms ?? 0;
+    return { from: one.from, to: one.to, ...gap, at: gap.at - one.askedAt, others };
   });
+  // What befell the viewer that doesn't switch as well isn't the switch's doing.
+  const own = worst.filter(({ ms, others }) => others < ms * SAME);
   const count = (name) => (after[name] ?? 0) - (before[name] ?? 0);
   return {
     switches: made.length,
     inVain: made.length - done.length,
     shownAfterMs: spread(done.map(({ askedAt, shownAt }) => shownAt - askedAt)),
     longestGapMs: spread(worst.map(({ ms }) => ms)),
+    longestOwnGapMs: Math.max(0, ...own.map(({ ms }) => ms)),
     worstGaps: worst.sort((a, b) => b.ms - a.ms).slice(0, 5),
     controlGapMs: gaps(still, from, to)[0]?.ms,
     timecodes: continuity(frames.filter(({ unixMs }) => unixMs >= from)),
