@@ -104,6 +104,14 @@ impl Engine {
             Rtcp::TransportFeedback(feedback) => {
                 viewer.on_feedback(now, &feedback);
                 let need = viewer.retarget(now, channel);
+                let sent = with_wire(
+                    session,
+                    &mut self.scratch,
+                    (now, wall),
+                    out,
+                    |viewer, wire| viewer.resend_missing(channel, wire),
+                );
+                self.totals.add_sent(sent);
                 self.need_keyframe(now, channel_index, need, out);
             }
             Rtcp::Remb { bitrate, .. } => viewer.on_remb(bitrate),

@@ -321,6 +321,10 @@ impl Egress {
         let padding = padded.saturating_sub(end).clamp(least, 255);
         let total = end + padding + sealer.tag_len();
         let target = target.get_mut(..total.max(16))?;
+        let video = match self.outgoing.kind {
+            MediaKind::Audio => 0,
+            MediaKind::Video => item.rewrite.sequence as u16,
+        };
         let stamp = Stamp {
             payload_type: selected.payload_type,
             marker: packet.info.marker || changes.marker,
@@ -328,7 +332,7 @@ impl Egress {
             sequence: item.rewrite.sequence as u16,
             timestamp: item.rewrite.timestamp,
             ssrc: self.ssrc,
-            transport_sequence: history.depart(now, total),
+            transport_sequence: history.depart(now, total, video),
             send_time,
             frame_number: changes.frame_number,
         };
@@ -378,6 +382,11 @@ impl Egress {
         self.sent.find(sequence)
     }
 
+    /// Whether the packet with this number left for the last time at `at`, in milliseconds, wrapping.
+    pub(crate) fn left_last(&self, sequence: u16, at: u16) -> bool {
+        self.sent.left_last(sequence, at)
+    }
+
     /// Lost packets are sent again as RTX.
     pub(crate) fn has_rtx(&self) -> bool {
         self.selected.is_some_and(|s| s.rtx.is_some())
@@ -394,14 +403,15 @@ impl Egress {
         if let Some((sequence, source)) = self.sent.recent(back)
             && let Some(layer) = track.layers.get(usize::from(source.layer))
         {
-            self.resend(sequence, source, layer, history, wire);
+            self.resend((sequence, false), source, layer, history, wire);
         }
     }
 
-    /// Sends a packet again: as RTX (RFC 4588 §4) where that was negotiated, else as it was.
+    /// Sends a packet again: as RTX (RFC 4588 §4) where that was negotiated, else as it was. `tracked`: it is sent once more
+    /// if this gets lost.
     pub(crate) fn resend(
         &mut self,
-        lost: u16,
+        (lost, tracked): (u16, bool),
         source: SourcePacket,
         layer: &Layer,
         history: &mut TransportHistory,
@@ -444,7 +454,7 @@ impl Egress {
             sequence: self.rtx_next as u16,
             timestamp: source.timestamp,
             ssrc: self.rtx_ssrc,
-            transport_sequence: history.depart(wire.now, total),
+            transport_sequence: history.depart(wire.now, total, if tracked { lost } else { 0 }),
             send_time: wire.send_time,
             frame_number: changes.frame_number,
         };

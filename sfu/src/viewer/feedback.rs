@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Egress, FeedbackSummary, RESEND_BYTES, Viewer, Wire};
+use arrayvec::ArrayVec;
+
+use super::{Egress, FeedbackSummary, MAX_MISSING, RESEND_BYTES, Viewer, Wire};
 use crate::{
     MediaKind,
     media::{Channel, Track, track_index},
@@ -22,6 +24,8 @@ const RESEND_SHARE: f64 = 0.5;
 const RESEND_TIME: Duration = Duration::from_millis(150);
 /// ... and at least this much, at most [`RESEND_BYTES`].
 const LEAST_RESEND_BYTES: f64 = 12_000.0;
+/// Behind a longer queue than this packets aren't lost by chance: then only what is asked for is sent again.
+const UNHURRIED: Duration = Duration::from_millis(50);
 /// Parameter sets are among so many first packets of a keyframe; their loss has it sent again at most this often.
 const HEAD_PACKETS: u16 = 4;
 const HEAD_INTERVAL: Duration = Duration::from_millis(300);
@@ -69,6 +73,38 @@ impl Viewer {
         channel: &Channel,
         wire: &mut Wire<'_>,
     ) {
+        let kind = self.egress.iter().flatten().find(|e| e.ssrc == ssrc);
+        if let Some(kind) = kind.map(|e| e.outgoing.kind) {
+            self.resend(kind, lost, channel, wire);
+        }
+    }
+
+    /// Sends what transport-wide feedback called missing again as RTX: that is known before a browser repeats its request,
+    /// and where the request itself was lost.
+    pub(crate) fn resend_missing(&mut self, channel: &Channel, wire: &mut Wire<'_>) {
+        let missing = self.history.take_missing();
+        let Some(video) = self.egress[track_index(MediaKind::Video)].as_ref() else {
+            return;
+        };
+        if missing.is_empty() || !video.has_rtx() || self.path.queueing > UNHURRIED {
+            return;
+        }
+        // What was sent again since may have come by now.
+        let lost: ArrayVec<u16, MAX_MISSING> = missing
+            .into_iter()
+            .filter(|&(sequence, at)| video.left_last(sequence, at))
+            .map(|(sequence, _)| sequence)
+            .collect();
+        self.resend(MediaKind::Video, lost, channel, wire);
+    }
+
+    fn resend(
+        &mut self,
+        kind: MediaKind,
+        lost: impl IntoIterator<Item = u16>,
+        channel: &Channel,
+        wire: &mut Wire<'_>,
+    ) {
         let milliseconds = self.history.milliseconds(wire.now);
         let round_trip = self.path.rtt.unwrap_or(ASSUMED_RTT);
         let (credit, before) = self.resend_credit;
@@ -76,12 +112,13 @@ impl Viewer {
         // No more than the path takes in a moment: what has just been lost to a full queue would fill it again.
         let most = self.history.estimate() as f64 / 8.0 * RESEND_TIME.as_secs_f64();
         let mut credit = (credit + earned).min(most.clamp(LEAST_RESEND_BYTES, RESEND_BYTES));
-        let Some(egress) = self.egress.iter_mut().flatten().find(|e| e.ssrc == ssrc) else {
+        let Some(egress) = &mut self.egress[track_index(kind)] else {
             return;
         };
-        let Some(track) = channel.track(egress.outgoing.kind) else {
+        let Some(track) = channel.track(kind) else {
             return;
         };
+        let by_chance = self.path.queueing <= UNHURRIED;
         let mut head_lost = false;
         for sequence in lost {
             if credit <= 0.0 {
@@ -93,7 +130,10 @@ impl Viewer {
             };
             if let Some(layer) = track.layers.get(usize::from(source.layer)) {
                 let before = wire.sent;
-                egress.resend(sequence, source, layer, &mut self.history, wire);
+                // One that was lost twice goes twice: a third time would come too late.
+                for _ in 0..=u8::from(source.stubborn && by_chance && egress.has_rtx()) {
+                    egress.resend((sequence, true), source, layer, &mut self.history, wire);
+                }
                 credit -= (wire.sent.bytes - before.bytes) as f64;
                 self.resent += wire.sent.packets - before.packets;
             }

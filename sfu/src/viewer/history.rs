@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use arrayvec::ArrayVec;
+
 use super::{Changes, PathSign, Rewrite};
 use crate::{
     congestion::{Controller, PacketResult},
@@ -12,6 +14,8 @@ use crate::{
 const SENT_PACKETS: usize = 512;
 /// Packets of one session whose feedback is understood.
 const TRANSPORT_PACKETS: usize = 1024;
+/// Missing packets of one report that are sent again without being asked for.
+pub(crate) const MAX_MISSING: usize = 32;
 /// A packet is sent again at most this often.
 const MAX_RESENDS: u8 = 10;
 /// A queue on the path longer than this says that it is full.
@@ -39,7 +43,7 @@ struct Sent {
     used: bool,
     /// Milliseconds, wrapping.
     departed: u16,
-    redeparted: u16,
+    resent: u16,
 }
 
 /// When a NACK is answered.
@@ -63,6 +67,8 @@ pub(crate) struct SourcePacket {
     pub(crate) timestamp: u32,
     /// What was changed of it.
     pub(crate) changes: Changes,
+    /// It was sent again before, and that was lost too.
+    pub(crate) stubborn: bool,
     low: u32,
 }
 
@@ -79,6 +85,7 @@ impl Sent {
             layer: self.layer,
             timestamp: self.timestamp,
             changes: self.changes,
+            stubborn: self.resends > 1,
             low: self.source,
         }
     }
@@ -120,6 +127,17 @@ impl SentPackets {
         (slot.used && slot.out == out).then(|| (out as u16, slot.source_packet()))
     }
 
+    /// Whether the packet with this number left for the last time at `at`, in milliseconds, wrapping.
+    pub(crate) fn left_last(&self, out: u16, at: u16) -> bool {
+        let slot = &self.slots[usize::from(out) & (SENT_PACKETS - 1)];
+        let last = if slot.resends > 0 {
+            slot.resent
+        } else {
+            slot.departed
+        };
+        slot.used && slot.out as u16 == out && last == at
+    }
+
     /// Where the packet with this number came from.
     pub(crate) fn find(&self, out: u16) -> Option<SourcePacket> {
         let slot = &self.slots[usize::from(out) & (SENT_PACKETS - 1)];
@@ -130,7 +148,7 @@ impl SentPackets {
     pub(crate) fn resend(&mut self, out: u16, policy: ResendPolicy) -> Option<SourcePacket> {
         let slot = &mut self.slots[usize::from(out) & (SENT_PACKETS - 1)];
         let since = |at| policy.now.wrapping_sub(at);
-        let too_soon = slot.resends > 0 && since(slot.redeparted) < policy.apart;
+        let too_soon = slot.resends > 0 && since(slot.resent) < policy.apart;
         let too_late = since(slot.departed) > policy.within;
         let needless = (slot.out.wrapping_sub(policy.first as u32) as i32) < 0;
         let known = slot.used && slot.out as u16 == out;
@@ -138,7 +156,7 @@ impl SentPackets {
             return None;
         }
         slot.resends += 1;
-        slot.redeparted = policy.now;
+        slot.resent = policy.now;
         Some(slot.source_packet())
     }
 }
@@ -154,6 +172,8 @@ pub(crate) struct TransportHistory {
     baseline: Option<(i64, Instant)>,
     /// A probe runs: packets that leave belong to it.
     probing: bool,
+    /// Video packets that the last report called missing: their numbers, and when they left, in milliseconds, wrapping.
+    missing: ArrayVec<(u16, u16), MAX_MISSING>,
     /// Is told what became of what left.
     controller: Controller,
 }
@@ -163,6 +183,8 @@ struct Departure {
     at: u64,
     bytes: u16,
     sequence: u16,
+    /// The number of the video packet that it was or repeated; 0 where it needn't come again.
+    video: u16,
     fate: Fate,
     probe: bool,
 }
@@ -208,6 +230,7 @@ impl TransportHistory {
             epoch: now,
             baseline: None,
             probing: false,
+            missing: ArrayVec::new(),
             controller: Controller::new(),
         }
     }
@@ -241,9 +264,10 @@ impl TransportHistory {
         self.controller.next_timeout()
     }
 
-    /// The next packet's transport-wide number.
+    /// The next packet's transport-wide number. `video` is the number of the video packet that it is or repeats, 0 where it
+    /// needn't come again.
     #[inline]
-    pub(crate) fn depart(&mut self, now: Instant, bytes: usize) -> u16 {
+    pub(crate) fn depart(&mut self, now: Instant, bytes: usize, video: u16) -> u16 {
         let sequence = self.next;
         self.next = self.next.wrapping_add(1);
         let at = now.saturating_duration_since(self.epoch).as_micros() as u64;
@@ -251,6 +275,7 @@ impl TransportHistory {
             at,
             bytes: bytes as u16,
             sequence,
+            video,
             fate: Fate::Pending,
             probe: self.probing,
         };
@@ -273,6 +298,7 @@ impl TransportHistory {
         feedback: &TransportFeedback<'_>,
     ) -> FeedbackSummary {
         let mut summary = FeedbackSummary::default();
+        self.missing.clear();
         let mut newest = None;
         let reference = i64::from(feedback.reference_time) * TICKS_PER_REFERENCE;
         for (sequence, arrival) in feedback.statuses() {
@@ -285,6 +311,9 @@ impl TransportHistory {
                 (None, Fate::Pending) => {
                     slot.fate = Fate::Missing;
                     summary.lost += 1;
+                    if slot.video != 0 {
+                        let _ = self.missing.try_push((slot.video, (slot.at / 1000) as u16));
+                    }
                 }
                 (None, _) => continue,
                 (Some(at), fate) => {
@@ -311,6 +340,11 @@ impl TransportHistory {
             self.controller.on_feedback(now, rtt, summary.queueing);
         }
         summary
+    }
+
+    /// The video packets that the last report called missing, and when they left, in milliseconds, wrapping.
+    pub(crate) fn take_missing(&mut self) -> ArrayVec<(u16, u16), MAX_MISSING> {
+        std::mem::take(&mut self.missing)
     }
 
     /// How much longer a packet was on its way than the fastest, from its one-way delay in microseconds.

@@ -31,7 +31,7 @@ pub(crate) use feedback::PathEstimate;
 pub(crate) use forwarder::{Decision, Forwarder, Rewrite};
 pub(crate) use header::{HeaderWriter, Stamp};
 pub(crate) use history::{
-    FeedbackSummary, ResendPolicy, SentPackets, SourcePacket, TransportHistory,
+    FeedbackSummary, MAX_MISSING, ResendPolicy, SentPackets, SourcePacket, TransportHistory,
 };
 use pacer::Pacer;
 use rewriter::{SequenceRewriter, TimestampRewriter};
