@@ -11,14 +11,23 @@ export const skip = canMakeNamespaces ? false : 'network namespaces need root';
 export class FarBrowser {
   static async start({ test, conditions }) {
     const parts = new FarBrowser();
-    parts.test = test;
-    parts.link = await SlowLink.start({ test, conditions });
-    parts.spillway = await Spillway.start({ test, host: NEAR });
-    parts.bench = await Bench.start(NEAR);
-    parts.far = await launchChromium({ executablePath: await parts.link.wrap(EXECUTABLE) });
-    /** Opens the bench page at the far end. */
-    parts.openFar = () => openBench(parts.far, parts.bench);
+    try {
+      await parts.#start(test, conditions);
+    } catch (error) {
+      await parts.stop();
+      throw error;
+    }
     return parts;
+  }
+
+  async #start(test, conditions) {
+    this.test = test;
+    this.link = await SlowLink.start({ test, conditions });
+    this.spillway = await Spillway.start({ test, host: NEAR });
+    this.bench = await Bench.start(NEAR);
+    this.far = await launchChromium({ executablePath: await this.link.wrap(EXECUTABLE) });
+    /** Opens the bench page at the far end. */
+    this.openFar = () => openBench(this.far, this.bench);
   }
 
   async stop() {

@@ -30,10 +30,15 @@ export class SlowLink {
     await run('ip', ['-n', link.name, 'link', 'set', 'lo', 'up']);
     const args = ['link', '--a', '.', '--b', link.name, ...conditions];
     link.process = new Process({ test, name: 'link', command: BINARY, args, input: true });
-    await until('the link is up', () => {
-      if (!link.process.running) throw new Error(`the link ended:\n${link.process.output}`);
-      return link.process.output.includes('link up');
-    });
+    try {
+      await until('the link is up', () => {
+        if (!link.process.running) throw new Error(`the link ended:\n${link.process.output}`);
+        return link.process.output.includes('link up');
+      });
+    } catch (error) {
+      await link.stop();
+      throw error;
+    }
     return link;
   }
 
