@@ -1,18 +1,23 @@
 //! WHEP's extensions (draft-ietf-wish-whep §"WHEP protocol extensions"): server-sent events and layer selection, below a
 //! viewer's session. Whoever knows the session's URL may use them.
 
-use std::{convert::Infallible, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible, fmt, marker::PhantomData, num::NonZeroU32, sync::Arc, time::Duration,
+};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
     },
 };
 use futures_util::stream::{Stream, unfold};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -102,7 +107,13 @@ async fn open_events(
 async fn follow_events(
     State(app): State<Arc<App>>,
     path: EventStreamPath,
+    method: Method,
 ) -> Result<Response, Problem> {
+    if method == Method::HEAD {
+        // A look at it takes nobody's place.
+        app.platform.ice_tag(&path.session).await?;
+        return Ok([(header::CONTENT_TYPE, "text/event-stream")].into_response());
+    }
     let feed = app
         .platform
         .follow_events(&path.session, path.number)
@@ -147,7 +158,7 @@ async fn select_layer(
 ) -> Result<StatusCode, Problem> {
     let session = existing(&app, path).await?;
     expect_type(request.headers(), JSON, header::ACCEPT)?;
-    let body: LayerBody = read_json(request, &app).await?;
+    let Object(body): Object<LayerBody> = read_json(request, &app).await?;
     app.platform.select_layers(&session, body.choice()?).await?;
     Ok(StatusCode::OK)
 }
@@ -157,6 +168,27 @@ async fn existing(app: &App, path: SessionPath) -> Result<SessionRef, Problem> {
     let session = path.of(Role::Viewer);
     app.platform.ice_tag(&session).await?;
     Ok(session)
+}
+
+/// A JSON object: as such, an array of its members in their order would do too.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Members(PhantomData))
+    }
 }
 
 /// A choice of layers as the draft writes it.

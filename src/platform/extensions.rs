@@ -21,8 +21,10 @@ impl Node {
         session: &SessionRef,
         events: EventSet,
     ) -> Result<u32, Refusal> {
-        let id = self.find(session, |session| session.id)?;
-        let opened = self.state().streams.open(id, events);
+        let mut state = self.state();
+        let id = state.named(session, |session| session.id)?;
+        let opened = state.streams.open(id, events);
+        drop(state);
         opened.map_err(|crowded| match crowded {
             Crowded::Session => Refusal::TooMany {
                 detail: "this session has as many event streams as it may; end one with DELETE".into(),

@@ -12,7 +12,7 @@ use spillway_signaling::{
 };
 
 use super::{
-    Node,
+    Node, State,
     permission::Permit,
     refusals,
     sessions::{Place, Session},
@@ -379,13 +379,7 @@ impl Node {
         named: &SessionRef,
         read: impl FnOnce(&Session) -> T,
     ) -> Result<T, Refusal> {
-        let state = self.state();
-        state
-            .sessions
-            .by_key(&named.key)
-            .filter(|session| session.role == named.role && session.channel == named.channel)
-            .map(read)
-            .ok_or_else(|| Refusal::NotFound("there is no such session; it may have ended".into()))
+        self.state().named(named, read)
     }
 
     fn count(&self, of: Role, result: &Result<NewSession, Refusal>) {
@@ -437,4 +431,19 @@ fn media_name(name: &ChannelName) -> Result<spillway_sfu::ChannelName, Refusal> 
     name.as_str()
         .parse()
         .map_err(|error: spillway_sfu::InvalidChannelName| Refusal::Malformed(error.to_string()))
+}
+
+impl State {
+    /// Reads the session that is meant by its URL.
+    pub(super) fn named<T>(
+        &self,
+        named: &SessionRef,
+        read: impl FnOnce(&Session) -> T,
+    ) -> Result<T, Refusal> {
+        self.sessions
+            .by_key(&named.key)
+            .filter(|session| session.role == named.role && session.channel == named.channel)
+            .map(read)
+            .ok_or_else(|| Refusal::NotFound("there is no such session; it may have ended".into()))
+    }
 }

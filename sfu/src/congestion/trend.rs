@@ -143,7 +143,7 @@ impl DelayTrend {
     }
 
     fn on_group(&mut self, former: Group, group: Group) {
-        let sent = (group.last_sent - former.last_sent) as i64;
+        let sent = group.last_sent as i64 - former.last_sent as i64;
         let arrived = group.last_arrived - former.last_arrived;
         if arrived < 0 {
             // A group that overtook the one before says nothing.

@@ -5,6 +5,8 @@ use super::{Extras, MediaPacket, PacketInfo};
 /// Bytes and packets that a cache starts with: about a second of a 2 Mbit/s layer.
 const FIRST_BYTES: usize = 256 * 1024;
 const FIRST_PACKETS: usize = 1024;
+/// Numbers without a packet that are passed over at a time.
+pub(crate) const MAX_LEAP: u64 = 2048;
 /// Packets at the head of a keyframe that may still be under way when the rest of it is here.
 const MAX_MISSING: u64 = 8;
 /// Packets that a cache grows to at most, whatever their size.
@@ -107,10 +109,12 @@ impl PacketCache {
             .map(|k| k.first)
     }
 
-    /// Bytes from `sequence`, or the next packet that is held, to the live edge; `None` if nothing is held from there.
+    /// Bytes from `sequence`, or the next packet that is held, to the live edge; `None` if nothing is held from there, or only
+    /// far behind it: a source may leap.
     pub(crate) fn bytes_after(&self, sequence: u64) -> Option<u64> {
         let highest = self.highest?;
-        let first = (sequence..=highest).find_map(|s| self.slot(s))?;
+        let near = highest.min(sequence.saturating_add(MAX_LEAP));
+        let first = (sequence..=near).find_map(|s| self.slot(s))?;
         Some(self.written - first.position)
     }
 

@@ -9,7 +9,7 @@ mod sublayers;
 mod track;
 
 pub use burst::Burst;
-pub(crate) use cache::PacketCache;
+pub(crate) use cache::{MAX_LEAP, PacketCache};
 pub(crate) use channel::{Channel, Feed};
 pub(crate) use extras::{Extras, ExtrasBuffer};
 pub use layer::SenderClock;

@@ -15,6 +15,8 @@ use crate::{
 /// Sender reports leave this often (RFC 3550 §6.2 allows less than its 5 s for low bandwidth shares).
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const EARLY_REPORT_INTERVAL: Duration = Duration::from_millis(150);
+/// The longest round trip that is believed, in 1/65536 s: 10 s.
+const MAX_ROUND_TRIP: u32 = 10 << 16;
 /// A round trip before any was measured.
 const ASSUMED_RTT: Duration = Duration::from_millis(50);
 /// Retransmissions may take this share of what is sent, themselves included: a path that loses more is too thin, and
@@ -124,10 +126,10 @@ impl Viewer {
             if credit <= 0.0 {
                 break;
             }
-            head_lost |= is_head(egress, sequence, track);
             let Some(source) = egress.lost(sequence, milliseconds, round_trip) else {
                 continue;
             };
+            head_lost |= is_head(egress, sequence, track);
             if let Some(layer) = track.layers.get(usize::from(source.layer)) {
                 let before = wire.sent;
                 // One that was lost twice goes twice: a third time would come too late.
@@ -174,8 +176,8 @@ impl Viewer {
                 .middle()
                 .wrapping_sub(block.last_sr)
                 .wrapping_sub(block.delay_since_last_sr);
-            // More than half the range is a negative round trip: clocks were set, or the report is a lie.
-            if round < 1 << 31 {
+            // Longer ones, and those below zero, which wrap: clocks were set, or the report is a lie.
+            if round < MAX_ROUND_TRIP {
                 let rtt = Duration::from_secs_f64(f64::from(round) / 65536.0);
                 self.path.rtt = Some(self.path.rtt.map_or(rtt, |old| (old * 7 + rtt) / 8));
             }

@@ -9,6 +9,7 @@ mod feedback;
 mod forwarder;
 mod header;
 mod history;
+mod keyframe_budget;
 mod pacer;
 mod pump;
 mod rewriter;
@@ -33,6 +34,7 @@ pub(crate) use header::{HeaderWriter, Stamp};
 pub(crate) use history::{
     FeedbackSummary, MAX_MISSING, ResendPolicy, SentPackets, SourcePacket, TransportHistory,
 };
+use keyframe_budget::KeyframeBudget;
 use pacer::Pacer;
 use rewriter::{SequenceRewriter, TimestampRewriter};
 use sealed::SealedPackets;
@@ -97,6 +99,7 @@ pub(crate) struct Viewer {
     pub(crate) resent: u64,
     /// Keyframes that it asked for.
     pub(crate) keyframe_requests: u64,
+    keyframes: KeyframeBudget,
 }
 
 impl Viewer {
@@ -154,6 +157,7 @@ impl Viewer {
             sent: Sent::default(),
             resent: 0,
             keyframe_requests: 0,
+            keyframes: KeyframeBudget::new(now),
         }
     }
 
@@ -294,6 +298,11 @@ impl Viewer {
         channel.track(MediaKind::Video)?;
         let egress = self.egress[track_index(MediaKind::Video)].as_ref()?;
         let layer = egress.forwarder.awaited_keyframe()?;
+        // One that can't keep up with its layer would ask for ever.
+        let lags = egress.forwarder.is_waiting() && egress.forwarder.current() == Some(layer);
+        if lags && !self.keyframes.grant(now) {
+            return None;
+        }
         Some(KeyframeNeed {
             kind: MediaKind::Video,
             layer,
@@ -424,7 +433,7 @@ impl Viewer {
             }
             return None;
         }
-        Some(KeyframeNeed {
+        self.keyframes.grant(now).then_some(KeyframeNeed {
             kind: MediaKind::Video,
             layer,
         })

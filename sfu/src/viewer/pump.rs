@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     MediaKind,
-    media::{Channel, Layer, Track, track_index},
+    media::{Channel, Layer, MAX_LEAP, Track, track_index},
 };
 
 /// A picture that is held back this long isn't live any more: the next keyframe is waited for instead.
@@ -103,10 +103,11 @@ impl Viewer {
             egress.forwarder.jump(keyframe);
         } else if lag >= MAX_LAG {
             egress.wait();
-            return Some(KeyframeNeed {
+            let need = KeyframeNeed {
                 kind: MediaKind::Video,
                 layer: egress.forwarder.target(),
-            });
+            };
+            return self.keyframes.grant(wire.now).then_some(need);
         }
         let allowance = self.pacer.credit(wire.now).max(0.0) as usize;
         let before = wire.sent.bytes;
@@ -160,11 +161,13 @@ fn send_cached(
     wire: &mut Wire<'_>,
 ) -> (u64, usize) {
     let highest = layer.cache.highest().unwrap_or(0);
-    let mut sent = 0;
-    while next <= highest && sent < allowance {
+    let (mut sent, mut missing) = (0, 0);
+    while next <= highest && sent < allowance && missing < MAX_LEAP {
         let mut items = ArrayVec::<Item<'_>, BATCH>::new();
-        while next <= highest && sent < allowance && !items.is_full() {
+        while next <= highest && sent < allowance && !items.is_full() && missing < MAX_LEAP {
+            missing += 1;
             if let Some(packet) = layer.cache.get(next) {
+                missing = 0;
                 let decision = egress.forwarder.forward(wire.now, layer, next, &packet);
                 if let Some(item) = Item::new(next, decision, packet) {
                     sent += item.packet.payload.len();

@@ -84,7 +84,11 @@ async fn what_is_no_choice_is_400_and_says_why() {
         (json!({"mediaId": "video"}), "m-line"),
         (json!({"mediaId": "1"}), "m-line 0"),
         (json!({"rid": "a", "encodingId": "b"}), "duplicate"),
-        (json!([]), "struct"),
+        (json!([]), "object"),
+        (
+            json!([null, null, null, null, null, null, null, null]),
+            "object",
+        ),
         (json!("hd"), "string"),
     ] {
         let detail = choose(&server, &url, &choice).await.problem(400);
