@@ -37,22 +37,11 @@ fn and_gets_the_next_keyframe_instead() {
 #[test]
 fn or_a_smaller_layer_where_there_is_one() {
     let mut world = World::new();
-    let offer = Offer {
-        rids: vec!["0", "1", "2"],
-        ..Offer::publisher()
-    };
-    let mut source = Source::simulcast(1);
-    for (layer, bitrate) in source
-        .layers
-        .iter_mut()
-        .zip([2_500_000, 1_000_000, 300_000])
-    {
-        layer.bitrate = bitrate;
-    }
+    let offer = Offer::simulcast();
     let source = Source {
         group: 600,
         answers: Answers::Never,
-        ..source
+        ..Source::three_rates()
     };
     let publisher = world.publish(&offer, source);
     world.connect(&[publisher]);

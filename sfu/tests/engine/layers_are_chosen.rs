@@ -2,10 +2,7 @@ use crate::support::{viewer::whole_frames, *};
 
 fn simulcast() -> (World, PeerId) {
     let mut world = World::new();
-    let offer = Offer {
-        rids: vec!["0", "1", "2"],
-        ..Offer::publisher()
-    };
+    let offer = Offer::simulcast();
     let publisher = world.publish(&offer, Source::simulcast(1));
     world.connect(&[publisher]);
     world.run(seconds(2));

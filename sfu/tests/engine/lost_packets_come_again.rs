@@ -111,10 +111,7 @@ fn not_more_often_than_the_round_trip_allows() {
 #[test]
 fn a_keyframe_without_its_parameter_sets_comes_again_whole() {
     let mut world = World::new();
-    let offer = Offer {
-        rids: vec!["0", "1", "2"],
-        ..Offer::publisher()
-    };
+    let offer = Offer::simulcast();
     let source = Source {
         group: 100_000,
         ..Source::simulcast(1)

@@ -6,10 +6,7 @@ use crate::support::*;
 #[test]
 fn over_a_long_run_with_loss_requests_switches_and_takeovers() {
     let mut world = World::with(2, &spillway_sfu::Limits::default());
-    let simulcast = Offer {
-        rids: vec!["0", "1", "2"],
-        ..Offer::publisher()
-    };
+    let simulcast = Offer::simulcast();
     let mut publisher = world.publish(&simulcast, Source::simulcast(1));
     let mut viewers = Vec::new();
     for number in 0..6 {

@@ -56,10 +56,7 @@ fn over_the_loss_of_the_feed() {
 #[test]
 fn over_a_switch_of_layers() {
     let mut world = World::new();
-    let offer = Offer {
-        rids: vec!["0", "1", "2"],
-        ..Offer::publisher()
-    };
+    let offer = Offer::simulcast();
     let publisher = world.publish(&offer, Source::simulcast(1));
     let viewer = world.watch(&Offer::viewer());
     world.connect(&[publisher, viewer]);

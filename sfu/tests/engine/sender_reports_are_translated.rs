@@ -63,10 +63,7 @@ fn so_that_sound_and_picture_stay_in_step() {
 #[test]
 fn also_for_who_catches_up_and_over_layers() {
     let mut world = World::new();
-    let offer = Offer {
-        rids: vec!["0", "1", "2"],
-        ..Offer::publisher()
-    };
+    let offer = Offer::simulcast();
     let mut source = Source::simulcast(1);
     // Encoders number their layers' time as they like.
     source.layers[1] = source.layers[1].clone().starting_at(12_345);

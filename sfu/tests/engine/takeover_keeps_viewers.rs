@@ -40,10 +40,7 @@ fn and_ends_the_former_publisher() {
 #[test]
 fn from_simulcast_to_one_layer_at_the_first_keyframe() {
     let mut world = World::new();
-    let simulcast = Offer {
-        rids: vec!["0", "1", "2"],
-        ..Offer::publisher()
-    };
+    let simulcast = Offer::simulcast();
     let first = world.publish(&simulcast, Source::simulcast(1));
     let viewer = world.watch_on(0, &Offer::viewer(), Some("2"));
     world.connect(&[first, viewer]);

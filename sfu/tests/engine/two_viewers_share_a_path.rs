@@ -4,23 +4,10 @@ use std::time::Duration;
 
 use crate::support::{world::seed_of_environment, *};
 
-/// Three layers of 2.5, 1.0 and 0.3 Mbit/s, with keyframes when they are asked for.
 fn broadcast(seed: u64) -> World {
     let mut world = World::seeded(1, &spillway_sfu::Limits::default(), seed);
-    let offer = Offer {
-        rids: vec!["0", "1", "2"],
-        ..Offer::publisher()
-    };
-    let mut source = Source::simulcast(1);
-    for (layer, bitrate) in source
-        .layers
-        .iter_mut()
-        .zip([2_500_000, 1_000_000, 300_000])
-    {
-        layer.bitrate = bitrate;
-    }
-    source.group = 100_000;
-    let publisher = world.publish(&offer, source);
+    let offer = Offer::simulcast();
+    let publisher = world.publish(&offer, Source::three_rates());
     world.connect(&[publisher]);
     world.run(seconds(3));
     world

@@ -132,10 +132,7 @@ fn and_the_end_of_the_publisher_and_its_return() {
 #[test]
 fn and_simulcast_crosses_with_its_best_layer() {
     let mut world = World::with(2, &Limits::default());
-    let offer = Offer {
-        rids: vec!["0", "1", "2"],
-        ..Offer::publisher()
-    };
+    let offer = Offer::simulcast();
     let source = Source {
         answers: Answers::Never,
         group: 600,

@@ -67,6 +67,14 @@ impl Offer {
         }
     }
 
+    /// As a browser that publishes three layers.
+    pub fn simulcast() -> Self {
+        Self {
+            rids: vec!["0", "1", "2"],
+            ..Self::publisher()
+        }
+    }
+
     /// As OBS: neither RTX nor transport-wide feedback.
     pub fn obs() -> Self {
         Self {

@@ -196,6 +196,19 @@ impl Source {
         }
     }
 
+    /// Three layers of 2.5, 1.0 and 0.3 Mbit/s, with keyframes only when they are asked for.
+    pub fn three_rates() -> Self {
+        let mut source = Self {
+            group: 100_000,
+            ..Self::simulcast(1)
+        };
+        let rates = [2_500_000, 1_000_000, 300_000];
+        for (layer, bitrate) in source.layers.iter_mut().zip(rates) {
+            layer.bitrate = bitrate;
+        }
+        source
+    }
+
     pub fn timestamp(&self, layer: usize, at: Instant) -> u32 {
         let elapsed = (at - self.started).as_secs_f64() * 90_000.0;
         self.layers[layer]
