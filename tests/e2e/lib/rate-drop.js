@@ -27,9 +27,10 @@ export async function publishLayers(spillway) {
 }
 
 /** A viewer at the far end. */
-export async function openViewer({ spillway, openFar }) {
+export async function openViewer({ spillway, openFar, soundNack = false }) {
   const page = await openFar();
-  await viewIn(page, { url: spillway.url(`/whep/${CHANNEL}`), timecodes: false });
+  const url = spillway.url(`/whep/${CHANNEL}`);
+  await viewIn(page, { url, timecodes: false, soundNack });
   return page;
 }
 

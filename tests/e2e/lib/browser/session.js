@@ -1,6 +1,8 @@
 /** What WHIP and WHEP sessions have in common: offer, POST, answer, DELETE. */
-export async function openSession(peer, { url, token, editAnswer = (sdp) => sdp }) {
-  const offer = await peer.createOffer();
+export async function openSession(peer, options) {
+  const { url, token, editOffer = (sdp) => sdp, editAnswer = (sdp) => sdp } = options;
+  const made = await peer.createOffer();
+  const offer = { type: 'offer', sdp: editOffer(made.sdp) };
   await peer.setLocalDescription(offer);
   const postedAt = performance.now();
   const headers = { 'content-type': 'application/sdp' };

@@ -8,6 +8,7 @@ const MAX_FRAMES = 20_000;
  * Views a channel by WHEP and keeps, for every shown frame, when it came and what its timecode says.
  *
  * `only` ('udp' or 'tcp') leaves just those candidates in the answer. `timecodes: false` spares the reading.
+ * `soundNack` asks for lost sound again.
  */
 export async function view(options) {
   const { iceServers = [], iceTransportPolicy = 'all', only, audio = true, video = true } = options;
@@ -24,7 +25,8 @@ export async function view(options) {
   if (video) takeSpatialLayers(peer.addTransceiver('video', { direction: 'recvonly' }));
   const frames = watchFrames(element, options.timecodes ?? true);
   const editAnswer = only ? (sdp) => keepCandidates(sdp, only) : undefined;
-  const session = await openSession(peer, { ...options, editAnswer });
+  const editOffer = options.soundNack ? askForSound : undefined;
+  const session = await openSession(peer, { ...options, editOffer, editAnswer });
   return {
     peer,
     element,
@@ -103,6 +105,11 @@ function watchFrames(element, timecodes) {
   };
   element.requestVideoFrameCallback(shown);
   return frames;
+}
+
+/** Offers `nack` for Opus, as the product's pages do and no browser by itself. */
+function askForSound(sdp) {
+  return sdp.replace(/a=rtpmap:(\d+) opus\/48000\/2\r\n/i, '$&a=rtcp-fb:$1 nack\r\n');
 }
 
 function keepCandidates(sdp, protocol) {
