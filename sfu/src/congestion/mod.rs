@@ -8,6 +8,7 @@ mod acknowledged;
 mod aimd;
 mod loss;
 mod probe;
+mod receiver;
 #[cfg(test)]
 mod simulation;
 mod trend;
@@ -18,6 +19,7 @@ use acknowledged::Acknowledged;
 use aimd::DelayBased;
 use loss::LossBased;
 use probe::Prober;
+use receiver::Receiver;
 use trend::{DelayTrend, Usage};
 
 /// What a path is believed to carry before anything was heard of it: the pace that every path is tried at.
@@ -58,8 +60,8 @@ pub(crate) struct Controller {
     delay: DelayBased,
     loss: LossBased,
     prober: Prober,
-    /// The receiver's own estimate (REMB), for those without transport-wide feedback.
-    told: Option<f64>,
+    /// What receivers without transport-wide feedback say themselves.
+    receiver: Receiver,
     /// When packets of a probe were last reported or a surge was under way, and whether the report being read tells of a
     /// probe.
     probed: Option<Instant>,
@@ -80,7 +82,7 @@ impl Controller {
             delay: DelayBased::new(FIRST_RATE),
             loss: LossBased::new(MOST_RATE),
             prober: Prober::new(),
-            told: None,
+            receiver: Receiver::new(),
             probed: None,
             reports_probe: false,
             lost: 0,
@@ -93,7 +95,7 @@ impl Controller {
     /// What may be sent, in bits per second.
     pub(crate) fn rate(&self) -> u64 {
         let seen = if self.heard.is_none() && self.reported {
-            self.told.unwrap_or(MOST_RATE)
+            self.receiver.rate().unwrap_or(MOST_RATE)
         } else {
             self.delay.rate()
         };
@@ -103,12 +105,12 @@ impl Controller {
 
     /// Whether the path was seen to carry no more, rather than never tried with more.
     pub(crate) fn is_measured(&self) -> bool {
-        self.delay.shrunk().is_some() || self.loss.rate() < MOST_RATE || self.told.is_some()
+        self.delay.shrunk().is_some() || self.loss.rate() < MOST_RATE || self.receiver.rate().is_some()
     }
 
     /// Whether packets that leave now belong to a probe.
     pub(crate) fn is_probing(&self) -> bool {
-        self.prober.is_running()
+        self.prober.is_running() || self.receiver.is_filling()
     }
 
     /// More than the layer's own rate leaves for a while: a group of pictures is caught up with. As with a probe, the
@@ -120,6 +122,7 @@ impl Controller {
     /// Accounts for a packet of a probe that left.
     pub(crate) fn on_probe_sent(&mut self, bytes: usize) {
         self.prober.on_sent(bytes);
+        self.receiver.on_sent(bytes);
     }
 
     /// Takes what became of a packet. They come in the order in which they were sent; afterwards comes
@@ -140,7 +143,9 @@ impl Controller {
 
     /// A feedback report was read. `queueing` is how much longer than the shortest ever its newest packet was on its way.
     pub(crate) fn on_feedback(&mut self, now: Instant, rtt: Option<Duration>, queueing: Duration) {
-        self.heard = Some(now);
+        if self.heard.replace(now).is_none() {
+            self.receiver = Receiver::new();
+        }
         let rtt = rtt.unwrap_or(ASSUMED_RTT);
         if std::mem::take(&mut self.reports_probe) {
             self.probed = Some(now);
@@ -167,9 +172,12 @@ impl Controller {
     }
 
     /// The receiver's own estimate came.
-    pub(crate) fn on_remb(&mut self, bits_per_second: u64) {
+    pub(crate) fn on_remb(&mut self, now: Instant, bits_per_second: u64) {
+        if self.heard.is_some() {
+            return;
+        }
         self.reported = true;
-        self.told = Some(bits_per_second as f64);
+        self.receiver.on_estimate(now, bits_per_second as f64);
     }
 
     /// A receiver report came from a viewer without transport-wide feedback: its loss, 0 to 1, and what is sent to it.
@@ -187,8 +195,12 @@ impl Controller {
     /// A better layer needs this much: probes for it if it is time for that.
     pub(crate) fn probe_for(&mut self, now: Instant, bits_per_second: u64) {
         let calm = |at| now.saturating_duration_since(at) >= CALM;
-        if self.heard.is_some()
-            && self.rate() < bits_per_second
+        if self.heard.is_none() {
+            // Where losses set the limit nothing is gained by sending more.
+            if self.receiver.rate().is_some_and(|told| told <= self.loss.rate()) {
+                self.receiver.want(now, bits_per_second as f64);
+            }
+        } else if self.rate() < bits_per_second
             && self.trend.usage() != Usage::Over
             && self.delay.shrunk().is_none_or(calm)
         {
@@ -199,12 +211,13 @@ impl Controller {
 
     /// Bytes that the running probe lacks now.
     pub(crate) fn probe_missing(&self, now: Instant) -> usize {
-        self.prober.missing(now)
+        self.prober.missing(now) + self.receiver.missing(now)
     }
 
     /// Ends what has run its time. `sent` is when the last packet left.
     pub(crate) fn handle_timeout(&mut self, now: Instant, sent: Option<Instant>) {
         self.prober.handle_timeout(now);
+        self.receiver.handle_timeout(now);
         if let (Some(heard), Some(sent)) = (self.heard, sent)
             && sent > heard
             && now.saturating_duration_since(heard) >= SILENCE
@@ -217,7 +230,8 @@ impl Controller {
 
     /// When [`Controller::handle_timeout`] is to be called, or a probe filled.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.prober.next_timeout()
+        let filling = self.receiver.next_timeout();
+        self.prober.next_timeout().into_iter().chain(filling).min()
     }
 
     fn bound(&mut self) {
@@ -241,7 +255,7 @@ mod tests {
             controller.rate() > 20_000_000,
             "nothing says that a larger layer wouldn't fit"
         );
-        controller.on_remb(2_000_000);
+        controller.on_remb(second(1), 2_000_000);
         assert_eq!(controller.rate(), 2_000_000);
         controller.on_report(second(2), 0.4, 2_000_000);
         assert!(controller.rate() < 1_500_000, "{}", controller.rate());

@@ -114,7 +114,7 @@ impl Engine {
                 self.totals.add_sent(sent);
                 self.need_keyframe(now, channel_index, need, out);
             }
-            Rtcp::Remb { bitrate, .. } => viewer.on_remb(bitrate),
+            Rtcp::Remb { bitrate, .. } => viewer.on_remb(now, bitrate),
             Rtcp::Nack { media, lost, .. } => {
                 let sent = with_wire(
                     session,

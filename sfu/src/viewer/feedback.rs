@@ -207,8 +207,8 @@ impl Viewer {
     }
 
     /// The viewer's own estimate of what its path carries (REMB), in bits per second.
-    pub(crate) fn on_remb(&mut self, bits_per_second: u64) {
-        self.history.controller().on_remb(bits_per_second);
+    pub(crate) fn on_remb(&mut self, now: Instant, bits_per_second: u64) {
+        self.history.controller().on_remb(now, bits_per_second);
     }
 
     /// Writes the sender reports that are due: RTP time of each track at `wall`, so that the viewer plays audio and

@@ -127,6 +127,33 @@ fn when_it_narrows_and_widens_again() {
 }
 
 #[test]
+fn also_if_it_estimates_its_path_itself() {
+    let (mut world, _) = simulcast();
+    let viewer = world.watch(&Offer::viewer_with_remb());
+    set_rate(&mut world, viewer, 5_000_000);
+    world.connect(&[viewer]);
+    let start = world.now - world.start;
+    let mut record = Record::default();
+    record.run(&mut world, viewer, seconds(12));
+    set_rate(&mut world, viewer, 800_000);
+    record.run(&mut world, viewer, seconds(30));
+    set_rate(&mut world, viewer, 5_000_000);
+    record.run(&mut world, viewer, seconds(60));
+    for (layer, from, to) in [(0, 5, 12), (2, 20, 42), (0, 82, 102)] {
+        let share = record.share(layer, start + seconds(from), start + seconds(to));
+        if share < 0.95 {
+            record.print();
+        }
+        assert!(
+            share >= 0.95,
+            "layer {layer} for {share} of {from} s to {to} s"
+        );
+    }
+    let lost = audio_lost(&world, viewer);
+    assert!(lost < 0.02, "{lost} of the sound lost");
+}
+
+#[test]
 fn although_some_of_it_is_lost() {
     for loss in [0.02, 0.05, 0.1] {
         let (mut world, _) = simulcast();

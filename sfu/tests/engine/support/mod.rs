@@ -6,6 +6,7 @@ pub mod check;
 pub mod link;
 pub mod offer;
 pub mod peer;
+pub mod receiver;
 pub mod scalability;
 pub mod source;
 pub mod viewer;

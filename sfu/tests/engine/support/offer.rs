@@ -12,6 +12,7 @@ pub const RID: u8 = 2;
 pub const TRANSPORT_SEQUENCE: u8 = 3;
 pub const REPAIRED_RID: u8 = 4;
 pub const DEPENDENCY_DESCRIPTOR: u8 = 5;
+pub const SEND_TIME: u8 = 6;
 
 pub const OPUS: u8 = 111;
 
@@ -85,6 +86,15 @@ impl Offer {
         }
     }
 
+    /// As aiortc: it estimates its path itself.
+    pub fn viewer_with_remb() -> Self {
+        Self {
+            transport_cc: false,
+            remb: true,
+            ..Self::viewer()
+        }
+    }
+
     pub fn write(&self, ice: &IceCredentials, fingerprint: &Fingerprint) -> String {
         if let Some(text) = self.text {
             return rewritten(text, ice, fingerprint);
@@ -104,6 +114,10 @@ impl Offer {
         let transport_sequence = format!(
             "a=extmap:{TRANSPORT_SEQUENCE} http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n"
         );
+        let send_time = format!(
+            "a=extmap:{SEND_TIME} http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n"
+        );
+        let common = if self.remb { common + &send_time } else { common };
         if self.audio {
             write!(
                 sdp,

@@ -22,6 +22,7 @@ use super::{
     check::binding_request,
     ms,
     offer::{OPUS, Offer},
+    receiver::ReceiverEstimate,
     seconds,
     source::Outgoing,
 };
@@ -94,6 +95,8 @@ pub struct Peer {
     /// The last reference time, of whom, and when it came.
     reference: Option<(u32, NtpTime, Instant)>,
     pub feedback: FeedbackRecorder,
+    /// What it tells as REMB.
+    pub estimate: Option<ReceiverEstimate>,
     nacks: NackGenerator,
     unwrapper: SequenceUnwrapper,
     pub video_ssrc: Option<u32>,
@@ -125,6 +128,7 @@ impl Peer {
         )
         .unwrap();
         let [a, b] = host.to_be_bytes();
+        let watches = source.is_none();
         let engine = usize::from(accepted.session.worker.0);
         Self {
             engine,
@@ -156,6 +160,7 @@ impl Peer {
             next_feedback: None,
             reference: None,
             feedback: FeedbackRecorder::new(),
+            estimate: (offer.remb && watches).then(|| ReceiverEstimate::new(now)),
             nacks: NackGenerator::new(MediaKind::Video),
             unwrapper: SequenceUnwrapper::default(),
             video_ssrc: None,
@@ -182,6 +187,7 @@ impl Peer {
             .filter(|_| self.connected.is_some())
             .map(Source::next);
         let nacks = self.nacks.next_timeout().filter(|_| self.manners.nack);
+        let estimate = self.estimate.as_ref().map(ReceiverEstimate::next_timeout);
         [
             Some(self.next_check),
             self.transport.next_timeout(),
@@ -189,6 +195,7 @@ impl Peer {
             self.next_feedback,
             nacks,
             source,
+            estimate,
         ]
         .into_iter()
         .flatten()
@@ -334,6 +341,11 @@ impl Peer {
                 }
             }
         }
+        let told = self.estimate.as_mut().and_then(|e| e.handle_timeout(now));
+        if let Some(bitrate) = told {
+            let media = self.video_ssrc.unwrap_or_default();
+            self.send_rtcp(|writer| writer.remb(1, bitrate, &[media]));
+        }
         if let Some(media) = self.video_ssrc.filter(|_| self.manners.nack) {
             let mut lost = Vec::new();
             self.nacks.take_due(now, ms(60), &mut lost);
@@ -394,6 +406,9 @@ impl Peer {
         if let Some(number) = heard.transport_sequence {
             self.feedback.record(now, number);
             self.next_feedback.get_or_insert(now + ms(50));
+        }
+        if let (Some(estimate), Some(send_time)) = (&mut self.estimate, heard.send_time) {
+            estimate.on_packet(now, packet.len(), send_time);
         }
         if heard.kind == MediaKind::Video {
             if heard.repaired_by.is_none() {

@@ -9,7 +9,7 @@ use spillway_sfu::{
 
 use super::{
     Codec,
-    offer::{DEPENDENCY_DESCRIPTOR, MID, OPUS, TRANSPORT_SEQUENCE},
+    offer::{DEPENDENCY_DESCRIPTOR, MID, OPUS, SEND_TIME, TRANSPORT_SEQUENCE},
     source::Tag,
 };
 
@@ -28,6 +28,8 @@ pub struct Heard {
     pub tag: Option<Tag>,
     pub mid: Option<String>,
     pub transport_sequence: Option<u16>,
+    /// abs-send-time.
+    pub send_time: Option<u32>,
     /// It came as RTX, from this SSRC.
     pub repaired_by: Option<u32>,
 }
@@ -60,6 +62,10 @@ impl Heard {
             mid: extension(MID).map(|mid| String::from_utf8_lossy(mid).into_owned()),
             transport_sequence: extension(TRANSPORT_SEQUENCE)
                 .and_then(|value| Some(u16::from_be_bytes(value.try_into().ok()?))),
+            send_time: extension(SEND_TIME).and_then(|value| {
+                let [a, b, c] = value.try_into().ok()?;
+                Some(u32::from_be_bytes([0, a, b, c]))
+            }),
             repaired_by: None,
         };
         if let Some(codec) = codec(1) {
