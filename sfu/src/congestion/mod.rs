@@ -105,7 +105,9 @@ impl Controller {
 
     /// Whether the path was seen to carry no more, rather than never tried with more.
     pub(crate) fn is_measured(&self) -> bool {
-        self.delay.shrunk().is_some() || self.loss.rate() < MOST_RATE || self.receiver.rate().is_some()
+        self.delay.shrunk().is_some()
+            || self.loss.rate() < MOST_RATE
+            || self.receiver.rate().is_some()
     }
 
     /// Whether packets that leave now belong to a probe.
@@ -197,7 +199,11 @@ impl Controller {
         let calm = |at| now.saturating_duration_since(at) >= CALM;
         if self.heard.is_none() {
             // Where losses set the limit nothing is gained by sending more.
-            if self.receiver.rate().is_some_and(|told| told <= self.loss.rate()) {
+            if self
+                .receiver
+                .rate()
+                .is_some_and(|told| told <= self.loss.rate())
+            {
                 self.receiver.want(now, bits_per_second as f64);
             }
         } else if self.rate() < bits_per_second

@@ -114,12 +114,19 @@ impl Engine {
         let mut needs = arrayvec::ArrayVec::<_, 8>::new();
         for &viewer in &channel.viewers {
             if let Some(session) = self.sessions.get_mut(viewer)
-                && let (Role::Viewer(viewer), true) = (&mut session.role, session.connected)
-                && let Some(need) = viewer.retarget(now, channel)
-                && !needs.contains(&need)
+                && let (Role::Viewer(role), true) = (&mut session.role, session.connected)
             {
-                let _ = needs.try_push(need);
+                let need = role.retarget(now, channel);
+                if let Some(need) = need.filter(|need| !needs.contains(need)) {
+                    let _ = needs.try_push(need);
+                }
+                if role.is_catching_up() {
+                    self.held.push(viewer);
+                }
             }
+        }
+        while let Some(viewer) = self.held.pop() {
+            self.reschedule(now, viewer);
         }
         for need in needs {
             self.need_keyframe(now, index, Some(need), out);

@@ -2,7 +2,8 @@
 //!
 //! It starts at twice the media's rate and at least 5 Mbit/s, doubles with each clean feedback up to 50 Mbit/s, and
 //! halves when packets were lost or queued up. A viewer who can't reach the live edge within 2 s so waits for the next
-//! keyframe instead: flooding a thin path would hurt it and everyone behind it.
+//! keyframe instead: flooding a thin path would hurt it and everyone behind it. If that doesn't come although it was asked
+//! for, the group follows at what the path is known to carry, if the live edge can be reached within 6 s so.
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,10 @@ const FIRST_RATE: u64 = 5_000_000;
 const MAX_RATE: u64 = 50_000_000;
 /// The live edge must be reached within this.
 const DEADLINE: Duration = Duration::from_secs(2);
+/// ... or within this where it is no faster than the path is known to be: the next keyframe may be long in coming.
+const STEADY_DEADLINE: Duration = Duration::from_secs(6);
+/// Until it is known how much arrives, where nothing flowed.
+const RESUMING: Duration = Duration::from_secs(1);
 /// What may leave at once: the pace is kept in steps of this much.
 const BURST: Duration = Duration::from_millis(4);
 /// What leaves before any pacing: gets a small first picture across without delay.
@@ -52,6 +57,8 @@ pub(crate) struct CatchUp {
     started: Instant,
     /// When the pace was last changed.
     changed: Option<Instant>,
+    /// It keeps to what the path is known to carry, and doesn't try for more.
+    steady: bool,
 }
 
 impl CatchUp {
@@ -66,6 +73,34 @@ impl CatchUp {
             filled: now,
             started: now,
             changed: None,
+            steady: false,
+        }
+    }
+
+    /// Begins at `cursor`, at the `rate` in bits per second that the path is known to carry.
+    pub(crate) fn steady(now: Instant, cursor: u64, rate: u64) -> Self {
+        Self {
+            rate: rate.max(1),
+            credit: 0.0,
+            steady: true,
+            ..Self::new(now, cursor, 0, false)
+        }
+    }
+
+    pub(crate) fn is_steady(&self) -> bool {
+        self.steady
+    }
+
+    /// Whether what it fills the path's queue with says nothing of the path: it leaves faster than that is known to carry, or
+    /// nothing flowed before, so that what arrives isn't known yet.
+    pub(crate) fn is_surge(&self, now: Instant) -> bool {
+        !self.steady || now.saturating_duration_since(self.started) < RESUMING
+    }
+
+    /// Now the path is known to carry `rate` bits per second.
+    pub(crate) fn keep_to(&mut self, rate: u64) {
+        if self.steady {
+            self.rate = rate.max(1);
         }
     }
 
@@ -104,7 +139,7 @@ impl CatchUp {
     /// Takes what the viewer's feedback says of the path.
     pub(crate) fn on_feedback(&mut self, now: Instant, sign: PathSign) {
         let settling = |changed| now.saturating_duration_since(changed) < SETTLE;
-        if self.changed.is_some_and(settling) {
+        if self.steady || self.changed.is_some_and(settling) {
             return;
         }
         match sign {
@@ -120,7 +155,12 @@ impl CatchUp {
 
     /// Whether the live edge can't be reached in time: `backlog` bytes wait, and `media_rate` bits per second are added.
     pub(crate) fn is_hopeless(&self, now: Instant, backlog: u64, media_rate: u64) -> bool {
-        let left = DEADLINE
+        let deadline = if self.steady {
+            STEADY_DEADLINE
+        } else {
+            DEADLINE
+        };
+        let left = deadline
             .saturating_sub(now.saturating_duration_since(self.started))
             .as_secs_f64();
         let mut backlog = backlog as f64 * 8.0;
@@ -195,6 +235,18 @@ mod tests {
     fn a_short_backlog_fits_a_thin_path() {
         let took = run(100_000, 9_000_000);
         assert!(took.is_ok(), "{took:?}");
+    }
+
+    #[test]
+    fn a_steady_one_keeps_to_what_the_path_carries() {
+        let now = Instant::now();
+        let mut catch_up = CatchUp::steady(now, 0, 800_000);
+        catch_up.on_feedback(now + SETTLE, PathSign::Clean);
+        catch_up.on_feedback(now + SETTLE, PathSign::Congested);
+        assert_eq!(catch_up.rate(), 800_000);
+        assert!(!catch_up.is_hopeless(now, 150_000, 300_000));
+        catch_up.keep_to(400_000);
+        assert!(catch_up.is_hopeless(now, 150_000, 300_000));
     }
 
     #[test]

@@ -89,6 +89,8 @@ pub(crate) struct Viewer {
     joined: Option<Instant>,
     replayed: Option<Instant>,
     replays: u8,
+    /// Since when it waits for a keyframe, as far as was seen.
+    waits_since: Option<Instant>,
     next_report: Option<Instant>,
     early_reports: u8,
     /// Bytes that may be sent again, and what had been sent in all when that was so.
@@ -150,6 +152,7 @@ impl Viewer {
             joined: None,
             replayed: None,
             replays: 0,
+            waits_since: None,
             next_report: None,
             early_reports: EARLY_REPORTS,
             resend_credit: (RESEND_BYTES, 0),
@@ -295,7 +298,7 @@ impl Viewer {
     /// Follows what flows: turns to a better layer, or away from one that stopped. Call a few times a second.
     pub(crate) fn retarget(&mut self, now: Instant, channel: &Channel) -> Option<KeyframeNeed> {
         self.aim(now, channel);
-        channel.track(MediaKind::Video)?;
+        self.go_on(now, channel.track(MediaKind::Video)?);
         let egress = self.egress[track_index(MediaKind::Video)].as_ref()?;
         let layer = egress.forwarder.awaited_keyframe()?;
         // One that can't keep up with its layer would ask for ever.

@@ -17,6 +17,10 @@ use crate::{
 const MAX_LAG: Duration = Duration::from_secs(1);
 /// Held back this long, what lies before a new keyframe is left out.
 const LAG_TO_JUMP: Duration = Duration::from_millis(300);
+/// A keyframe that was asked for and hasn't come after this long won't come soon: OBS sends them when it likes.
+const UNANSWERED: Duration = Duration::from_millis(800);
+/// A cached group of pictures that is sent in place of that takes this share of what the path carries.
+const STEADY_SHARE: f64 = 0.75;
 
 impl Viewer {
     /// Sends what the catch-up may send now, at most `budget` bytes. Returns a need for a keyframe if the live edge
@@ -34,7 +38,10 @@ impl Viewer {
         let highest = layer.cache.highest()?;
         let newest = layer.cache.keyframe();
         let catch_up = egress.forwarder.catching_up()?;
-        self.history.controller().on_surge(wire.now);
+        catch_up.keep_to(steady_rate(&self.history));
+        if catch_up.is_surge(wire.now) {
+            self.history.controller().on_surge(wire.now);
+        }
         let backlog = layer.cache.bytes_after(catch_up.cursor);
         let overwritten = newest.is_none() && layer.cache.get(catch_up.cursor).is_none();
         let allowance = catch_up.allowance(wire.now).min(budget);
@@ -46,14 +53,10 @@ impl Viewer {
         {
             let thin = catch_up.clone();
             let instead = |keyframe, rate| thin.instead(wire.now, keyframe, rate);
-            if let Some((smaller, instead)) = fitting(wire.now, track, index, instead) {
-                egress.forwarder.set_target(smaller);
-                egress.catch_up(wire.now, track, instead.cursor, self.feedback);
-                if let Some(catch_up) = egress.forwarder.catching_up() {
-                    *catch_up = instead;
-                }
-            } else {
-                egress.wait();
+            let smaller = fitting(wire.now, track, layer.bitrate, instead);
+            match smaller.filter(|_| !thin.is_steady()) {
+                Some(smaller) => begin_with(egress, wire.now, track, smaller),
+                None => egress.wait(),
             }
             // Its path is too thin for the same again.
             self.replays = MAX_REPLAYS;
@@ -78,6 +81,31 @@ impl Viewer {
             egress.go_live();
         }
         None
+    }
+
+    /// Where nothing flows although a keyframe was asked for a while ago, begins with the cached group of pictures of the
+    /// best layer that gets to the live edge without more than the path is known to carry.
+    pub(super) fn go_on(&mut self, now: Instant, track: &Track) {
+        let Some(egress) = &mut self.egress[track_index(MediaKind::Video)] else {
+            return;
+        };
+        if !egress.forwarder.is_waiting() {
+            self.waits_since = None;
+            return;
+        }
+        let since = *self.waits_since.get_or_insert(now);
+        if now.saturating_duration_since(since) < UNANSWERED {
+            return;
+        }
+        let target = track.layers.get(usize::from(egress.forwarder.target()));
+        let rate = steady_rate(&self.history);
+        let instead = |keyframe, _| CatchUp::steady(now, keyframe, rate);
+        // No larger one than was chosen.
+        let most = target.map_or(0, |target| target.bitrate + 1);
+        if let Some(found) = fitting(now, track, most, instead) {
+            begin_with(egress, now, track, found);
+            self.waits_since = None;
+        }
     }
 
     /// Sends what may leave now of the live packets that are held back. Returns a need for a keyframe if they are held
@@ -126,15 +154,28 @@ impl Viewer {
     }
 }
 
-/// The best smaller layer than `index` whose cached group of pictures can be caught up with, and how: `instead` tells for a
-/// keyframe and a bitrate.
+/// The pace of a catch-up that keeps to what the path is known to carry.
+fn steady_rate(history: &TransportHistory) -> u64 {
+    (history.estimate() as f64 * STEADY_SHARE) as u64
+}
+
+/// Begins with the cached group of pictures of a layer, at the given pace.
+fn begin_with(egress: &mut Egress, now: Instant, track: &Track, (layer, pace): (u8, CatchUp)) {
+    egress.forwarder.set_target(layer);
+    egress.catch_up(now, track, pace.cursor, false);
+    if let Some(catch_up) = egress.forwarder.catching_up() {
+        *catch_up = pace;
+    }
+}
+
+/// The best layer below `most` bits per second whose cached group of pictures can be caught up with, and how: `instead`
+/// tells for a keyframe and a bitrate.
 fn fitting(
     now: Instant,
     track: &Track,
-    index: u8,
+    most: u64,
     instead: impl Fn(u64, u64) -> CatchUp,
 ) -> Option<(u8, CatchUp)> {
-    let most = track.layers.get(usize::from(index))?.bitrate;
     let smaller = track.layers.iter().enumerate();
     let smaller = smaller.filter(|(_, l)| l.bitrate < most && l.flowing(now));
     let fits = |(place, layer): (usize, &Layer)| {

@@ -154,6 +154,40 @@ fn also_if_it_estimates_its_path_itself() {
 }
 
 #[test]
+fn also_if_its_publisher_sends_keyframes_when_it_likes() {
+    for after in [1, 3, 5, 7, 9] {
+        let mut source = Source::three_rates();
+        (source.group, source.answers) = (300, Answers::Never);
+        let mut world = World::new();
+        let publisher = world.publish(&Offer::simulcast(), source);
+        world.connect(&[publisher]);
+        let viewer = world.watch(&Offer::viewer());
+        set_rate(&mut world, viewer, 5_000_000);
+        world.connect(&[viewer]);
+        // Keyframes come every 10 s from when it connected.
+        let started = world.peers[publisher].source.as_ref().unwrap().started;
+        let next = started + seconds(20);
+        world.run(next + seconds(after) - world.now);
+        let fall = world.now - world.start;
+        set_rate(&mut world, viewer, 800_000);
+        let mut record = Record::default();
+        record.run(&mut world, viewer, seconds(14));
+        let gap = longest_gap(&world, viewer, fall, fall + seconds(14));
+        if gap > ms(2_500) {
+            record.print();
+        }
+        assert!(
+            gap <= ms(2_500),
+            "{after} s after a keyframe: no frame for {gap:?}"
+        );
+        let lost = audio_lost(&world, viewer);
+        assert!(lost < 0.02, "{lost} of the sound lost");
+        world.assert_ordered(viewer, MediaKind::Video);
+        world.assert_sent_continuously(viewer);
+    }
+}
+
+#[test]
 fn although_some_of_it_is_lost() {
     for loss in [0.02, 0.05, 0.1] {
         let (mut world, _) = simulcast();

@@ -117,7 +117,11 @@ impl Offer {
         let send_time = format!(
             "a=extmap:{SEND_TIME} http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n"
         );
-        let common = if self.remb { common + &send_time } else { common };
+        let common = if self.remb {
+            common + &send_time
+        } else {
+            common
+        };
         if self.audio {
             write!(
                 sdp,

@@ -58,7 +58,11 @@ impl ReceiverEstimate {
             return None;
         }
         self.next = now + ms(100);
-        while self.window.front().is_some_and(|(at, _)| *at + WINDOW < now) {
+        while self
+            .window
+            .front()
+            .is_some_and(|(at, _)| *at + WINDOW < now)
+        {
             self.window.pop_front();
         }
         let bytes: usize = self.window.iter().map(|(_, bytes)| bytes).sum();
