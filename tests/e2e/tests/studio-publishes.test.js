@@ -5,7 +5,7 @@ import { launchChromium } from '../lib/chromium.js';
 import { harness } from '../lib/harness.js';
 import { assertPlays, viewIn } from '../lib/viewing.js';
 
-const parts = harness('studio-publishes');
+const parts = harness('studio-publishes', { env: { SPILLWAY_CHANNELS_RECONNECT_GRACE: '3s' } });
 
 test("the studio's test picture goes live and is watched", async () => {
   const { spillway } = parts;
@@ -13,8 +13,21 @@ test("the studio's test picture goes live and is watched", async () => {
   const page = await (await parts.chromium.newContext()).newPage();
   await page.goto(`${spillway.url('/studio/studio')}#token=${token}`);
   await page.check('input[name="source"][value="test"]', { force: true });
+  await page.evaluate(() => {
+    window.liveAt = window.saidAt = null;
+    const health = document.getElementById('uplink-text');
+    new MutationObserver(() => {
+      if (document.documentElement.dataset.state === 'live') window.liveAt ??= performance.now();
+      if (health.textContent.startsWith('Sending')) window.saidAt ??= performance.now();
+    }).observe(document, { attributes: true, childList: true, subtree: true });
+  });
   await page.click('#go-live');
   await page.waitForSelector('html[data-state="live"]', { timeout: 15_000 });
+  await page.waitForFunction(() => window.saidAt !== null);
+  const toldAfter = await page.evaluate(() => window.saidAt - window.liveAt);
+  console.log(`says what it sends ${toldAfter.toFixed(0)} ms after going live`);
+  // Two statistics a second apart are needed to know; measuring the path takes 12 s.
+  assert.ok(toldAfter < 5_000);
 
   const watch = await (await parts.chromium.newContext()).newPage();
   await watch.goto(spillway.url('/watch/studio'));
@@ -26,6 +39,7 @@ test("the studio's test picture goes live and is watched", async () => {
   await watch.screenshot({ path: artifact(parts.test, 'watch.png') });
 
   await page.click('#stop');
+  await page.waitForSelector('#stats', { state: 'hidden' });
   await watch.waitForSelector('html[data-state="ended"]', { timeout: 30_000 });
 });
 

@@ -5,7 +5,7 @@ import type { PublisherStats } from '../whip/publisher-stats.ts';
 import { layeringOf, openPublisherSession, whipEndpoint } from '../whip/session.ts';
 import type { Layering } from '../whip/settings.ts';
 import type { Change, Settings } from './studio-settings.ts';
-import { showStats } from './studio-stats.ts';
+import { hideStats, showStats } from './studio-stats.ts';
 import { Uplink, type Choice } from './studio-uplink.ts';
 import type { StudioView } from './studio-view.ts';
 
@@ -49,7 +49,10 @@ export class Studio {
       },
       onState: ({ name }) => {
         if (name === 'live') this.#uplink.begin(this.#publisher.peer);
-        else if (name === 'offline' || name === 'error') this.#uplink.end();
+        else if (name === 'offline' || name === 'error') {
+          this.#uplink.end();
+          hideStats();
+        }
         this.#show();
       },
       onStats: (stats) => {

@@ -32,6 +32,11 @@ export function showStats(stats: PublisherStats): void {
   showLayers(video?.layers ?? []);
 }
 
+/** Nothing is sent any more, so there is nothing to say of it. */
+export function hideStats(): void {
+  byId('stats', HTMLElement).hidden = true;
+}
+
 function uplink(bitsPerSecond: number): string {
   return bitsPerSecond > 0 ? formatBitrate(bitsPerSecond) : '–';
 }

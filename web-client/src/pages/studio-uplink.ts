@@ -13,7 +13,7 @@ import {
 } from '../whip/uplink-report.ts';
 
 const WORDS: Readonly<Record<Health, string>> = {
-  measuring: 'Connection',
+  measuring: 'Starting',
   good: 'Good',
   limited: 'Limited',
   bad: 'Bad',

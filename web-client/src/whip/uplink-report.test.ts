@@ -76,7 +76,21 @@ const SMALL = { width: 640, height: 360, bitrate: 780_000 };
 describe('reportUplink', () => {
   it('says what is sent when all is well', () => {
     expect(report({})).toBe('good: Sending 1280×720 at 30 fps, 2.4 Mbit/s.');
-    expect(report({}, { settled: false })).toMatch(/^measuring: /);
+  });
+
+  it('says what leaves while the path is still being measured, and judges nothing', () => {
+    const settled = false;
+    expect(report({ layer: SMALL, limitation: 'bandwidth' }, { settled })).toBe(
+      'measuring: Sending 640×360 at 30 fps, 780 kbit/s so far. What your connection carries is still being measured.',
+    );
+    expect(report({ loss: 0.3 }, { settled })).toMatch(/^measuring: Sending 1280×720 /);
+    expect(report({ layer: { bitrate: 0 } }, { settled })).toBe(
+      'measuring: Measuring your connection…',
+    );
+  });
+
+  it('has nothing to wait for once all of it leaves', () => {
+    expect(report({}, { settled: false })).toBe('good: Sending 1280×720 at 30 fps, 2.4 Mbit/s.');
   });
 
   it('names the uplink, what it carries, and what that costs', () => {

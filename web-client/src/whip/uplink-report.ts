@@ -28,6 +28,8 @@ export interface Situation {
 
 /** Losses above this can't all be repaired in time. */
 const BAD_LOSS = 0.1;
+/** Below this nothing is missed that isn't repaired. */
+const CLEAN_LOSS = 0.02;
 /** Repairs come too late for a live picture. */
 const SLOW_ANSWER_MS = 500;
 /** Below this a picture isn't one. */
@@ -62,7 +64,7 @@ export function reportUplink(situation: Situation): UplinkReport {
   const { stats, settled } = situation;
   const { video, path, loss } = stats;
   const top = topLayer(video);
-  if (!settled) return { health: 'measuring', text: 'Measuring your connection…' };
+  if (!settled) return reportStart(situation, video, top);
   if (loss > BAD_LOSS) {
     const share = `${(loss * 100).toFixed(0)} %`;
     const advice = 'A cable, or a place nearer to the router, helps.';
@@ -83,7 +85,7 @@ export function reportUplink(situation: Situation): UplinkReport {
   // A screen on which nothing moves gives few frames, too.
   if (situation.content === 'motion' && source.fps < situation.fps * SAME_RATE) {
     const rates = `${rateOf(source.fps)} instead of ${rateOf(situation.fps)}`;
-    const text = `The picture comes at ${rates}: the camera lacks light, or the computer is busy.`;
+    const text = `The picture comes at ${rates}: the computer is busy, or the camera lacks light.`;
     return { health: 'limited', text };
   }
   const rtt = path?.rttMs ?? 0;
@@ -91,16 +93,35 @@ export function reportUplink(situation: Situation): UplinkReport {
     const text = `Your connection takes ${rtt.toFixed(0)} ms to answer: what is lost comes again late.`;
     return { health: 'limited', text };
   }
-  const bitrate = formatBitrate(video.bitrate);
-  return { health: 'good', text: `Sending ${sizeOf(top)} at ${rateOf(top.fps)}, ${bitrate}.` };
+  return { health: 'good', text: `Sending ${whatOf(video, top)}.` };
+}
+
+/** While the path is being measured: what leaves is known, and once all of it does nothing more is to be waited for. */
+function reportStart(
+  situation: Situation,
+  video: PublisherVideoStats | null,
+  top: LayerStats | undefined,
+): UplinkReport {
+  if (video === null && situation.stats.audio !== null) {
+    return { health: 'good', text: 'Sending sound only.' };
+  }
+  if (video === null || top === undefined) {
+    return { health: 'measuring', text: 'Measuring your connection…' };
+  }
+  const { smaller, slower } = shortfall(situation, video, top);
+  const isClean = video.limitation === 'none' && situation.stats.loss < CLEAN_LOSS;
+  const what = whatOf(video, top);
+  if (isClean && !smaller && !slower) return { health: 'good', text: `Sending ${what}.` };
+  return {
+    health: 'measuring',
+    text: `Sending ${what} so far. What your connection carries is still being measured.`,
+  };
 }
 
 /** Why less is sent than was chosen, and how much less; null if all is. */
 function limitOf(situation: Situation, video: PublisherVideoStats, top: LayerStats): string | null {
   const { source } = video;
-  const smaller = source.height > 0 && top.height < source.height * SAME_SIZE;
-  // What the source gives tells little: browsers take no more of it than they send.
-  const slower = top.fps < situation.fps * SAME_RATE;
+  const { smaller, slower } = shortfall(situation, video, top);
   const reason = situation.reason ?? REASONS[video.limitation] ?? null;
   if (reason === null || !(smaller || slower)) return null;
   const cause = causeOf(reason, situation, source);
@@ -109,6 +130,19 @@ function limitOf(situation: Situation, video: PublisherVideoStats, top: LayerSta
   const advice = situation.automatic ? '' : ' Choose a smaller picture, or let it adapt.';
   const purpose = reason === 'battery' ? ' to spare it' : '';
   return `${cause}: sending ${size}${rate}${purpose}.${advice}`;
+}
+
+/** In what the largest layer falls short of what was chosen. */
+function shortfall(
+  { fps }: Situation,
+  { source }: PublisherVideoStats,
+  top: LayerStats,
+): { smaller: boolean; slower: boolean } {
+  return {
+    smaller: source.height > 0 && top.height < source.height * SAME_SIZE,
+    // What the source gives tells little: browsers take no more of it than they send.
+    slower: top.fps < fps * SAME_RATE,
+  };
 }
 
 const REASONS: Readonly<Record<string, Reason>> = { cpu: 'computer', bandwidth: 'uplink' };
@@ -129,6 +163,10 @@ function causeOf(
     case 'battery':
       return `The battery is at ${((battery?.level ?? 0) * 100).toFixed(0)} %`;
   }
+}
+
+function whatOf(video: PublisherVideoStats, top: LayerStats): string {
+  return `${sizeOf(top)} at ${rateOf(top.fps)}, ${formatBitrate(video.bitrate)}`;
 }
 
 function sizeOf({ width, height }: { width: number; height: number }): string {
