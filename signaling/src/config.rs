@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::WebOrigin;
+
 /// How the HTTP face behaves; every bound has a default. Times are in seconds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -26,6 +28,8 @@ pub struct Config {
     /// Whether a caller on the node's own machine needs no admin token. Only requests count that come straight from a
     /// loopback address, for a loopback host, and not from another site's page.
     pub admin_from_loopback: bool,
+    /// Other nodes that the pages of this one may make sessions at. None by default.
+    pub other_nodes: Vec<WebOrigin>,
 }
 
 impl Default for Config {
@@ -39,6 +43,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             forwarded_header: ForwardedHeader::XForwardedFor,
             admin_from_loopback: false,
+            other_nodes: Vec::new(),
         }
     }
 }

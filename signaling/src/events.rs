@@ -89,11 +89,23 @@ impl fmt::Debug for EventSet {
     }
 }
 
+/// Whether there is something to watch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Activity {
+    /// No broadcast is under way.
+    #[default]
+    Idle,
+    /// One is, but its publisher is gone and may return.
+    Interrupted,
+    /// The channel is on air.
+    Active,
+}
+
 /// What there is to tell of a channel.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ChannelNews {
-    /// It's on air.
-    pub active: bool,
+    /// Whether it's on air.
+    pub activity: Activity,
     /// Its connected viewers.
     pub viewers: u32,
     /// Its video layers, the largest first; none before they're known.
@@ -160,7 +172,7 @@ pub(crate) struct Teller {
     events: EventSet,
     video_line: Option<usize>,
     memory: Arc<FeedMemory>,
-    active: Option<bool>,
+    activity: Option<Activity>,
     viewers: Option<u32>,
     layers: Arc<[VideoLayer]>,
     is_over: bool,
@@ -176,7 +188,7 @@ impl Teller {
             events,
             video_line,
             memory,
-            active: None,
+            activity: None,
             viewers: None,
             layers: Arc::default(),
             is_over: false,
@@ -193,7 +205,7 @@ impl Teller {
             return None;
         }
         self.reconnect(news)
-            .or_else(|| self.activity(news.active))
+            .or_else(|| self.activity(news.activity))
             .or_else(|| self.layers(&news.layers))
             .or_else(|| self.viewers(news.viewers))
     }
@@ -206,19 +218,21 @@ impl Teller {
     }
 
     /// `inactive` is never the first event of an event stream (draft-ietf-wish-whep, "inactive event"), but a client that
-    /// comes back to it must hear what ended meanwhile.
-    fn activity(&mut self, active: bool) -> Option<Telling> {
-        if self.active == Some(active) {
+    /// comes back to it must hear what ended meanwhile. It comes a second time when the broadcast is over for good.
+    fn activity(&mut self, activity: Activity) -> Option<Telling> {
+        if self.activity == Some(activity) {
             return None;
         }
-        self.active = Some(active);
+        self.activity = Some(activity);
+        let active = activity == Activity::Active;
         let was_active = self.memory.was_active.fetch_or(active, Ordering::Relaxed);
-        let name = match (active, was_active) {
-            (true, _) => EventName::Active,
-            (false, true) => EventName::Inactive,
-            (false, false) => return None,
-        };
-        self.tell(name, "{}".to_owned())
+        if active {
+            return self.tell(EventName::Active, "{}".to_owned());
+        }
+        let data = serde_json::json!({ "ended": activity == Activity::Idle });
+        was_active
+            .then(|| self.tell(EventName::Inactive, data.to_string()))
+            .flatten()
     }
 
     fn layers(&mut self, layers: &Arc<[VideoLayer]>) -> Option<Telling> {
@@ -263,7 +277,7 @@ mod tests {
 
     fn live() -> ChannelNews {
         ChannelNews {
-            active: true,
+            activity: Activity::Active,
             viewers: 2,
             layers: Arc::new([VideoLayer {
                 rid: Some("f".into()),
@@ -306,6 +320,21 @@ mod tests {
         assert!(all(&mut teller, &idle).is_empty());
         assert_eq!(names(&all(&mut teller, &live())), ["active"]);
         assert_eq!(names(&all(&mut teller, &idle)), ["inactive"]);
+    }
+
+    #[test]
+    fn inactive_says_whether_the_publisher_is_waited_for() {
+        let mut teller = teller(&[EventName::Active, EventName::Inactive]);
+        let interrupted = ChannelNews {
+            activity: Activity::Interrupted,
+            ..ChannelNews::default()
+        };
+        all(&mut teller, &live());
+        let waits = ("inactive", r#"{"ended":false}"#.to_owned());
+        assert_eq!(all(&mut teller, &interrupted), [waits]);
+        assert!(all(&mut teller, &interrupted).is_empty());
+        let over = ("inactive", r#"{"ended":true}"#.to_owned());
+        assert_eq!(all(&mut teller, &ChannelNews::default()), [over]);
     }
 
     #[test]

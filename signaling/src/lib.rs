@@ -25,6 +25,7 @@ mod problem;
 mod rate_limit;
 mod refusal;
 mod session;
+mod web_origin;
 mod whep;
 mod whep_extensions;
 mod whip;
@@ -41,25 +42,27 @@ pub use connection::bound_connections;
 pub use connections::{
     BoundedAcceptor, ConnectionBound, ConnectionLimits, Connections, SeatedStream,
 };
-pub use events::{ChannelNews, EventFeed, EventName, EventSet, FeedMemory, VideoLayer};
+pub use events::{Activity, ChannelNews, EventFeed, EventName, EventSet, FeedMemory, VideoLayer};
 pub use link::{IceServerLink, InvalidIceServer};
 pub use names::{ChannelName, InvalidChannelName, InvalidSessionKey, MAX_CHANNEL_NAME, SessionKey};
 pub use platform::Platform;
 pub use problem::ProblemDetails;
 pub use refusal::Refusal;
+pub use web_origin::{InvalidWebOrigin, WebOrigin};
 
 /// The HTTP face: everything under `/whip`, `/whep`, `/api`, `/healthz`, `/readyz` and `/metrics`; `pages` answers the rest.
 ///
 /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, since rate limits need the client's address, and
 /// bound what each connection may cost with [`bound_connections`] and how many there may be with [`Connections`].
 pub fn router(platform: Arc<dyn Platform>, config: Config, pages: Router) -> Router {
+    let pages = pages::routes(pages, &config.other_nodes);
     let app = Arc::new(App::new(platform, config));
     let (routes, description) = described().split_for_parts();
     routes
         .with_state(Arc::clone(&app))
         .merge(api::openapi::routes(description))
         .method_not_allowed_fallback(pages::wrong_method)
-        .fallback_service(pages::routes(pages))
+        .fallback_service(pages)
         // The last is the outermost: a request passes from the bottom to the top.
         .layer(middleware::from_fn_with_state(app, caller::identify))
         .layer(cors::layer())

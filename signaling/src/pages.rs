@@ -1,5 +1,7 @@
 //! Everything that isn't ours is the pages': static files and single-page routes that the platform hands in.
 
+use std::future::ready;
+
 use axum::{
     Router,
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -8,7 +10,7 @@ use axum::{
 };
 use tower_http::compression::CompressionLayer;
 
-use crate::problem::Problem;
+use crate::{WebOrigin, problem::Problem};
 
 /// Scripts, styles and connections of this origin only. Media comes as blob URLs and over WebRTC, which no directive covers.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; \
@@ -19,29 +21,49 @@ const PERMISSIONS_POLICY: &str = "camera=(self), microphone=(self), display-capt
 /// A page's address may name a channel that isn't public.
 const REFERRER_POLICY: &str = "same-origin";
 
-/// The pages with their security headers, compressed; what they don't know is a 404 problem.
-pub(crate) fn routes(pages: Router) -> Router {
+/// The pages with their security headers, compressed; what they don't know is a 404 problem. They may connect to this
+/// origin and to `other_nodes`.
+pub(crate) fn routes(pages: Router, other_nodes: &[WebOrigin]) -> Router {
+    let policy = content_security_policy(other_nodes);
     pages
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(CompressionLayer::new())
-        .layer(middleware::map_response(secured))
+        .layer(middleware::map_response(move |response| {
+            ready(secured(response, &policy))
+        }))
 }
 
-async fn secured(mut response: Response) -> Response {
+#[expect(clippy::expect_used, reason = "an origin is visible ASCII")]
+fn content_security_policy(other_nodes: &[WebOrigin]) -> HeaderValue {
+    let mut policy = CONTENT_SECURITY_POLICY.to_owned();
+    if !other_nodes.is_empty() {
+        policy.push_str("; connect-src 'self'");
+        for node in other_nodes {
+            policy.push(' ');
+            policy.push_str(node.as_str());
+        }
+    }
+    HeaderValue::try_from(policy).expect("an origin is visible ASCII")
+}
+
+fn secured(mut response: Response, content_security_policy: &HeaderValue) -> Response {
     let policies = [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::REFERRER_POLICY, REFERRER_POLICY),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            content_security_policy.clone(),
+        ),
+        (
+            header::REFERRER_POLICY,
+            HeaderValue::from_static(REFERRER_POLICY),
+        ),
         (
             HeaderName::from_static("permissions-policy"),
-            PERMISSIONS_POLICY,
+            HeaderValue::from_static(PERMISSIONS_POLICY),
         ),
     ];
     for (name, value) in policies {
-        response
-            .headers_mut()
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+        response.headers_mut().entry(name).or_insert(value);
     }
     response
 }

@@ -149,6 +149,7 @@ async fn end_events(
         (status = 200, description = "It holds from the next keyframe on"),
         (status = 400, description = "That's no choice of layers", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 404, description = "There's no such session", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "The broadcast on air has no layer of that rid", body = ProblemDetails, content_type = "application/problem+json"),
     ),
 )]
 async fn select_layer(

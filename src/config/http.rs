@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
+use spillway_signaling::WebOrigin;
+
 use super::Problem;
 
 /// `[http]`
@@ -24,6 +26,8 @@ pub struct Http {
     pub trusted_proxies: Vec<IpNet>,
     /// The header in which they name the client; the other one is never read.
     pub forwarded_header: ForwardedHeader,
+    /// The origins of other nodes: the pages of this one may make sessions there.
+    pub other_nodes: Vec<String>,
     /// How long a shutdown may take before what is left is cut off.
     #[serde(with = "humantime_serde")]
     pub shutdown_deadline: Duration,
@@ -59,6 +63,7 @@ impl Default for Http {
             tls_key: PathBuf::new(),
             trusted_proxies: Vec::new(),
             forwarded_header: ForwardedHeader::XForwardedFor,
+            other_nodes: Vec::new(),
             shutdown_deadline: Duration::from_secs(10),
         }
     }
@@ -88,6 +93,12 @@ impl Http {
         }
     }
 
+    /// `other_nodes`, as far as they are origins; [`Config::validate`](super::Config::validate) tells of the others.
+    pub(crate) fn other_nodes(&self) -> Vec<WebOrigin> {
+        let nodes = self.other_nodes.iter();
+        nodes.filter_map(|node| node.parse().ok()).collect()
+    }
+
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
         let (cert, key) = (&self.tls_cert, &self.tls_key);
         if cert.as_os_str().is_empty() && !key.as_os_str().is_empty() {
@@ -101,6 +112,14 @@ impl Http {
                 "http.tls_key",
                 "is missing; HTTPS needs both tls_cert and tls_key",
             ));
+        }
+        for node in &self.other_nodes {
+            if let Err(error) = node.parse::<WebOrigin>() {
+                problems.push(Problem::new(
+                    "http.other_nodes",
+                    format!("has {node:?}, which {error}"),
+                ));
+            }
         }
         let url = &self.public_url;
         if !(url.is_empty() || url.starts_with("http://") || url.starts_with("https://")) {

@@ -36,6 +36,9 @@ impl Node {
     pub async fn on_tick(&self) {
         self.end_orphans();
         let ended = self.state().on_air.expire(self.rules.grace, time::now());
+        for broadcast in &ended {
+            self.tell_activity(&broadcast.channel);
+        }
         self.save(&ended).await;
     }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use spillway_sfu::{LayerSelection, Reject, SessionId};
+use spillway_sfu::{LayerSelection, MediaKind, Reject, SessionId};
 use spillway_signaling::{
-    ChannelName, ChannelNews, EventFeed, EventSet, Refusal,
+    Activity, ChannelName, ChannelNews, EventFeed, EventSet, Refusal,
     platform::{LayerChoice, Role, SessionRef},
 };
 
@@ -74,6 +74,9 @@ impl Node {
                 None => "the session has no video".into(),
             }));
         }
+        if let Some(rid) = &choice.rid {
+            self.check_rid(&session.channel, rid).await?;
+        }
         let selection = LayerSelection {
             rid: choice.rid,
             max_spatial: choice.max_spatial,
@@ -86,6 +89,37 @@ impl Node {
             .select_layers(id, selection)
             .await
             .map_err(refusals::from_media)
+    }
+
+    /// Refuses a rid that the broadcast on air doesn't have. A layer that isn't sent at present is one that it has; off air
+    /// every rid may be right.
+    async fn check_rid(&self, channel: &ChannelName, rid: &str) -> Result<(), Refusal> {
+        let Some(publisher) = self.state().on_air.publisher(channel) else {
+            return Ok(());
+        };
+        let layers = match self.parts.media.session_layers(publisher).await {
+            Ok(layers) => layers,
+            // It has just ended.
+            Err(Reject::NoSession) => return Ok(()),
+            Err(reject) => return Err(refusals::from_media(reject)),
+        };
+        let rids: Vec<&str> = layers
+            .iter()
+            .filter(|layer| layer.kind == MediaKind::Video && !layer.rid.is_empty())
+            .map(|layer| layer.rid.as_str())
+            .collect();
+        if rids.contains(&rid) {
+            return Ok(());
+        }
+        Err(Refusal::Unprocessable(if rids.is_empty() {
+            "the broadcast's video has no rids; leave rid out".into()
+        } else {
+            let known: Vec<_> = rids.iter().map(|rid| format!("{rid:?}")).collect();
+            format!(
+                "the broadcast has no layer of this rid; it has {}",
+                known.join(", ")
+            )
+        }))
     }
 
     /// Tells followers how many viewers and which layers there are now. To be called about once a second, which is how
@@ -127,13 +161,13 @@ impl Node {
         }
     }
 
-    /// Tells followers at once that a channel is on air, or isn't.
+    /// Tells followers at once that a channel is on air, isn't, or that nobody is waited for any more.
     pub(super) fn tell_activity(&self, channel: &ChannelName) {
         let state = self.state();
-        let active = state.on_air.live_since(channel).is_some();
+        let activity = state.on_air.activity(channel);
         state.streams.tell(channel, |news| {
-            news.active = active;
-            if !active {
+            news.activity = activity;
+            if activity != Activity::Active {
                 news.layers = Arc::default();
             }
         });
@@ -150,7 +184,7 @@ impl Node {
 impl State {
     fn news_of(&self, channel: &ChannelName) -> ChannelNews {
         ChannelNews {
-            active: self.on_air.live_since(channel).is_some(),
+            activity: self.on_air.activity(channel),
             viewers: self.sessions.viewers(channel),
             layers: Arc::default(),
             reconnect: self.draining.then(|| endpoint(channel)),

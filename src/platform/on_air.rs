@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use spillway_sfu::SessionId;
 use spillway_signaling::{
-    ChannelName,
+    Activity, ChannelName,
     api::model::{Broadcast, Timestamp},
 };
 
@@ -137,6 +137,15 @@ impl OnAir {
     pub(super) fn live_since(&self, channel: &ChannelName) -> Option<Timestamp> {
         let air = self.channels.get(channel)?;
         matches!(air.state, State::Live(_)).then_some(air.broadcast.started_at)
+    }
+
+    /// Whether a channel is on air, or waits for its publisher.
+    pub(super) fn activity(&self, channel: &ChannelName) -> Activity {
+        match self.channels.get(channel).map(|air| air.state) {
+            Some(State::Live(_)) => Activity::Active,
+            Some(State::Waiting(_)) => Activity::Interrupted,
+            None => Activity::Idle,
+        }
     }
 
     /// Who publishes to a channel that's on air.

@@ -145,5 +145,6 @@ fn face(config: &Config) -> spillway_signaling::Config {
             ForwardedHeader::Forwarded => spillway_signaling::ForwardedHeader::Forwarded,
         },
         admin_from_loopback: config.auth.admin_from_loopback,
+        other_nodes: http.other_nodes(),
     }
 }

@@ -1,8 +1,10 @@
 //! The web client's pages and their security headers.
 
+use spillway_signaling::Config;
+
 use crate::{
     client::get,
-    server::{start, whip},
+    server::{start, start_with, whip},
 };
 
 #[tokio::test]
@@ -25,6 +27,25 @@ async fn pages_come_with_their_policies() {
         assert_eq!(reply.get("referrer-policy"), "same-origin");
         assert_eq!(reply.get("x-content-type-options"), "nosniff");
     }
+}
+
+#[tokio::test]
+async fn pages_connect_to_their_own_node_and_to_those_that_are_named() {
+    let server = start().await;
+    let reply = server.send(get("/watch/demo")).await;
+    let alone = reply.get("content-security-policy");
+    assert!(!alone.contains("connect-src"), "{alone}");
+    let config = Config {
+        other_nodes: vec!["https://b.example.org:8443".parse().unwrap()],
+        ..Config::default()
+    };
+    let server = start_with(config).await;
+    let reply = server.send(get("/watch/demo")).await;
+    let policy = reply.get("content-security-policy");
+    assert!(
+        policy.ends_with("; connect-src 'self' https://b.example.org:8443"),
+        "{policy}"
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
-use spillway_signaling::VideoLayer;
+use spillway_signaling::{Activity, VideoLayer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -143,12 +143,12 @@ async fn a_stream_is_made_for_the_events_that_are_named() {
         location.starts_with(&format!("{session}/events/")),
         "{location}"
     );
-    server.events.tell(|news| news.active = true);
+    server.events.tell(|news| news.activity = Activity::Active);
     let mut following = Following::begin(&server, location).await;
     assert_eq!(following.event().await, ("active".into(), json!({})));
     let count = ("viewercount".to_owned(), json!({"viewercount": 0}));
     assert_eq!(following.event().await, count);
-    server.events.tell(|news| news.active = false);
+    server.events.tell(|news| news.activity = Activity::Idle);
     server
         .events
         .tell(|news| news.layers = Arc::new([layer("f", 720)]));
@@ -160,7 +160,7 @@ async fn without_a_body_it_is_for_all_events() {
     let (server, _, url) = viewer().await;
     let reply = server.send(request("POST", &url)).await;
     assert_eq!(reply.status, 201);
-    server.events.tell(|news| news.active = true);
+    server.events.tell(|news| news.activity = Activity::Active);
     server
         .events
         .tell(|news| news.layers = Arc::new([layer("f", 720)]));
@@ -193,7 +193,7 @@ async fn changes_are_told_as_they_come() {
     let (mut following, _) = Following::of_all(&server, &url).await;
     assert_eq!(following.event().await.1, json!({"viewercount": 0}));
     following.stays_quiet().await;
-    server.events.tell(|news| news.active = true);
+    server.events.tell(|news| news.activity = Activity::Active);
     assert_eq!(following.event().await, ("active".into(), json!({})));
     let layers = Arc::new([layer("f", 720), layer("h", 360)]);
     server.events.tell(|news| news.layers = layers);
@@ -208,8 +208,11 @@ async fn changes_are_told_as_they_come() {
     );
     server.events.tell(|news| news.viewers = 3);
     assert_eq!(following.event().await.1, json!({"viewercount": 3}));
-    server.events.tell(|news| news.active = false);
-    assert_eq!(following.event().await, ("inactive".into(), json!({})));
+    server.events.tell(|news| news.activity = Activity::Idle);
+    assert_eq!(
+        following.event().await,
+        ("inactive".into(), json!({"ended": true}))
+    );
 }
 
 #[tokio::test]
@@ -230,7 +233,7 @@ async fn a_client_that_does_not_read_gets_the_latest_state_and_not_a_queue() {
 #[tokio::test]
 async fn a_client_that_comes_back_is_told_all_anew_and_what_ended_meanwhile() {
     let (server, _, url) = viewer().await;
-    server.events.tell(|news| news.active = true);
+    server.events.tell(|news| news.activity = Activity::Active);
     let (mut first, location) = Following::of_all(&server, &url).await;
     assert_eq!(first.event().await.0, "active");
     let mut second = Following::begin(&server, &location).await;
@@ -238,7 +241,7 @@ async fn a_client_that_comes_back_is_told_all_anew_and_what_ended_meanwhile() {
     assert_eq!(second.event().await.0, "active");
     assert_eq!(second.event().await.0, "viewercount");
     drop(second);
-    server.events.tell(|news| news.active = false);
+    server.events.tell(|news| news.activity = Activity::Idle);
     let mut third = Following::begin(&server, &location).await;
     assert_eq!(third.event().await.0, "inactive");
 }

@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use spillway_sfu::MediaKind;
-use spillway_signaling::{EventFeed, EventSet, platform::LayerChoice};
+use spillway_signaling::{Activity, EventFeed, EventSet, platform::LayerChoice};
 
 use super::*;
 
@@ -25,7 +27,10 @@ fn layer(rid: &str, bitrate: u64) -> LayerStatistics {
 
 /// A node with a viewer of a channel that isn't live, and the viewer's event stream.
 async fn viewer() -> (Fixture, SessionRef, EventFeed) {
-    let fixture = fixture().await;
+    viewer_of(fixture().await).await
+}
+
+async fn viewer_of(fixture: Fixture) -> (Fixture, SessionRef, EventFeed) {
     fixture.add_channel(false).await;
     let watched = fixture.watch_by(OFFER, None).await.unwrap();
     let viewer = session(Role::Viewer, &watched);
@@ -49,13 +54,31 @@ async fn go_live(fixture: &Fixture) -> u64 {
 #[tokio::test]
 async fn a_viewer_is_told_of_going_live_and_of_the_end_at_once() {
     let (fixture, _, mut feed) = viewer().await;
-    assert!(!feed.news.borrow_and_update().active);
+    assert_eq!(feed.news.borrow_and_update().activity, Activity::Idle);
     let publisher = go_live(&fixture).await;
     assert!(feed.news.has_changed().unwrap());
-    assert!(feed.news.borrow_and_update().active);
+    assert_eq!(feed.news.borrow_and_update().activity, Activity::Active);
     fixture.ended(publisher).await;
     assert!(feed.news.has_changed().unwrap());
-    assert!(!feed.news.borrow().active);
+    let activity = feed.news.borrow_and_update().activity;
+    assert_eq!(activity, Activity::Interrupted);
+    fixture.node.on_tick().await;
+    assert!(!feed.news.has_changed().unwrap(), "the grace isn't over");
+}
+
+#[tokio::test]
+async fn a_viewer_is_told_when_nobody_is_waited_for_any_more() {
+    let mut config = Config::default();
+    config.channels.reconnect_grace = Duration::ZERO;
+    let (fixture, _, mut feed) = viewer_of(fixture_with(&config).await).await;
+    let publisher = go_live(&fixture).await;
+    fixture.ended(publisher).await;
+    assert_eq!(
+        feed.news.borrow_and_update().activity,
+        Activity::Interrupted
+    );
+    fixture.node.on_tick().await;
+    assert_eq!(feed.news.borrow_and_update().activity, Activity::Idle);
 }
 
 #[tokio::test]
@@ -188,4 +211,49 @@ async fn a_choice_for_another_m_line_is_refused() {
     };
     let refused = fixture.node.select_layers(&viewer, choice).await;
     assert!(matches!(refused, Err(Refusal::Malformed(why)) if why.contains("\"1\"")));
+}
+
+fn rid(name: &str) -> LayerChoice {
+    LayerChoice {
+        rid: Some(name.into()),
+        ..LayerChoice::default()
+    }
+}
+
+#[tokio::test]
+async fn a_rid_that_the_broadcast_does_not_have_is_refused_with_those_it_has() {
+    let (fixture, viewer, _) = viewer().await;
+    let node = &fixture.node;
+    go_live(&fixture).await;
+    let mut stopped = layer("h", 0);
+    stopped.flowing = false;
+    *fixture.media.layers.lock().unwrap() = vec![layer("f", 1000), stopped];
+    let refused = node.select_layers(&viewer, rid("x")).await;
+    assert!(
+        matches!(&refused, Err(Refusal::Unprocessable(why)) if why.contains("\"f\", \"h\"")),
+        "{refused:?}"
+    );
+    assert!(fixture.media.selected.lock().unwrap().is_empty());
+    for known in ["f", "h"] {
+        node.select_layers(&viewer, rid(known)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_rid_is_refused_where_the_video_has_none() {
+    let (fixture, viewer, _) = viewer().await;
+    go_live(&fixture).await;
+    *fixture.media.layers.lock().unwrap() = vec![layer("", 1000)];
+    let refused = fixture.node.select_layers(&viewer, rid("f")).await;
+    assert!(matches!(refused, Err(Refusal::Unprocessable(why)) if why.contains("no rids")));
+}
+
+#[tokio::test]
+async fn off_air_any_rid_is_taken_for_the_broadcast_to_come() {
+    let (fixture, viewer, _) = viewer().await;
+    let publisher = go_live(&fixture).await;
+    *fixture.media.layers.lock().unwrap() = vec![layer("f", 1000)];
+    fixture.ended(publisher).await;
+    let node = &fixture.node;
+    node.select_layers(&viewer, rid("x")).await.unwrap();
 }

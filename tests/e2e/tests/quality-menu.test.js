@@ -12,7 +12,7 @@ const LAYERS = [
 ];
 const NAMES = ['720p', '360p', '180p'];
 const SLOW = { timeout: 60_000, interval: 250 };
-const parts = harness('quality-menu');
+const parts = harness('quality-menu', { env: { SPILLWAY_CHANNELS_RECONNECT_GRACE: '3s' } });
 
 async function openWatch(channel, viewport) {
   const page = await (await parts.chromium.newContext({ viewport })).newPage();

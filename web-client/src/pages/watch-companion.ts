@@ -1,19 +1,23 @@
 import type { Extensions } from '../shared/links.ts';
-import { ViewerEvents } from '../whep/events.ts';
+import { ViewerEvents, type Activity } from '../whep/events.ts';
 import type { Facts } from './watch-facts.ts';
 import type { QualityMenu } from './watch-quality.ts';
 
+export interface CompanionPorts {
+  facts: Facts;
+  quality: QualityMenu;
+  onActivity: (activity: Activity) => void;
+  /** The node wants the viewer to make a new session there; null: where it made this one. */
+  onReconnect: (endpoint: string | null) => void;
+}
+
 /** What goes with each session beside its media: its events, and the choice of its layers. */
 export class Companion {
-  readonly #facts: Facts;
-  readonly #quality: QualityMenu;
-  readonly #onReconnect: (endpoint: string | null) => void;
+  readonly #ports: CompanionPorts;
   #events: ViewerEvents | null = null;
 
-  constructor(facts: Facts, quality: QualityMenu, onReconnect: (endpoint: string | null) => void) {
-    this.#facts = facts;
-    this.#quality = quality;
-    this.#onReconnect = onReconnect;
+  constructor(ports: CompanionPorts) {
+    this.#ports = ports;
     document.addEventListener('visibilitychange', () => {
       if (document.hidden) this.#events?.pause();
       else this.#events?.resume();
@@ -22,22 +26,24 @@ export class Companion {
 
   /** Goes over to a new session. */
   attach(extensions: Extensions): void {
+    const { facts, quality, onActivity, onReconnect } = this.#ports;
     this.#events?.stop();
-    this.#quality.sessionOpened(extensions.layer);
+    quality.sessionOpened(extensions.layer);
     const events = new ViewerEvents({
-      onActive: (active) => {
-        this.#facts.setActive(active);
+      onActivity: (activity) => {
+        facts.setActivity(activity);
+        onActivity(activity);
       },
       onLayers: (layers) => {
-        this.#quality.setLayers(layers);
+        quality.setLayers(layers);
       },
       onViewers: (viewers) => {
-        this.#facts.setViewers(viewers);
+        facts.setViewers(viewers);
       },
       onConnected: (connected) => {
-        this.#facts.setConnected(connected);
+        facts.setConnected(connected);
       },
-      onReconnect: this.#onReconnect,
+      onReconnect,
     });
     this.#events = events;
     if (document.hidden) events.pause();

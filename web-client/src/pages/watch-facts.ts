@@ -2,6 +2,7 @@ import type { PageAddress } from '../shared/address.ts';
 import { byId, make, setText } from '../shared/dom.ts';
 import { formatDuration, formatViewers } from '../shared/format.ts';
 import { fetchLive, type LiveChannel } from '../shared/live.ts';
+import type { Activity } from '../whep/events.ts';
 
 /** How often the time on air is written anew. */
 const TICK_MS = 1_000;
@@ -25,7 +26,7 @@ export class Facts {
   /** Whether events come. */
   #connected = false;
   /** What they said since. */
-  #active: boolean | null = null;
+  #activity: Activity | null = null;
   #viewers: number | null = null;
 
   constructor(address: PageAddress) {
@@ -42,9 +43,10 @@ export class Facts {
     return this.#viewers ?? this.#live?.viewers ?? null;
   }
 
-  /** Whether the channel is on air; null if that can't be told. */
+  /** Whether the channel is on air; null if that can't be told, or if its publisher may return. */
   async isLive(): Promise<boolean | null> {
-    return this.#active ?? (await this.#ask());
+    if (this.#activity === null) return this.#ask();
+    return this.#activity === 'interrupted' ? null : this.#activity === 'active';
   }
 
   /** Asks now: something has just changed. */
@@ -52,9 +54,9 @@ export class Facts {
     if (performance.now() - this.#askedAt >= FRESH_MS) void this.#ask().catch(() => null);
   }
 
-  setActive(active: boolean): void {
-    this.#active = active;
-    if (active) this.refresh();
+  setActivity(activity: Activity): void {
+    this.#activity = activity;
+    if (activity === 'active') this.refresh();
     else this.#live = undefined;
     this.#show();
   }
@@ -66,7 +68,7 @@ export class Facts {
 
   setConnected(connected: boolean): void {
     this.#connected = connected;
-    if (!connected) this.#active = this.#viewers = null;
+    if (!connected) this.#activity = this.#viewers = null;
   }
 
   async #ask(): Promise<boolean | null> {
@@ -103,7 +105,7 @@ export class Facts {
 
   #describe(): string {
     const live = this.#live;
-    const isOn = live !== undefined || this.#active === true;
+    const isOn = live !== undefined || this.#activity === 'active';
     if (!isOn || this.viewers === null) return '';
     const name = live === undefined || live.title === '' ? '' : live.name;
     const since = live?.since ?? null;

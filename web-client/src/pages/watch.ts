@@ -1,15 +1,16 @@
 import { readAddress, type PageAddress } from '../shared/address.ts';
-import { believed } from '../shared/capture-time.ts';
 import { byId, setText } from '../shared/dom.ts';
 import { formatMs } from '../shared/format.ts';
+import { Endpoint, whepEndpoint } from '../whep/endpoint.ts';
 import { noticeOf } from '../whep/notices.ts';
 import { Player } from '../whep/player.ts';
 import type { PlayerState } from '../whep/player-state.ts';
-import { openViewerSession, whepEndpoint, withQueryOf } from '../whep/session.ts';
+import { openViewerSession } from '../whep/session.ts';
 import type { ViewerStats } from '../whep/viewer-stats.ts';
 import { Companion } from './watch-companion.ts';
 import { Controls } from './watch-controls.ts';
 import { Facts } from './watch-facts.ts';
+import { Frames, type Timings } from './watch-frames.ts';
 import { QualityMenu, type QualityView } from './watch-quality.ts';
 import { showStats } from './watch-stats.ts';
 
@@ -24,43 +25,42 @@ const page = {
   latency: byId('latency', HTMLElement),
 };
 
-/** Moments of the newest session in `performance.now()` milliseconds, for those who measure joins. */
-interface Timings {
-  openedAt: number;
-  firstFrameAt: number | null;
-}
-
 function watch(address: PageAddress): void {
   const quality = new QualityMenu(address.layer);
   const controls = new Controls(quality);
   const facts = new Facts(address);
-  let endpoint = whepEndpoint(location.origin, address.channel, address.layer);
+  const home = whepEndpoint(location.origin, address.channel, address.layer);
+  const endpoint = new Endpoint(home);
   let stats: ViewerStats | null = null;
-  let captureAge: number | null = null;
-  let timings: Timings = { openedAt: performance.now(), firstFrameAt: null };
-
-  const show = async (media: MediaStream): Promise<void> => {
-    await pageLoaded();
-    page.video.srcObject = media;
-    await controls.startPlayback();
-  };
-
-  const companion = new Companion(facts, quality, (url) => {
-    endpoint = withQueryOf(endpoint, url);
-    player.move();
+  const frames = new Frames(page.video, () => {
+    player.frameShown();
   });
 
-  const player = new Player({
+  const companion = new Companion({
+    facts,
+    quality,
+    onActivity: (activity) => {
+      player.setActivity(activity);
+    },
+    onReconnect: (url) => {
+      endpoint.moveTo(url);
+      player.move();
+    },
+  });
+
+  const player: Player = new Player({
     openSession: async (signal, onPath) => {
-      timings = { openedAt: performance.now(), firstFrameAt: null };
-      const session = await openViewerSession({
-        endpoint,
-        token: address.token,
-        signal,
-        onPath,
-        onMedia: (media) => void show(media),
-        isBeside: player.state.name === 'playing',
-      });
+      frames.sessionOpens();
+      const session = await endpoint.open(signal, (url) =>
+        openViewerSession({
+          endpoint: url,
+          token: address.token,
+          signal,
+          onPath,
+          onMedia: (media) => void show(media, controls),
+          isBeside: player.state.name === 'playing',
+        }),
+      );
       companion.attach(session.extensions);
       return session;
     },
@@ -71,27 +71,28 @@ function watch(address: PageAddress): void {
       if (state.name === 'playing') facts.refresh();
     },
     onStats: (fresh) => {
-      stats = { ...fresh, endToEndMs: fresh.endToEndMs ?? captureAge };
-      captureAge = null;
-      setText(page.latency, latencyText(stats));
+      const age = frames.takeCaptureAge();
+      stats = { ...fresh, endToEndMs: fresh.endToEndMs ?? age };
+      setText(page.latency, player.state.name === 'playing' ? latencyText(stats) : '');
       if (controls.statsShown) showStats(stats);
     },
   });
 
-  onEachFrame(page.video, ({ captureTime, expectedDisplayTime }) => {
-    timings.firstFrameAt ??= performance.now();
-    captureAge = captureTime === undefined ? null : believed(expectedDisplayTime - captureTime);
-    player.frameShown();
-  });
   expose({
     state: () => player.state,
     stats: () => stats,
-    timings: () => timings,
+    timings: () => frames.timings,
     quality: () => quality.view,
     viewers: () => facts.viewers,
   });
   listen(player);
   player.open();
+}
+
+async function show(media: MediaStream, controls: Controls): Promise<void> {
+  await pageLoaded();
+  page.video.srcObject = media;
+  await controls.startPlayback();
 }
 
 /** Lets the page's surroundings steer the player: button, network, leaving. */
@@ -139,20 +140,6 @@ function pageLoaded(): Promise<void> {
         resolve();
       });
   });
-}
-
-function onEachFrame(
-  video: HTMLVideoElement,
-  shown: (metadata: VideoFrameCallbackMetadata) => void,
-): void {
-  // Without this API the player still sees decoded frames in its statistics.
-  if (!('requestVideoFrameCallback' in video)) return;
-  const next: VideoFrameRequestCallback = (_now, metadata) => {
-    // A track that ends paints black, which is no frame of the broadcast.
-    if (metadata.rtpTimestamp !== undefined) shown(metadata);
-    video.requestVideoFrameCallback(next);
-  };
-  video.requestVideoFrameCallback(next);
 }
 
 /** A read-only view for tests and for the curious: see README.md. */

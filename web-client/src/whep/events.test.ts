@@ -26,7 +26,7 @@ let refused: boolean;
 const connected = () => heard.filter((word) => typeof word === 'boolean').at(-1);
 
 const listener: EventListener = {
-  onActive: (active) => heard.push(active ? 'active' : 'inactive'),
+  onActivity: (activity) => heard.push(activity),
   onLayers: (layers) => heard.push(layers.map(({ rid }) => rid)),
   onViewers: (viewers) => heard.push(viewers),
   onReconnect: (endpoint) => heard.push(`to ${endpoint}`),
@@ -58,8 +58,9 @@ describe('ViewerEvents', () => {
     sources[0]?.tell('active', '{}');
     sources[0]?.tell('layers', '{"0":[{"rid":"f"}]}');
     sources[0]?.tell('viewercount', '{"viewercount":3}');
-    sources[0]?.tell('inactive', '{}');
-    expect(heard).toEqual([true, 'active', ['f'], 3, 'inactive']);
+    sources[0]?.tell('inactive', '{"ended":false}');
+    sources[0]?.tell('inactive', '{"ended":true}');
+    expect(heard).toEqual([true, 'active', ['f'], 3, 'interrupted', 'over']);
   });
 
   it('survives what it does not understand', async () => {

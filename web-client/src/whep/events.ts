@@ -4,10 +4,12 @@ import { parseLayers, type VideoLayer } from './layers.ts';
 
 const NAMES = ['active', 'inactive', 'layers', 'reconnect', 'viewercount'] as const;
 
+/** Whether there is something to watch: on air, off but the node waits for its publisher, or over. */
+export type Activity = 'active' | 'interrupted' | 'over';
+
 /** What a session's events say. */
 export interface EventListener {
-  /** The channel is on air, or isn't any more. */
-  onActive: (active: boolean) => void;
+  onActivity: (activity: Activity) => void;
   onLayers: (layers: VideoLayer[]) => void;
   onViewers: (viewers: number) => void;
   /** The node wants the viewer to make a new session there; null: where it made this one. */
@@ -96,8 +98,10 @@ export class ViewerEvents {
   #take(name: (typeof NAMES)[number], data: Readonly<Record<string, unknown>>): void {
     switch (name) {
       case 'active':
+        this.#listener.onActivity('active');
+        break;
       case 'inactive':
-        this.#listener.onActive(name === 'active');
+        this.#listener.onActivity(data.ended === true ? 'over' : 'interrupted');
         break;
       case 'layers':
         this.#listener.onLayers(parseLayers(data));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseLayers, qualitiesOf } from './layers.ts';
+import { detailOf, parseLayers, qualitiesOf } from './layers.ts';
 
 const layer = (fields: object) => ({ bitrate: 1000, ...fields });
 
@@ -46,8 +46,11 @@ describe('qualitiesOf', () => {
     expect(qualities[1]?.choice).toEqual({ mediaId: '0', spatialLayerId: 0 });
   });
 
-  it('leaves out what is not sent', () => {
-    expect(of({ rid: 'f', width: 1280, height: 720 })).toEqual([]);
+  it('keeps what is not sent at present, and leaves out what never was', () => {
+    const [paused] = of({ rid: 'f', width: 1280, height: 720 });
+    expect(paused?.name).toBe('720p');
+    expect(paused && detailOf(paused)).toBe('unavailable now');
+    expect(of({ rid: 'f' })).toEqual([]);
   });
 
   it('names an upright picture by its short side, and one of unknown size by its place', () => {

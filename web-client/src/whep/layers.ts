@@ -20,6 +20,7 @@ export interface Quality {
   name: string;
   /** Lines of the picture, of its short side if it stands upright; 0 if unknown. */
   lines: number;
+  /** Bit/s; 0 while it isn't sent. */
   bitrate: number;
   /** The body that chooses it. */
   choice: Readonly<Record<string, string | number>>;
@@ -42,12 +43,16 @@ export function parseLayers(data: unknown): VideoLayer[] {
   });
 }
 
-/** The sizes among the layers that are sent now, the largest first. Temporal layers are no choice of their own. */
+/**
+ * The sizes among the layers, the largest first. Temporal layers are no choice of their own. One that isn't sent at present
+ * may come back, and stays if its size is known: nothing vanishes from under a viewer's finger.
+ */
 export function qualitiesOf(layers: readonly VideoLayer[]): Quality[] {
   const best = new Map<string, VideoLayer>();
   for (const layer of layers) {
     const id = `${layer.rid ?? ''}/${layer.spatial ?? ''}`;
-    if (layer.bitrate > (best.get(id)?.bitrate ?? 0)) best.set(id, layer);
+    const isKnown = layer.bitrate > 0 || linesOf(layer.width, layer.height) > 0;
+    if (isKnown && layer.bitrate > (best.get(id)?.bitrate ?? -1)) best.set(id, layer);
   }
   return [...best]
     .map(([id, layer], place) => ({
@@ -60,9 +65,9 @@ export function qualitiesOf(layers: readonly VideoLayer[]): Quality[] {
     .sort((a, b) => b.lines - a.lines || b.bitrate - a.bitrate);
 }
 
-/** How a quality's place among the others is told: its bitrate. */
+/** How a quality's place among the others is told: its bitrate, or that a lesser one plays for it. */
 export function detailOf({ bitrate }: Quality): string {
-  return formatBitrate(bitrate);
+  return bitrate > 0 ? formatBitrate(bitrate) : 'unavailable now';
 }
 
 /** What players call a picture's size. */

@@ -22,6 +22,13 @@ export function noticeOf(state: PlayerState, channel: string): Notice {
         busy: true,
         action: '',
       };
+    case 'interrupted':
+      return {
+        title: 'The stream is interrupted',
+        text: 'It goes on here by itself when the streamer is back.',
+        busy: true,
+        action: '',
+      };
     case 'playing':
       return { title: '', text: '', busy: false, action: '' };
     case 'reconnecting':

@@ -16,15 +16,28 @@ describe('the picture', () => {
     expect(pictureAfter('media-flows', 'media-stalled', 'media-flows')).toBe('flows');
   });
 
-  it('is over only after it was seen and stopped', () => {
+  it('is over only after it was seen', () => {
     expect(pictureAfter('broadcast-ended')).toBe('none');
-    expect(pictureAfter('media-flows', 'broadcast-ended')).toBe('flows');
+    expect(pictureAfter('media-flows', 'broadcast-ended')).toBe('over');
     expect(pictureAfter('media-flows', 'media-stalled', 'broadcast-ended')).toBe('over');
   });
 
   it('stops when the connection is lost, and was never there if it was never seen', () => {
     expect(pictureAfter('media-flows', 'connection-lost')).toBe('stopped');
     expect(pictureAfter('connection-lost')).toBe('none');
+  });
+
+  it('goes with its publisher, and is awaited when that is back', () => {
+    expect(pictureAfter('publisher-left')).toBe('none');
+    expect(pictureAfter('media-flows', 'publisher-left')).toBe('interrupted');
+    expect(pictureAfter('media-flows', 'publisher-left', 'media-stalled')).toBe('interrupted');
+    expect(pictureAfter('media-flows', 'publisher-left', 'publisher-back')).toBe('stopped');
+    expect(pictureAfter('media-flows', 'publisher-left', 'broadcast-ended')).toBe('over');
+    expect(pictureAfter('media-flows', 'broadcast-ended', 'publisher-left')).toBe('over');
+  });
+
+  it('is awaited on another session, which is not told that its publisher had left', () => {
+    expect(pictureAfter('media-flows', 'publisher-left', 'connection-lost')).toBe('stopped');
   });
 
   it('comes back by itself when a new broadcast begins', () => {
@@ -61,6 +74,10 @@ describe('the player', () => {
       inMs: 800,
       problem,
     });
+  });
+
+  it('tells an interruption from an end', () => {
+    expect(playerState(up, 'interrupted')).toEqual({ name: 'interrupted' });
   });
 
   it('ends with its broadcast', () => {

@@ -7,6 +7,8 @@ export type PlayerState =
   | { name: 'connecting' }
   /** The session is open, but no picture comes: not yet, or no more. */
   | { name: 'waiting' }
+  /** The publisher is gone in the middle of its broadcast, and the node waits for it. */
+  | { name: 'interrupted' }
   /** Frames are being decoded. */
   | { name: 'playing' }
   /** The path or the session was lost; an attempt runs, or starts in `inMs`. */
@@ -16,20 +18,35 @@ export type PlayerState =
   /** Nothing will happen before the viewer does something about it. */
   | { name: 'error'; problem: Problem };
 
-/** The picture of a channel, across sessions: never seen, being decoded, stopped, or over with its broadcast. */
-export type Picture = 'none' | 'flows' | 'stopped' | 'over';
+/**
+ * The picture of a channel, across sessions: never seen, being decoded, stopped, gone with its publisher, or over with its
+ * broadcast.
+ */
+export type Picture = 'none' | 'flows' | 'stopped' | 'interrupted' | 'over';
 
-export type PictureEvent = 'media-flows' | 'media-stalled' | 'connection-lost' | 'broadcast-ended';
+export type PictureEvent =
+  | 'media-flows'
+  | 'media-stalled'
+  | 'connection-lost'
+  | 'publisher-left'
+  | 'publisher-back'
+  | 'broadcast-ended';
 
 export function nextPicture(picture: Picture, event: PictureEvent): Picture {
   switch (event) {
     case 'media-flows':
       return 'flows';
     case 'media-stalled':
-    case 'connection-lost':
       return picture === 'flows' ? 'stopped' : picture;
+    case 'connection-lost':
+      // The next session isn't told of a publisher that left before it.
+      return picture === 'flows' || picture === 'interrupted' ? 'stopped' : picture;
+    case 'publisher-left':
+      return picture === 'none' || picture === 'over' ? picture : 'interrupted';
+    case 'publisher-back':
+      return picture === 'interrupted' || picture === 'over' ? 'stopped' : picture;
     case 'broadcast-ended':
-      return picture === 'stopped' ? 'over' : picture;
+      return picture === 'none' ? picture : 'over';
   }
 }
 
@@ -59,8 +76,16 @@ export function playerState(connection: ConnectionState, picture: Picture): Play
 }
 
 function openSession(picture: Picture): PlayerState {
-  if (picture === 'flows') return { name: 'playing' };
-  return picture === 'over' ? { name: 'ended' } : { name: 'waiting' };
+  switch (picture) {
+    case 'flows':
+      return { name: 'playing' };
+    case 'interrupted':
+      return { name: 'interrupted' };
+    case 'over':
+      return { name: 'ended' };
+    default:
+      return { name: 'waiting' };
+  }
 }
 
 function reconnecting(attempt: number): PlayerState {

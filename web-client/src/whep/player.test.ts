@@ -109,6 +109,46 @@ describe('Player', () => {
     expect(opened).toBe(1);
   });
 
+  it('is interrupted as soon as the node says so, for all that frames still come', async () => {
+    await play();
+    player.setActivity('interrupted');
+    expect(player.state.name).toBe('interrupted');
+    player.frameShown();
+    await pass(0.5);
+    flowing = false;
+    live = null;
+    await pass(60);
+    expect(player.state.name).toBe('interrupted');
+    player.setActivity('over');
+    expect(player.state.name).toBe('ended');
+  });
+
+  it('plays on after an interruption, at the first frame', async () => {
+    await play();
+    flowing = false;
+    player.setActivity('interrupted');
+    player.setActivity('active');
+    expect(player.state.name).toBe('waiting');
+    player.frameShown();
+    expect(player.state.name).toBe('playing');
+  });
+
+  it('believes frames that keep coming more than the node', async () => {
+    await play();
+    player.setActivity('interrupted');
+    await pass(2);
+    expect(player.state.name).toBe('playing');
+  });
+
+  it('ends an interruption that nobody tells about any more', async () => {
+    await play();
+    flowing = false;
+    player.setActivity('interrupted');
+    live = false;
+    await pass(6);
+    expect(player.state.name).toBe('ended');
+  });
+
   it('does not end a broadcast that nobody can tell about', async () => {
     await play();
     flowing = false;

@@ -3,6 +3,7 @@ import { Connection } from '../shared/connection.ts';
 import type { ConnectionState } from '../shared/connection-state.ts';
 import type { PathEvent, PeerSession } from '../shared/peer-session.ts';
 import { StatsPoll } from '../shared/stats-poll.ts';
+import type { Activity } from './events.ts';
 import { MediaWatch } from './media-watch.ts';
 import {
   nextPicture,
@@ -19,6 +20,8 @@ const POLL_PLAYING_MS = 1_000;
 /** How often to ask whether a channel whose picture stopped is still live, and how many noes end the broadcast. */
 const LIVE_CHECK_MS = 2_000;
 const LIVE_CHECKS = 2;
+/** Frames that were under way when the publisher left are shown for so long; later ones are news. */
+const STRAGGLERS_MS = 1_000;
 
 /** What the player needs from its surroundings. */
 export interface PlayerPorts {
@@ -44,6 +47,7 @@ export class Player {
   #watch = new MediaWatch();
   #liveMisses = 0;
   #liveTimer: ReturnType<typeof setTimeout> | undefined;
+  #stragglersUntil = -Infinity;
 
   constructor(ports: PlayerPorts) {
     this.#ports = ports;
@@ -87,10 +91,27 @@ export class Player {
     this.#connection.move();
   }
 
+  /** The node says that the channel is on air, waits for its publisher, or is over. */
+  setActivity(activity: Activity): void {
+    const events = {
+      active: 'publisher-back',
+      interrupted: 'publisher-left',
+      over: 'broadcast-ended',
+    } as const;
+    const left = this.#picture === 'flows' && activity !== 'active';
+    if (left) this.#stragglersUntil = performance.now() + STRAGGLERS_MS;
+    else if (activity === 'active') this.#stragglersUntil = -Infinity;
+    const event = events[activity];
+    if (nextPicture(this.#picture, event) !== this.#picture) this.#pictureEvent(event);
+    // What was decoded before is counted at once, so that only fresh frames are news later.
+    if (left) this.#poll.start();
+  }
+
   /** A frame of the current session was put on screen. */
   frameShown(): void {
     const { name } = this.#connection.state;
     if (name !== 'up' && name !== 'restarting') return;
+    if (performance.now() < this.#stragglersUntil) return;
     this.#watch.frameShown(performance.now());
     if (this.#picture !== 'flows') this.#pictureEvent('media-flows');
   }
@@ -136,14 +157,18 @@ export class Player {
       videoPackets: stats.video?.packetsReceived ?? 0,
       audioPackets: stats.audio?.packetsReceived ?? 0,
     };
-    const news = this.#watch.observe(performance.now(), progress, this.#ports.isHidden());
+    const now = performance.now();
+    const news = this.#watch.observe(now, progress, this.#ports.isHidden());
+    if (now < this.#stragglersUntil) return;
     const known = this.#picture === 'flows' ? 'media-flows' : 'media-stalled';
     if (news !== null && news !== known) this.#pictureEvent(news);
   }
 
   /** A picture that stopped may come back, or its broadcast is over: the node knows. */
   #checkLiveSoon(): void {
-    if (this.#state.name !== 'waiting' || this.#picture !== 'stopped') {
+    const { name } = this.#state;
+    const isMissed = name === 'waiting' && this.#picture === 'stopped';
+    if (!isMissed && name !== 'interrupted') {
       clearTimeout(this.#liveTimer);
       this.#liveTimer = undefined;
       this.#liveMisses = 0;

@@ -39,21 +39,6 @@ export function openViewerSession(options: ViewerOptions): Promise<PeerSession> 
   });
 }
 
-/** `layer` is the rid of the simulcast layer to ask for, or empty for the node's choice. */
-export function whepEndpoint(origin: string, channel: string, layer: string): string {
-  const url = new URL(`/whep/${encodeURIComponent(channel)}`, origin);
-  if (layer !== '') url.searchParams.set('layer', layer);
-  return url.href;
-}
-
-/** The endpoint that a node sends its viewers to, with what this one was asked for; null is this one itself. */
-export function withQueryOf(endpoint: string, other: string | null): string {
-  if (other === null) return endpoint;
-  const url = new URL(other);
-  if (url.search === '') url.search = new URL(endpoint).search;
-  return url.href;
-}
-
 /** Asks for the smallest jitter buffer that the network allows; older Chromium knows it by another name. */
 function keepFresh(
   receiver: Partial<Pick<RTCRtpReceiver, 'jitterBufferTarget'>> & { playoutDelayHint?: number },
