@@ -1,4 +1,5 @@
-//! RTP (RFC 3550): packets, their header extensions, counters that wrap, and retransmission payloads.
+//! RTP (RFC 3550): packets, their header extensions, counters that wrap, redundant audio and
+//! retransmission payloads.
 //!
 //! Nothing here allocates.
 
@@ -7,6 +8,7 @@ mod extension;
 #[cfg(test)]
 mod interop;
 mod packet;
+pub mod red;
 pub mod rtx;
 mod sequence;
 pub mod time;

@@ -298,6 +298,7 @@ impl Accepted {
             .map(|payload| Payload {
                 transport_cc: payload.transport_cc && sequenced,
                 remb: payload.remb && !transport_cc,
+                red: payload.red.filter(|_| role == Role::Viewer),
                 ..payload.clone()
             })
             .collect();
@@ -381,7 +382,7 @@ impl Accepted {
             let own = section
                 .payloads
                 .iter()
-                .flat_map(|payload| [Some(payload.payload_type), payload.rtx]);
+                .flat_map(|payload| [Some(payload.payload_type), payload.rtx, payload.red]);
             for payload_type in own.flatten() {
                 let owner = &mut used[usize::from(payload_type & 127)];
                 if owner.is_some_and(|kind| kind != section.kind) {

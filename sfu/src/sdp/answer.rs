@@ -242,11 +242,11 @@ impl Answer {
     }
 }
 
-/// The `<fmt> …` of an `m=` line: each payload type with that of its retransmissions.
+/// The `<fmt> …` of an `m=` line: each payload type with that of its retransmissions and that of its redundant form.
 fn payload_types(payloads: &[Payload]) -> String {
     let all = payloads
         .iter()
-        .flat_map(|payload| [Some(payload.payload_type), payload.rtx]);
+        .flat_map(|payload| [Some(payload.payload_type), payload.rtx, payload.red]);
     let words: Vec<String> = all
         .flatten()
         .map(|payload_type| payload_type.to_string())
@@ -281,6 +281,15 @@ fn write_payload(text: &mut Text, payload: &Payload) {
     if let Some(rtx) = payload.rtx {
         text.line(format_args!("a=rtpmap:{rtx} rtx/{clock_rate}"));
         text.line(format_args!("a=fmtp:{rtx} apt={payload_type}"));
+    }
+    if let Some(red) = payload.red {
+        match payload.channels {
+            Some(channels) => {
+                text.line(format_args!("a=rtpmap:{red} red/{clock_rate}/{channels}"));
+            }
+            None => text.line(format_args!("a=rtpmap:{red} red/{clock_rate}")),
+        }
+        text.line(format_args!("a=fmtp:{red} {payload_type}/{payload_type}"));
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Payload {
     pub channels: Option<u8>,
     /// The payload type of its retransmissions (RFC 4588).
     pub rtx: Option<u8>,
+    /// The payload type under which it comes with copies of packets before (RFC 2198).
+    pub red: Option<u8>,
     /// `nack` (RFC 4585 §6.2.1)
     pub nack: bool,
     /// `nack pli` (RFC 4585 §6.3.1)
@@ -224,6 +226,7 @@ impl<'a> Formats<'a> {
             fmtp: format.fmtp.to_owned(),
             channels: encoding.channels,
             rtx: self.rtx_of(format.payload_type, codec),
+            red: self.red_of(format.payload_type, encoding),
             nack: has("nack"),
             pli: has("nack pli"),
             fir: has("ccm fir"),
@@ -249,6 +252,30 @@ impl<'a> Formats<'a> {
             retransmits.then_some(format.payload_type)
         })
     }
+
+    /// The payload type under which `payload_type` comes with copies of packets before: of the same clock and channels, and for
+    /// nothing else.
+    fn red_of(&self, payload_type: u8, carried: &Encoding<'_>) -> Option<u8> {
+        self.formats.iter().find_map(|format| {
+            let encoding = format.encoding.as_ref()?;
+            let repeats = encoding.name.eq_ignore_ascii_case("red")
+                && carried.name.eq_ignore_ascii_case("opus")
+                && encoding.clock_rate == carried.clock_rate
+                && encoding.channels == carried.channels
+                && is_redundancy_of(format.fmtp, payload_type)
+                && is_free_of_rtcp(format.payload_type);
+            repeats.then_some(format.payload_type)
+        })
+    }
+}
+
+/// Whether `fmtp` names `payload_type` alone, for the primary and for at least one redundant encoding (RFC 2198 §5).
+fn is_redundancy_of(fmtp: &str, payload_type: u8) -> bool {
+    let mut encodings = fmtp.trim().split('/');
+    let is_ours = |encoding: &str| encoding.parse() == Ok(payload_type);
+    encodings.next().is_some_and(is_ours)
+        && encodings.next().is_some_and(is_ours)
+        && encodings.all(is_ours)
 }
 
 /// With `rtcp-mux` these payload types look like RTCP (RFC 5761 §4).

@@ -1,5 +1,7 @@
 //! One track toward one viewer: from decisions to sealed datagrams.
 
+mod redundant;
+
 use std::time::{Duration, Instant};
 
 use super::{
@@ -88,6 +90,7 @@ pub(crate) struct Sent {
 struct Selected {
     payload_type: u8,
     rtx: Option<u8>,
+    red: Option<u8>,
     codec: Codec,
 }
 
@@ -145,6 +148,7 @@ impl Egress {
         self.selected = matching.map(|p| Selected {
             payload_type: p.payload_type,
             rtx: p.rtx,
+            red: p.red,
             codec: p.codec,
         });
         self.selected.is_some()
@@ -390,6 +394,11 @@ impl Egress {
     /// Lost packets are sent again as RTX.
     pub(crate) fn has_rtx(&self) -> bool {
         self.selected.is_some_and(|s| s.rtx.is_some())
+    }
+
+    /// Packets may go with copies of those before them.
+    pub(crate) fn has_red(&self) -> bool {
+        self.selected.is_some_and(|s| s.red.is_some())
     }
 
     /// Sends the packet that left so many before the last one again, as RTX: it fills a probe.

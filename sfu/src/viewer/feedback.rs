@@ -156,6 +156,12 @@ impl Viewer {
         if summary.received + summary.lost == 0 {
             return;
         }
+        // What is lost behind a queue would be lost all the more, were more sent.
+        if summary.queueing <= UNHURRIED {
+            let lost = summary.lost as i32 - summary.late as i32;
+            let total = summary.received + summary.lost - summary.late;
+            self.redundancy.on_report(now, lost, total);
+        }
         let Some(sign) = summary.sign() else {
             return;
         };
@@ -184,6 +190,8 @@ impl Viewer {
         }
         if !self.feedback {
             self.path.loss = f32::from(block.fraction_lost) / 256.0;
+            self.redundancy
+                .on_report(now, block.fraction_lost.into(), 256);
             self.on_reported_loss(now, block);
         }
     }

@@ -205,6 +205,8 @@ enum Fate {
 pub(crate) struct FeedbackSummary {
     pub(crate) received: u32,
     pub(crate) lost: u32,
+    /// Of those received, what an earlier report had called missing: it came late, or came again as it was.
+    pub(crate) late: u32,
     pub(crate) received_bytes: u64,
     /// How much longer the newest packet was on its way than the fastest ever.
     pub(crate) queueing: Duration,
@@ -322,6 +324,7 @@ impl TransportHistory {
                     summary.received_bytes += u64::from(slot.bytes);
                     newest = Some(at - slot.at as i64);
                     if fate == Fate::Missing {
+                        summary.late += 1;
                         continue;
                     }
                 }

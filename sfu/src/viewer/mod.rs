@@ -12,6 +12,7 @@ mod history;
 mod keyframe_budget;
 mod pacer;
 mod pump;
+mod redundancy;
 mod rewriter;
 mod sealed;
 mod selection;
@@ -36,6 +37,7 @@ pub(crate) use history::{
 };
 use keyframe_budget::KeyframeBudget;
 use pacer::Pacer;
+use redundancy::{MAX_COPIES, Redundancy};
 use rewriter::{SequenceRewriter, TimestampRewriter};
 use sealed::SealedPackets;
 use selection::Selector;
@@ -82,6 +84,7 @@ pub(crate) struct Viewer {
     selector: Selector,
     pacer: Pacer,
     pub(crate) path: PathEstimate,
+    redundancy: Redundancy,
     /// Transport-wide feedback was negotiated.
     feedback: bool,
     /// Dependency descriptors were negotiated.
@@ -140,6 +143,7 @@ impl Viewer {
             history,
             selector: Selector::new(),
             path: PathEstimate::default(),
+            redundancy: Redundancy::default(),
             feedback: feedback
                 && session
                     .extensions
@@ -222,6 +226,7 @@ impl Viewer {
 
     /// Chooses the layer that it shall get, as things are now, and probes for a better one.
     pub(crate) fn aim(&mut self, now: Instant, channel: &Channel) {
+        let sound = channel.audio_bitrate() * (1 + self.sound_copies() as u64);
         let Some(track) = channel.track(MediaKind::Video) else {
             return;
         };
@@ -231,12 +236,7 @@ impl Viewer {
         let codec = track.payload().map(|p| p.codec);
         // Without descriptors a receiver of AV1 takes its spatial layers for broken pictures.
         let single = codec == Some(Codec::Av1) && !self.descriptors;
-        let choices = choices(
-            now,
-            track,
-            (&self.selection, single),
-            channel.audio_bitrate(),
-        );
+        let choices = choices(now, track, (&self.selection, single), sound);
         let estimate = self.history.estimate();
         let Some(selected) = self.selector.choose(now, &choices, estimate) else {
             let expected = track.choose(now, self.selection.rid.as_deref());
@@ -259,6 +259,13 @@ impl Viewer {
         {
             self.history.probe_for(now, wanted);
         }
+    }
+
+    /// How many packets before it each packet of sound bears.
+    fn sound_copies(&self) -> usize {
+        let sound = self.egress[track_index(MediaKind::Audio)].as_ref();
+        let takes = sound.is_some_and(Egress::has_red);
+        if takes { self.redundancy.copies() } else { 0 }
     }
 
     /// Sends what a running probe lacks: packets that were sent just now, once more.
@@ -322,12 +329,12 @@ impl Viewer {
         packets: &[(u64, MediaPacket<'_>)],
         wire: &mut Wire<'_>,
     ) -> bool {
+        let (mut credit, copies) = match track.kind {
+            MediaKind::Audio => (f64::MAX, self.sound_copies()),
+            MediaKind::Video => (self.pacer.credit(wire.now), 0),
+        };
         let Some(egress) = &mut self.egress[track_index(track.kind)] else {
             return false;
-        };
-        let mut credit = match track.kind {
-            MediaKind::Audio => f64::MAX,
-            MediaKind::Video => self.pacer.credit(wire.now),
         };
         let mut held = false;
         let before = wire.sent.bytes;
@@ -345,7 +352,13 @@ impl Viewer {
             }
         }
         if !items.is_empty() {
-            egress.send(layer, &items, &mut self.history, wire);
+            match track.layers.get(usize::from(layer)) {
+                Some(source) if copies > 0 => {
+                    let source = (layer, source);
+                    egress.send_redundantly(copies, source, &items, &mut self.history, wire);
+                }
+                _ => egress.send(layer, &items, &mut self.history, wire),
+            }
             self.pacer.on_sent(wire.sent.bytes - before);
         }
         held

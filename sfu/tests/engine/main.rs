@@ -29,6 +29,7 @@ mod numbers_go_on;
 mod obs_publishes;
 mod sender_reports_are_translated;
 mod sessions_are_limited;
+mod sound_goes_twice_over_lossy_paths;
 mod sub_layers_are_capped;
 mod takeover_keeps_viewers;
 mod two_viewers_share_a_path;

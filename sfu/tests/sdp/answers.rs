@@ -93,7 +93,7 @@ fn every_answer_is_sdp_that_we_would_read_ourselves() {
         assert_eq!(answer.matches("a=end-of-candidates").count(), 1);
         assert_eq!(answer.matches("a=candidate").count(), 3);
         assert!(!answer.contains("a=ssrc") && !answer.contains("rtcp-mux-only"));
-        for unwanted in ["red/", "ulpfec", "flexfec", "G722", "telephone-event"] {
+        for unwanted in ["red/90000", "ulpfec", "flexfec", "G722", "telephone-event"] {
             assert!(!answer.contains(unwanted), "{unwanted}");
         }
     }
@@ -145,11 +145,24 @@ fn opus_keeps_its_error_correction_and_is_asked_for_again_where_that_is_offered(
         let fmtp = plain.lines().find(|line| line.starts_with("a=fmtp:111 "));
         assert!(fmtp.unwrap().contains("useinbandfec=1"), "{fmtp:?}");
         assert!(!plain.contains("a=rtcp-fb:111 nack"));
-        // RED is never taken: nobody here unwraps it.
-        assert!(offer.contains("red/48000/2") && !plain.contains("red/"));
         let opus = "a=rtpmap:111 opus/48000/2";
         let asked = answer(&offer.replace(opus, &format!("a=rtcp-fb:111 nack\r\n{opus}")));
         assert!(asked.contains("a=rtcp-fb:111 nack\r\n"), "{asked}");
+    }
+}
+
+#[test]
+fn redundant_sound_goes_to_viewers_who_take_it_and_comes_from_nobody() {
+    let viewer = answer(CHROMIUM_VIEWER);
+    assert!(viewer.contains("UDP/TLS/RTP/SAVPF 111 63\r\n"), "{viewer}");
+    assert!(viewer.contains("a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n"));
+    // Nobody here unwraps it.
+    for offer in [CHROMIUM_PUBLISHER, CHROMIUM_SIMULCAST] {
+        assert!(offer.contains("red/48000/2") && !answer(offer).contains("red/"));
+    }
+    // Firefox has it for the picture alone, aiortc not at all.
+    for offer in [FIREFOX_VIEWER, AIORTC] {
+        assert!(!answer(offer).contains("red/"));
     }
 }
 

@@ -45,6 +45,58 @@ fn aiortc_without_transport_cc_falls_back_to_remb() {
 }
 
 #[test]
+fn redundant_sound_must_be_of_the_opus_that_is_taken() {
+    let red = |offer: &str| {
+        let session = watch(offer).unwrap();
+        let sound = session.tracks.into_iter().find(|t| t.mid == "1").unwrap();
+        sound.payloads[0].red
+    };
+    assert_eq!(red(CHROMIUM_VIEWER), Some(63));
+    let fmtp = "a=fmtp:63 111/111";
+    for good in ["a=fmtp:63 111/111/111", "a=fmtp:63  111/111 "] {
+        assert_eq!(
+            red(&CHROMIUM_VIEWER.replace(fmtp, good)),
+            Some(63),
+            "{good}"
+        );
+    }
+    for broken in [
+        "a=fmtp:63 111",
+        "a=fmtp:63 111/9",
+        "a=fmtp:63 9/111",
+        "a=fmtp:63 111/111/9",
+        "a=fmtp:63 111/",
+        "a=fmtp:63 /111",
+        "a=fmtp:63 111 111",
+        "a=fmtp:63 111/111;x=1",
+        "a=fmtp:63 4294967407/111",
+        "a=ptime:20",
+    ] {
+        assert_eq!(
+            red(&CHROMIUM_VIEWER.replace(fmtp, broken)),
+            None,
+            "{broken}"
+        );
+    }
+    for rtpmap in [
+        "red/8000",
+        "red/48000",
+        "red/48000/1",
+        "red/90000/2",
+        "rod/48000/2",
+    ] {
+        let other = CHROMIUM_VIEWER.replace("63 red/48000/2", &format!("63 {rtpmap}"));
+        assert_eq!(red(&other), None, "{rtpmap}");
+    }
+    // Its number looks like RTCP (RFC 5761 §4), or isn't in the m-line.
+    let looks_like_rtcp = CHROMIUM_VIEWER
+        .replace(" 63 ", " 72 ")
+        .replace(":63 ", ":72 ");
+    assert_eq!(red(&looks_like_rtcp), None);
+    assert_eq!(red(&CHROMIUM_VIEWER.replacen(" 63 ", " ", 1)), None);
+}
+
+#[test]
 fn sendrecv_is_fine() {
     assert!(watch(CHROMIUM_PUBLISHER).is_ok());
 }

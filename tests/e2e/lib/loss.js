@@ -38,6 +38,9 @@ export async function watch(page, sentFrames, seconds) {
     width: frames.at(-1).width,
     concealedShare:
       (audio.concealedSamples - audio.silentConcealedSamples) / audio.totalSamplesReceived,
+    soundBufferMs: (audio.jitterBufferDelay * 1_000) / audio.jitterBufferEmittedCount,
+    soundKbits: (audio.bytesReceived * 8) / (after.at - before.at),
+    soundNacks: audio.nackCount,
   };
 }
 

@@ -27,10 +27,10 @@ export async function publishLayers(spillway) {
 }
 
 /** A viewer at the far end. */
-export async function openViewer({ spillway, openFar, soundNack = false }) {
+export async function openViewer({ spillway, openFar, soundNack = false, soundRed = true }) {
   const page = await openFar();
   const url = spillway.url(`/whep/${CHANNEL}`);
-  await viewIn(page, { url, timecodes: false, soundNack });
+  await viewIn(page, { url, timecodes: false, soundNack, soundRed });
   return page;
 }
 

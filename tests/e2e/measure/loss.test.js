@@ -29,11 +29,11 @@ const UPLINK_LOSS_MS = 10_000;
 const RECOVERY_MS = 2_000;
 const parts = linkHarness('loss', ['--delay', '30ms', '--seed', '1']);
 
-async function watchThrough(name, conditions, { soundNack = false } = {}) {
+async function watchThrough(name, conditions, sound = {}) {
   const { spillway, link } = parts.setup;
   const obs = await publishLayers(spillway);
   try {
-    const page = await steadyViewer({ ...parts.setup, soundNack });
+    const page = await steadyViewer({ ...parts.setup, ...sound });
     await link.change(...conditions);
     await sleep(3_000);
     const recording = Recording.start({ spillway, link, channel: CHANNEL });
@@ -80,6 +80,16 @@ test('the same to a page that asks for lost sound again, as ours do', { skip }, 
   assert.ok(figures.decodedShare >= 0.9, `${figures.decodedShare} of the frames decoded`);
   assert.ok(figures.concealedShare < 0.03, `${figures.concealedShare} of the sound made up`);
 });
+
+/** What the sound would be without what makes up for its losses: nothing is asserted of it. */
+for (const [name, sound] of [
+  ['neither', { soundRed: false }],
+  ['nack-alone', { soundRed: false, soundNack: true }],
+]) {
+  test(`the same for comparison: ${name}`, { skip }, () =>
+    watchThrough(`sound-${name}`, ROUGH, sound),
+  );
+}
 
 test('20 % loss on the publisher’s way up for 10 s', { skip }, async () => {
   const { spillway, link, bench, openFar } = parts.setup;

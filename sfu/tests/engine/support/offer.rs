@@ -15,6 +15,8 @@ pub const DEPENDENCY_DESCRIPTOR: u8 = 5;
 pub const SEND_TIME: u8 = 6;
 
 pub const OPUS: u8 = 111;
+/// Opus with copies of packets before (RFC 2198).
+pub const RED: u8 = 63;
 
 /// What a peer offers.
 #[derive(Debug, Clone)]
@@ -29,6 +31,8 @@ pub struct Offer {
     pub nack: bool,
     /// Of sound: browsers offer it only where a page asks for it.
     pub audio_nack: bool,
+    /// Copies of sound.
+    pub red: bool,
     pub transport_cc: bool,
     pub remb: bool,
     pub rids: Vec<&'static str>,
@@ -49,6 +53,7 @@ impl Offer {
             rtx: true,
             nack: true,
             audio_nack: false,
+            red: false,
             transport_cc: true,
             remb: false,
             rids: Vec::new(),
@@ -123,11 +128,23 @@ impl Offer {
             common
         };
         if self.audio {
+            let red = if self.red {
+                format!(" {RED}")
+            } else {
+                String::new()
+            };
             write!(
                 sdp,
-                "m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}\r\na=mid:0\r\n{common}a=rtpmap:{OPUS} opus/48000/2\r\na=fmtp:{OPUS} minptime=10;useinbandfec=1\r\n"
+                "m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}{red}\r\na=mid:0\r\n{common}a=rtpmap:{OPUS} opus/48000/2\r\na=fmtp:{OPUS} minptime=10;useinbandfec=1\r\n"
             )
             .unwrap();
+            if self.red {
+                write!(
+                    sdp,
+                    "a=rtpmap:{RED} red/48000/2\r\na=fmtp:{RED} {OPUS}/{OPUS}\r\n"
+                )
+                .unwrap();
+            }
             if self.audio_nack {
                 write!(sdp, "a=rtcp-fb:{OPUS} nack\r\n").unwrap();
             }

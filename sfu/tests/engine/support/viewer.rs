@@ -9,7 +9,7 @@ use spillway_sfu::{
 
 use super::{
     Codec,
-    offer::{DEPENDENCY_DESCRIPTOR, MID, OPUS, SEND_TIME, TRANSPORT_SEQUENCE},
+    offer::{DEPENDENCY_DESCRIPTOR, MID, OPUS, RED, SEND_TIME, TRANSPORT_SEQUENCE},
     source::Tag,
 };
 
@@ -32,6 +32,8 @@ pub struct Heard {
     pub send_time: Option<u32>,
     /// It came as RTX, from this SSRC.
     pub repaired_by: Option<u32>,
+    /// Copies of packets before that came with it (RFC 2198): their timestamps and payloads.
+    pub copies: Vec<(u32, Vec<u8>)>,
 }
 
 impl Heard {
@@ -46,7 +48,7 @@ impl Heard {
         };
         let mut heard = Self {
             at,
-            kind: if payload_type == OPUS {
+            kind: if matches!(payload_type, OPUS | RED) {
                 MediaKind::Audio
             } else {
                 MediaKind::Video
@@ -67,7 +69,13 @@ impl Heard {
                 Some(u32::from_be_bytes([0, a, b, c]))
             }),
             repaired_by: None,
+            copies: Vec::new(),
         };
+        if payload_type == RED {
+            let (copies, primary) = unwrap_red(packet.payload(), heard.timestamp);
+            heard.tag = Tag::read(&primary);
+            (heard.copies, heard.payload) = (copies, primary);
+        }
         if let Some(codec) = codec(1) {
             let (sequence, payload) = rtx::unwrap(packet.payload())?;
             heard.sequence = sequence;
@@ -77,6 +85,27 @@ impl Heard {
         }
         Some(heard)
     }
+}
+
+/// Splits a redundant payload of Opus alone (RFC 2198 §3) into copies, with their timestamps, and the primary payload.
+fn unwrap_red(payload: &[u8], timestamp: u32) -> (Vec<(u32, Vec<u8>)>, Vec<u8>) {
+    let (mut heads, mut at) = (Vec::new(), 0);
+    while payload[at] & 0x80 != 0 {
+        assert_eq!(payload[at] & 0x7f, OPUS);
+        let head = u32::from_be_bytes(payload[at..at + 4].try_into().unwrap());
+        heads.push((head >> 10 & 0x3fff, (head & 0x3ff) as usize));
+        at += 4;
+    }
+    assert_eq!(payload[at], OPUS);
+    at += 1;
+    let mut copies = Vec::new();
+    for (offset, length) in heads {
+        assert!(offset > 0 && length > 0);
+        let copy = payload[at..at + length].to_vec();
+        copies.push((timestamp.wrapping_sub(offset), copy));
+        at += length;
+    }
+    (copies, payload[at..].to_vec())
 }
 
 /// The packets of one kind, by extended sequence number, the first that came of each.

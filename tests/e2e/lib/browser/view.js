@@ -8,7 +8,7 @@ const MAX_FRAMES = 20_000;
  * Views a channel by WHEP and keeps, for every shown frame, when it came and what its timecode says.
  *
  * `only` ('udp' or 'tcp') leaves just those candidates in the answer. `timecodes: false` spares the reading.
- * `soundNack` asks for lost sound again.
+ * `soundNack` asks for lost sound again; `soundRed: false` takes no copies of sound (RFC 2198), which Chromium offers.
  */
 export async function view(options) {
   const { iceServers = [], iceTransportPolicy = 'all', only, audio = true, video = true } = options;
@@ -25,7 +25,10 @@ export async function view(options) {
   if (video) takeSpatialLayers(peer.addTransceiver('video', { direction: 'recvonly' }));
   const frames = watchFrames(element, options.timecodes ?? true);
   const editAnswer = only ? (sdp) => keepCandidates(sdp, only) : undefined;
-  const editOffer = options.soundNack ? askForSound : undefined;
+  const editOffer = (sdp) => {
+    const asking = options.soundNack ? askForSound(sdp) : sdp;
+    return (options.soundRed ?? true) ? asking : withoutCopies(asking);
+  };
   const session = await openSession(peer, { ...options, editOffer, editAnswer });
   return {
     peer,
@@ -110,6 +113,16 @@ function watchFrames(element, timecodes) {
 /** Offers `nack` for Opus, as the product's pages do and no browser by itself. */
 function askForSound(sdp) {
   return sdp.replace(/a=rtpmap:(\d+) opus\/48000\/2\r\n/i, '$&a=rtcp-fb:$1 nack\r\n');
+}
+
+/** Offers no redundant form of the sound (RFC 2198). */
+function withoutCopies(sdp) {
+  const [, red] = /a=rtpmap:(\d+) red\/48000\/2\r\n/i.exec(sdp) ?? [];
+  if (!red) return sdp;
+  const lines = new RegExp(`a=(rtpmap|fmtp|rtcp-fb):${red} .*\\r\\n`, 'g');
+  return sdp
+    .replace(lines, '')
+    .replace(new RegExp(`(m=audio .*) ${red}(?= |\\r)`), '$1');
 }
 
 function keepCandidates(sdp, protocol) {
