@@ -91,6 +91,7 @@ struct Selected {
     payload_type: u8,
     rtx: Option<u8>,
     red: Option<u8>,
+    nack: bool,
     codec: Codec,
 }
 
@@ -149,6 +150,7 @@ impl Egress {
             payload_type: p.payload_type,
             rtx: p.rtx,
             red: p.red,
+            nack: p.nack,
             codec: p.codec,
         });
         self.selected.is_some()
@@ -394,6 +396,11 @@ impl Egress {
     /// Lost packets are sent again as RTX.
     pub(crate) fn has_rtx(&self) -> bool {
         self.selected.is_some_and(|s| s.rtx.is_some())
+    }
+
+    /// Lost packets are asked for.
+    pub(crate) fn has_nack(&self) -> bool {
+        self.selected.is_some_and(|s| s.nack)
     }
 
     /// Packets may go with copies of those before them.

@@ -41,6 +41,8 @@ struct Sent {
     layer: u8,
     resends: u8,
     used: bool,
+    /// A later packet bore a copy of it.
+    copied: bool,
     /// Milliseconds, wrapping.
     departed: u16,
     resent: u16,
@@ -138,6 +140,12 @@ impl SentPackets {
         slot.used && slot.out as u16 == out && last == at
     }
 
+    /// A later packet bore a copy of the one with this number: it needn't be sent again.
+    pub(crate) fn mark_copied(&mut self, out: u16) {
+        let slot = &mut self.slots[usize::from(out) & (SENT_PACKETS - 1)];
+        slot.copied |= slot.out as u16 == out;
+    }
+
     /// Where the packet with this number came from.
     pub(crate) fn find(&self, out: u16) -> Option<SourcePacket> {
         let slot = &self.slots[usize::from(out) & (SENT_PACKETS - 1)];
@@ -152,6 +160,7 @@ impl SentPackets {
         let too_late = since(slot.departed) > policy.within;
         let needless = (slot.out.wrapping_sub(policy.first as u32) as i32) < 0;
         let known = slot.used && slot.out as u16 == out;
+        let needless = needless || slot.copied;
         if !known || slot.resends >= MAX_RESENDS || too_soon || too_late || needless {
             return None;
         }

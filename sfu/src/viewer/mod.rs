@@ -64,6 +64,9 @@ const LONG_GROUP: Duration = Duration::from_secs(3);
 /// A probe is filled in steps of so many bytes, with up to so many of the packets that were sent last.
 const PROBE_STEP: usize = 600;
 const PROBE_PACKETS: u32 = 32;
+/// A viewer nearer than this, in round trips, that asks for lost sound gets it again before it is due: that takes less than
+/// copies do. Answers to one further away come too late, or make it hold all sound back for them.
+const FAR: Duration = Duration::from_millis(150);
 /// Bytes that retransmissions may save up.
 const RESEND_BYTES: f64 = 256_000.0;
 
@@ -264,7 +267,9 @@ impl Viewer {
     /// How many packets before it each packet of sound bears.
     fn sound_copies(&self) -> usize {
         let sound = self.egress[track_index(MediaKind::Audio)].as_ref();
-        let takes = sound.is_some_and(Egress::has_red);
+        let far = self.path.rtt.is_some_and(|rtt| rtt >= FAR);
+        let takes = |e: &Egress| e.has_red() && (far || !e.has_nack());
+        let takes = sound.is_some_and(takes);
         if takes { self.redundancy.copies() } else { 0 }
     }
 

@@ -1,9 +1,9 @@
 use std::{
     collections::{HashMap, HashSet},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use spillway_sfu::MediaKind;
+use spillway_sfu::{MediaKind, rtcp::ReportBlock};
 
 use crate::support::{offer::RED, viewer::in_order, *};
 
@@ -16,9 +16,16 @@ fn takes_copies() -> Offer {
 
 /// A broadcast with one viewer of it.
 fn watched(offer: &Offer, source: Source) -> (World, PeerId) {
+    watched_from(Link::default().latency, offer, source)
+}
+
+/// The same, with a viewer so far away.
+fn watched_from(latency: Duration, offer: &Offer, source: Source) -> (World, PeerId) {
     let mut world = World::new();
     let publisher = world.publish(&Offer::publisher(), source);
     let viewer = world.watch(offer);
+    let (down, up) = &mut world.links[viewer];
+    (down.latency, up.latency) = (latency, latency);
     world.connect(&[publisher, viewer]);
     world.run(seconds(2));
     (world, viewer)
@@ -112,44 +119,93 @@ fn also_where_loss_is_told_by_receiver_reports_alone() {
         let fraction = if n < 10 { 26 } else { 0 };
         world.peer(viewer, |peer, _| {
             let media = peer.video_ssrc.unwrap();
-            let block = spillway_sfu::rtcp::ReportBlock {
+            let block = ReportBlock {
                 ssrc: media,
                 fraction_lost: fraction,
-                ..spillway_sfu::rtcp::ReportBlock::default()
+                ..ReportBlock::default()
             };
             peer.send_rtcp(|writer| writer.receiver_report(1, &[block]));
         });
     }
+    let healed = world.now;
     world.run(seconds(2));
     let under_loss = sound(&world, viewer, from + seconds(3), from + seconds(10));
     assert!(redundant(&under_loss) > 0.95);
-    let after = sound(&world, viewer, world.now - seconds(2), world.now);
+    let after = sound(&world, viewer, healed, world.now);
     assert!(redundant(&after) < f64::EPSILON);
 }
 
-#[test]
-fn what_is_asked_for_again_comes_as_it_was() {
+/// A viewer that asks for lost sound, so far away, whose path has lost packets for a while.
+fn asking(latency: Duration) -> (World, PeerId) {
     let offer = Offer {
         audio_nack: true,
         ..takes_copies()
     };
-    let (mut world, viewer) = watched(&offer, Source::new(1));
+    let (mut world, viewer) = watched_from(latency, &offer, Source::new(1));
+    report_round_trip(&mut world, viewer);
     world.links[viewer].0.loss = 0.1;
     world.run(seconds(5));
     world.links[viewer].0.loss = 0.0;
-    let newest = in_order(&world.peers[viewer].heard, MediaKind::Audio)
-        .into_values()
-        .rfind(|p| p.payload_type == RED)
-        .cloned()
-        .expect("it had copies");
+    world.run(ms(300));
+    (world, viewer)
+}
+
+/// Refers to the newest sender report (RFC 3550 §6.4.1).
+fn report_round_trip(world: &mut World, viewer: PeerId) {
+    world.peer(viewer, |peer, now| {
+        let reported = peer.told.iter().rev().find_map(|(at, told)| match told {
+            peer::Told::SenderReport { ssrc, ntp, .. } => Some((*at, *ssrc, *ntp)),
+            _ => None,
+        });
+        let (at, ssrc, ntp) = reported.expect("a sender report");
+        let block = ReportBlock {
+            ssrc,
+            last_sr: ntp.middle(),
+            delay_since_last_sr: ((now - at).as_secs_f64() * 65_536.0) as u32,
+            ..ReportBlock::default()
+        };
+        peer.send_rtcp(|writer| writer.receiver_report(1, &[block]));
+    });
+    world.run(ms(300));
+}
+
+/// How often what this viewer heard already, and asks for again, comes once more: replay protection refuses it. That it is
+/// the same is held against every packet by `World::note`.
+fn comes_again(world: &mut World, viewer: PeerId, packet: &Heard) -> usize {
     let before = world.peers[viewer].rejected;
     world.peer(viewer, |peer, _| {
-        peer.send_rtcp(|writer| writer.nack(1, newest.ssrc, &[newest.sequence]));
+        peer.send_rtcp(|writer| writer.nack(1, packet.ssrc, &[packet.sequence]));
     });
+    world.run(ms(300));
+    world.peers[viewer].rejected - before
+}
+
+fn newest(world: &World, viewer: PeerId) -> Heard {
+    let heard = in_order(&world.peers[viewer].heard, MediaKind::Audio);
+    (*heard.values().last().expect("sound")).clone()
+}
+
+#[test]
+fn nearby_what_is_asked_for_again_comes_instead() {
+    let (mut world, viewer) = asking(ms(20));
+    let heard = sound(&world, viewer, world.start, world.now);
+    assert!(redundant(&heard) < f64::EPSILON);
+    let packet = newest(&world, viewer);
+    assert_eq!(comes_again(&mut world, viewer, &packet), 1);
+}
+
+#[test]
+fn far_away_what_went_as_a_copy_is_not_sent_again() {
+    let (mut world, viewer) = asking(ms(80));
+    let packet = newest(&world, viewer);
+    assert_eq!(packet.payload_type, RED);
+    assert_eq!(comes_again(&mut world, viewer, &packet), 0);
+    // What no packet comes behind is, as it was.
+    world.peers[0].source.as_mut().unwrap().audio = false;
     world.run(ms(100));
-    // It comes a second time, which replay protection refuses. That it is the same is held against every packet by
-    // `World::note`.
-    assert_eq!(world.peers[viewer].rejected, before + 1);
+    let last = newest(&world, viewer);
+    assert_eq!(last.payload_type, RED);
+    assert_eq!(comes_again(&mut world, viewer, &last), 1);
 }
 
 #[test]
@@ -186,4 +242,20 @@ fn what_the_publisher_lost_is_left_out() {
     assert!(fewer > heard.len() / 10, "{fewer} of {}", heard.len());
     let came = content(&heard);
     assert!((0.7..0.9).contains(&came), "{came}");
+}
+
+#[test]
+fn with_no_more_copies_than_fit() {
+    for (audio_bytes, most) in [(160, 2), (500, 1), (1_050, 0)] {
+        let source = Source {
+            audio_bytes,
+            ..Source::new(1)
+        };
+        let (mut world, viewer) = watched(&takes_copies(), source);
+        world.links[viewer].0.loss = 0.1;
+        let from = world.now + seconds(3);
+        world.run(seconds(6));
+        let heard = sound(&world, viewer, from, world.now);
+        assert_eq!(heard.iter().map(|p| p.copies.len()).max(), Some(most));
+    }
 }

@@ -14,6 +14,8 @@ import { quantile, sleep } from '../lib/wait.js';
 const SECONDS = Number(process.env.LOSS_SECONDS ?? 60);
 const FREEZES = Math.ceil((5 * SECONDS) / 300);
 const SOUND = [
+  '--delay',
+  '30ms',
   '--loss',
   '0%',
   '--back-loss',
@@ -81,13 +83,17 @@ test('the same to a page that asks for lost sound again, as ours do', { skip }, 
   assert.ok(figures.concealedShare < 0.03, `${figures.concealedShare} of the sound made up`);
 });
 
-/** What the sound would be without what makes up for its losses: nothing is asserted of it. */
-for (const [name, sound] of [
-  ['neither', { soundRed: false }],
-  ['nack-alone', { soundRed: false, soundNack: true }],
+const FAR = [...ROUGH, '--delay', '100ms'];
+
+/** For comparison, nothing is asserted: without copies of sound (RFC 2198), and at a round trip of 200 ms. */
+for (const [name, conditions, sound] of [
+  ['without-copies', ROUGH, { soundRed: false }],
+  ['far', FAR, {}],
+  ['far-asking', FAR, { soundNack: true }],
+  ['far-asking-without-copies', FAR, { soundRed: false, soundNack: true }],
 ]) {
   test(`the same for comparison: ${name}`, { skip }, () =>
-    watchThrough(`sound-${name}`, ROUGH, sound),
+    watchThrough(`sound-${name}`, conditions, sound),
   );
 }
 

@@ -36,7 +36,7 @@ impl Egress {
     /// The copies that a packet goes with, the oldest first: of packets that this viewer was sent under the numbers before
     /// its own, of the same source.
     fn blocks<'a>(
-        &self,
+        &mut self,
         copies: usize,
         (index, layer): (u8, &'a Layer),
         item: &Item<'_>,
@@ -69,6 +69,7 @@ impl Egress {
             };
             room = left;
             blocks.push(block);
+            self.sent.mark_copied(number as u16);
         }
         blocks.reverse();
         blocks

@@ -138,6 +138,8 @@ pub struct Source {
     pub layers: Vec<Layer>,
     pub audio: bool,
     pub audio_ssrc: u32,
+    /// Of one packet's payload.
+    pub audio_bytes: usize,
     /// A keyframe every so many frames.
     pub group: u32,
     pub answers: Answers,
@@ -169,6 +171,7 @@ impl Source {
             layers: vec![Layer::new(base + 1, None, (1280, 720), 2_500_000)],
             audio: true,
             audio_ssrc: base + 0x100,
+            audio_bytes: 160,
             group: 60,
             answers: Answers::WithAKeyframe,
             audio_mid: true,
@@ -271,7 +274,7 @@ impl Source {
             references: [None; 3],
         }
         .write(&mut payload);
-        payload.resize(160, 0xa5);
+        payload.resize(self.audio_bytes, 0xa5);
         let mid = self.audio_mid.then_some("0");
         let timestamp = self.audio_timestamp(now);
         self.packet(

@@ -120,9 +120,7 @@ function withoutCopies(sdp) {
   const [, red] = /a=rtpmap:(\d+) red\/48000\/2\r\n/i.exec(sdp) ?? [];
   if (!red) return sdp;
   const lines = new RegExp(`a=(rtpmap|fmtp|rtcp-fb):${red} .*\\r\\n`, 'g');
-  return sdp
-    .replace(lines, '')
-    .replace(new RegExp(`(m=audio .*) ${red}(?= |\\r)`), '$1');
+  return sdp.replace(lines, '').replace(new RegExp(`(m=audio .*) ${red}(?= |\\r)`), '$1');
 }
 
 function keepCandidates(sdp, protocol) {
