@@ -1,6 +1,6 @@
 use spillway_sfu::{
     Candidate, CandidateTransport, IceCredentials,
-    sdp::{self, Fingerprint, Local, SdpError},
+    sdp::{self, Fingerprint, Local, SdpError, Ssrcs},
 };
 
 /// SDP offers, as publisher's and as viewer's: read, accepted and answered.
@@ -17,6 +17,11 @@ pub fn sdp(data: &[u8]) {
         candidates: &candidates,
         session_id: 1,
         stream_id: "spillway",
+        video: Some(Ssrcs {
+            media: 1,
+            rtx: 2,
+            flexfec: 3,
+        }),
     };
     match sdp::accept_publisher(&offer) {
         Ok(session) => {

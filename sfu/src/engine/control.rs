@@ -7,11 +7,11 @@ use rand::Rng;
 
 use super::Engine;
 use crate::{
-    Accepted, EndReason, IceCredentials, LayerSelection, Output, PeerMessage, PublishRequest,
-    Reject, SessionId, WatchRequest, ice,
-    media::Feed,
+    Accepted, EndReason, IceCredentials, LayerSelection, MediaKind, Output, PeerMessage,
+    PublishRequest, Reject, SessionId, WatchRequest, ice,
+    media::{Feed, track_index},
     publisher::Publisher,
-    sdp::{self, Local, Offer, SdpError, Setup},
+    sdp::{self, Local, Offer, SdpError, Setup, Ssrcs},
     session::{Role, Session},
     transport::{ChannelId, DtlsRole, Transport, TransportConfig},
     viewer::Viewer,
@@ -55,7 +55,7 @@ impl Engine {
         if let Some(Feed::Local { index, .. }) = holder {
             self.end(now, index, EndReason::TakenOver, out);
         }
-        let answer = negotiated.answer(&self.local(&local));
+        let answer = negotiated.answer(&self.local(&local, None));
         let publisher = Publisher::new(now, negotiated, rand::rng().next_u32());
         let announced = publisher.published();
         let channel = self.channel_index(now, &request.channel);
@@ -121,21 +121,15 @@ impl Engine {
         }
         let (transport, local) =
             self.transport(now, &offer, negotiated.data.as_ref().map(|d| d.sctp_port))?;
-        let answer = negotiated.answer(&self.local(&local));
-        let mut used = ArrayVec::<u32, 4>::new();
-        let ssrc = || loop {
-            let ssrc = rand::rng().next_u32();
-            if ssrc != 0 && !used.contains(&ssrc) {
-                used.push(ssrc);
-                return ssrc;
-            }
-        };
+        let ssrcs = ssrcs();
+        let video = ssrcs[track_index(MediaKind::Video)];
+        let answer = negotiated.answer(&self.local(&local, Some(video)));
         let mut viewer = Viewer::new(
             now,
             &negotiated,
             request.selection,
             self.config.playout_delay,
-            ssrc,
+            ssrcs,
         );
         let channel = self.channel_index(now, &request.channel);
         viewer.select(&self.channels[channel]);
@@ -277,13 +271,14 @@ impl Engine {
         Ok((transport, local_ice))
     }
 
-    fn local<'a>(&'a self, ice: &'a IceCredentials) -> Local<'a> {
+    fn local<'a>(&'a self, ice: &'a IceCredentials, video: Option<Ssrcs>) -> Local<'a> {
         Local {
             ice,
             fingerprint: self.config.certificate.fingerprint(),
             candidates: &self.config.candidates,
             session_id: rand::rng().next_u64() >> 2,
             stream_id: super::CNAME,
+            video,
         }
     }
 
@@ -319,4 +314,21 @@ impl Engine {
         self.reschedule(now, index);
         index
     }
+}
+
+/// SSRCs for the tracks of one session, each of them another.
+fn ssrcs() -> [Ssrcs; 2] {
+    let mut used = ArrayVec::<u32, 6>::new();
+    let mut ssrc = || loop {
+        let ssrc = rand::rng().next_u32();
+        if ssrc != 0 && !used.contains(&ssrc) {
+            used.push(ssrc);
+            return ssrc;
+        }
+    };
+    std::array::from_fn(|_| Ssrcs {
+        media: ssrc(),
+        rtx: ssrc(),
+        flexfec: ssrc(),
+    })
 }

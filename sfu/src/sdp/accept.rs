@@ -62,6 +62,8 @@ pub struct OutgoingTrack {
     pub kind: MediaKind,
     /// What it understands, in its order; never empty. The feedback flags are as negotiated.
     pub payloads: Vec<Payload>,
+    /// The payload type under which it takes repair packets.
+    pub flexfec: Option<u8>,
 }
 
 impl OutgoingTrack {
@@ -181,6 +183,7 @@ pub fn accept_viewer(offer: &Offer) -> Result<ViewerSession, SdpError> {
         mid: section.mid,
         kind: section.kind,
         payloads: section.payloads,
+        flexfec: section.flexfec,
     });
     Ok(ViewerSession {
         tracks: tracks.collect(),
@@ -204,7 +207,8 @@ impl PublisherSession {
 }
 
 impl ViewerSession {
-    /// The SDP answer: `sendonly`, with all our candidates and without SSRCs, which the mid extension replaces.
+    /// The SDP answer: `sendonly`, with all our candidates. SSRCs are named where `FlexFEC` is taken; elsewhere the mid
+    /// extension replaces them.
     pub fn answer(&self, local: &Local<'_>) -> String {
         self.answer.write(local)
     }
@@ -220,6 +224,7 @@ struct AcceptedRtp {
     mid: String,
     kind: MediaKind,
     payloads: Vec<Payload>,
+    flexfec: Option<u8>,
     rids: Vec<String>,
     ssrcs: Vec<SsrcGroup>,
 }
@@ -302,15 +307,20 @@ impl Accepted {
                 ..payload.clone()
             })
             .collect();
+        // Whether repair packets are worth sending is told by transport-wide feedback alone.
+        let repairs = role == Role::Viewer && payloads.iter().any(|payload| payload.transport_cc);
+        let flexfec = offered.flexfec.clone().filter(|_| repairs);
         self.rtp.push(AcceptedRtp {
             mid: section.mid.clone(),
             kind: offered.kind,
             payloads: payloads.clone(),
+            flexfec: flexfec.as_ref().map(|flexfec| flexfec.payload_type),
             rids: offered.rids.clone(),
             ssrcs: offered.ssrcs.clone(),
         });
         Ok(AnsweredContent::Rtp(AnsweredRtp {
             payloads,
+            flexfec,
             extensions,
             rids: if role == Role::Publisher {
                 offered.rids.clone()
@@ -383,7 +393,7 @@ impl Accepted {
                 .payloads
                 .iter()
                 .flat_map(|payload| [Some(payload.payload_type), payload.rtx, payload.red]);
-            for payload_type in own.flatten() {
+            for payload_type in own.flatten().chain(section.flexfec) {
                 let owner = &mut used[usize::from(payload_type & 127)];
                 if owner.is_some_and(|kind| kind != section.kind) {
                     return Err(SdpError::Unacceptable(format!(

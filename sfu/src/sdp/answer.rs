@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{
-    Direction, Fingerprint, Offer, OfferedMedia, Payload, Setup,
+    Direction, Fingerprint, FlexFec, Offer, OfferedMedia, Payload, Setup,
     candidate::{self, default_address},
 };
 use crate::{Candidate, IceCredentials, rtp::Extension};
@@ -24,8 +24,23 @@ pub struct Local<'a> {
     pub candidates: &'a [Candidate],
     /// Names the session in `o=`; below 2⁶³ (RFC 9429 §5.2.1).
     pub session_id: u64,
-    /// Names the one `MediaStream` that a viewer gets: a token without spaces.
+    /// Names the one `MediaStream` that a viewer gets, and is the canonical name of its tracks (RFC 3550 §6.5.1): a token
+    /// without spaces.
     pub stream_id: &'a str,
+    /// The SSRCs of the video that a viewer gets. An answer names them only where it has to: a receiver of `FlexFEC` must
+    /// know beforehand which stream repairs which.
+    pub video: Option<Ssrcs>,
+}
+
+/// The SSRCs of a track that we send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ssrcs {
+    /// The media.
+    pub media: u32,
+    /// Its retransmissions (RFC 4588).
+    pub rtx: u32,
+    /// Its repair packets.
+    pub flexfec: u32,
 }
 
 /// What will be answered, all but our own side of it.
@@ -60,6 +75,7 @@ pub(super) enum AnsweredContent {
 #[derive(Debug, Clone)]
 pub(super) struct AnsweredRtp {
     pub(super) payloads: Vec<Payload>,
+    pub(super) flexfec: Option<FlexFec>,
     pub(super) extensions: Vec<AnsweredExtension>,
     pub(super) rids: Vec<String>,
     pub(super) simulcast: bool,
@@ -165,7 +181,7 @@ impl Answer {
                 text.line(format_args!("a=max-message-size:{MAX_MESSAGE_BYTES}"));
             }
             AnsweredContent::Rtp(rtp) => {
-                self.write_head(text, section, &payload_types(&rtp.payloads), local);
+                self.write_head(text, section, &payload_types(rtp), local);
                 self.write_rtp(text, section, rtp, local);
             }
         }
@@ -233,6 +249,13 @@ impl Answer {
         for payload in &rtp.payloads {
             write_payload(text, payload);
         }
+        if let Some(flexfec) = &rtp.flexfec {
+            write_flexfec(text, flexfec);
+            let repeats = rtp.payloads.iter().any(|payload| payload.rtx.is_some());
+            if let Some(ssrcs) = local.video {
+                write_ssrcs(text, ssrcs, repeats, local.stream_id);
+            }
+        }
         for rid in &rtp.rids {
             text.line(format_args!("a=rid:{rid} recv"));
         }
@@ -242,13 +265,16 @@ impl Answer {
     }
 }
 
-/// The `<fmt> …` of an `m=` line: each payload type with that of its retransmissions and that of its redundant form.
-fn payload_types(payloads: &[Payload]) -> String {
-    let all = payloads
+/// The `<fmt> …` of an `m=` line: each payload type with those of its retransmissions and its redundant form, and that of repair packets.
+fn payload_types(rtp: &AnsweredRtp) -> String {
+    let media = rtp
+        .payloads
         .iter()
         .flat_map(|payload| [Some(payload.payload_type), payload.rtx, payload.red]);
-    let words: Vec<String> = all
+    let flexfec = rtp.flexfec.as_ref().map(|flexfec| flexfec.payload_type);
+    let words: Vec<String> = media
         .flatten()
+        .chain(flexfec)
         .map(|payload_type| payload_type.to_string())
         .collect();
     words.join(" ")
@@ -290,6 +316,33 @@ fn write_payload(text: &mut Text, payload: &Payload) {
             None => text.line(format_args!("a=rtpmap:{red} red/{clock_rate}")),
         }
         text.line(format_args!("a=fmtp:{red} {payload_type}/{payload_type}"));
+    }
+}
+
+fn write_flexfec(text: &mut Text, flexfec: &FlexFec) {
+    let FlexFec { payload_type, fmtp } = flexfec;
+    let (name, clock_rate) = (FlexFec::NAME, FlexFec::CLOCK_RATE);
+    text.line(format_args!("a=rtpmap:{payload_type} {name}/{clock_rate}"));
+    if !fmtp.is_empty() {
+        text.line(format_args!("a=fmtp:{payload_type} {fmtp}"));
+    }
+}
+
+/// Names the streams of a section and what repairs what (RFC 5576 §4, RFC 5956 §4.3). `repeats`: there is one of
+/// retransmissions.
+fn write_ssrcs(text: &mut Text, ssrcs: Ssrcs, repeats: bool, cname: &str) {
+    let Ssrcs {
+        media,
+        rtx,
+        flexfec,
+    } = ssrcs;
+    if repeats {
+        text.line(format_args!("a=ssrc-group:FID {media} {rtx}"));
+    }
+    text.line(format_args!("a=ssrc-group:FEC-FR {media} {flexfec}"));
+    let all = [Some(media), repeats.then_some(rtx), Some(flexfec)];
+    for ssrc in all.into_iter().flatten() {
+        text.line(format_args!("a=ssrc:{ssrc} cname:{cname}"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! One m-section of an offer.
 
 use super::{
-    Direction, Payload, SdpError,
+    Direction, FlexFec, Payload, SdpError,
     lines::Line,
     payload::Formats,
     streams::{SsrcGroup, Streams},
@@ -54,6 +54,8 @@ pub struct OfferedRtp {
     pub direction: Direction,
     /// The codecs that we know, in the client's order.
     pub payloads: Vec<Payload>,
+    /// Its payload type for repair packets.
+    pub flexfec: Option<FlexFec>,
     /// The layers that the client would send, in its order; one or none without simulcast.
     pub rids: Vec<String>,
     /// The SSRCs that it announces, if it does.
@@ -190,6 +192,7 @@ fn parse_rtp(
         kind,
         direction: session_direction,
         payloads: Vec::new(),
+        flexfec: None,
         rids: Vec::new(),
         ssrcs: Vec::new(),
         simulcast: false,
@@ -217,7 +220,8 @@ fn parse_rtp(
             _ => rtp.direction = Direction::from_name(name).unwrap_or(rtp.direction),
         }
     }
-    rtp.payloads = codecs.into_payloads(kind);
+    rtp.payloads = codecs.payloads(kind);
+    rtp.flexfec = codecs.flexfec(kind);
     rtp.simulcast = streams.is_simulcast();
     (rtp.rids, rtp.ssrcs) = streams.finish();
     Ok(rtp)

@@ -19,10 +19,10 @@ pub use accept::{
     DataSection, IncomingTrack, OutgoingTrack, PublisherSession, ViewerSession, accept_publisher,
     accept_viewer,
 };
-pub use answer::{Local, MAX_MESSAGE_BYTES, SCTP_PORT};
+pub use answer::{Local, MAX_MESSAGE_BYTES, SCTP_PORT, Ssrcs};
 pub use media::{OfferedContent, OfferedMedia, OfferedRtp};
 pub use offer::{Direction, Offer, Setup, parse_offer};
-pub use payload::Payload;
+pub use payload::{FlexFec, Payload};
 pub use sdpfrag::{MAX_CANDIDATES, SdpFrag, parse_sdpfrag, write_sdpfrag};
 pub use streams::{MAX_RIDS, SsrcGroup};
 

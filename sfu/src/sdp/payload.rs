@@ -29,6 +29,21 @@ pub struct Payload {
     pub transport_cc: bool,
 }
 
+/// A payload type for repair packets: `FlexFEC` in the form of draft-ietf-payload-flexible-fec-scheme-03, which browsers
+/// have. RFC 8627, which came of it, writes other headers under another name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlexFec {
+    /// The RTP payload type of repair packets.
+    pub payload_type: u8,
+    /// The text after `a=fmtp:<payload type> `: the repair window that was offered.
+    pub fmtp: String,
+}
+
+impl FlexFec {
+    pub(super) const CLOCK_RATE: u32 = 90_000;
+    pub(super) const NAME: &'static str = "flexfec-03";
+}
+
 impl Payload {
     /// The value of a format parameter; names are case-insensitive.
     pub fn parameter(&self, name: &str) -> Option<&str> {
@@ -209,11 +224,29 @@ impl<'a> Formats<'a> {
     }
 
     /// The payloads of codecs that we forward, in the order of the `m=` line.
-    pub(super) fn into_payloads(self, kind: MediaKind) -> Vec<Payload> {
+    pub(super) fn payloads(&self, kind: MediaKind) -> Vec<Payload> {
         self.formats
             .iter()
             .filter_map(|format| self.payload(format, kind))
             .collect()
+    }
+
+    /// The payload type for repair packets of video, if there is one.
+    pub(super) fn flexfec(&self, kind: MediaKind) -> Option<FlexFec> {
+        let is_flexfec = |format: &&Format<'a>| {
+            let named = |encoding: &Encoding<'a>| {
+                encoding.name.eq_ignore_ascii_case(FlexFec::NAME)
+                    && encoding.clock_rate == FlexFec::CLOCK_RATE
+            };
+            kind == MediaKind::Video
+                && format.encoding.as_ref().is_some_and(named)
+                && is_free_of_rtcp(format.payload_type)
+        };
+        let format = self.formats.iter().find(is_flexfec)?;
+        Some(FlexFec {
+            payload_type: format.payload_type,
+            fmtp: format.fmtp.to_owned(),
+        })
     }
 
     fn payload(&self, format: &Format<'a>, kind: MediaKind) -> Option<Payload> {

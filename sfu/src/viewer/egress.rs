@@ -5,15 +5,16 @@ mod redundant;
 use std::time::{Duration, Instant};
 
 use super::{
-    Changes, Decision, Forwarder, HeaderWriter, ResendPolicy, Rewrite, SealedPackets, SentPackets,
-    SourcePacket, Stamp, TransportHistory,
+    Changes, Decision, FeedbackSummary, Forwarder, HeaderWriter, PathEstimate, ResendPolicy,
+    Rewrite, SealedPackets, SentPackets, SourcePacket, Stamp, TransportHistory, flexfec::FlexFec,
+    parity::Place, protection::Conditions,
 };
 use crate::{
     MediaKind, Output, Path,
     codec::{Codec, Counters},
     media::{Extras, ExtrasBuffer, Layer, MediaPacket, PacketInfo, Track},
     rtp::time::PlayoutDelay,
-    sdp::OutgoingTrack,
+    sdp::{OutgoingTrack, Ssrcs},
     srtp::Sealer,
 };
 
@@ -49,6 +50,15 @@ impl<'a> Item<'a> {
             rewrite,
             packet: content(packet, rewrite.changes),
         })
+    }
+
+    /// What it is to the packets that it is repaired with.
+    fn place(&self) -> Place {
+        Place {
+            sequence: self.rewrite.sequence,
+            ends: self.packet.info.marker || self.rewrite.changes.marker,
+            keyframe: self.packet.info.keyframe,
+        }
     }
 }
 
@@ -114,28 +124,33 @@ pub(crate) struct Egress {
     /// Sealed packets for viewers that want lost ones again without RTX. A packet must never be sealed a second time
     /// under its number with other bytes, so what was sent is kept as it was.
     sealed: Option<SealedPackets>,
+    /// Makes repair packets, where the viewer takes any.
+    flexfec: Option<Box<FlexFec>>,
 }
 
 impl Egress {
     pub(crate) fn new(
+        now: Instant,
         outgoing: OutgoingTrack,
-        ssrc: u32,
-        rtx_ssrc: u32,
+        ssrcs: Ssrcs,
         header: HeaderWriter,
         playout_delay: PlayoutDelay,
     ) -> Self {
         let resends_plainly = outgoing.payloads.iter().any(|p| p.nack && p.rtx.is_none());
         Self {
-            ssrc,
+            ssrc: ssrcs.media,
             forwarder: Forwarder::new(),
             packets: 0,
             octets: 0,
-            rtx_ssrc,
+            rtx_ssrc: ssrcs.rtx,
             rtx_next: 0,
             selected: None,
             header,
             playout_delay,
             sent: SentPackets::new(),
+            flexfec: outgoing
+                .flexfec
+                .map(|payload_type| Box::new(FlexFec::new(now, payload_type, ssrcs))),
             sealed: resends_plainly.then(|| SealedPackets::new(outgoing.kind)),
             outgoing,
         }
@@ -161,6 +176,31 @@ impl Egress {
         self.forwarder.reset();
         self.header.set_playout_delay(self.playout_delay);
         self.sent.clear();
+        if let Some(flexfec) = &mut self.flexfec {
+            flexfec.forget();
+        }
+    }
+
+    /// Protects what is sent by repair packets where that is worth it: `estimate` is what the path carries, `media` what the
+    /// picture takes of it, in bits per second.
+    pub(crate) fn protect(&mut self, now: Instant, path: &PathEstimate, estimate: u64, media: u64) {
+        if let Some(flexfec) = &mut self.flexfec {
+            let conditions = Conditions {
+                rtt: path.rtt,
+                queueing: path.queueing,
+                estimate,
+                media,
+                live: !self.forwarder.is_waiting() && self.forwarder.catch_up_timeout().is_none(),
+            };
+            flexfec.judge(now, conditions);
+        }
+    }
+
+    /// Transport-wide feedback came.
+    pub(crate) fn on_feedback(&mut self, now: Instant, summary: &FeedbackSummary) {
+        if let Some(flexfec) = &mut self.flexfec {
+            flexfec.on_feedback(now, summary);
+        }
     }
 
     /// Sends the target's cached group of pictures, which begins at `keyframe`, and follows it to the live edge. The
@@ -201,8 +241,13 @@ impl Egress {
         let mut rest = items;
         while !rest.is_empty() {
             let (count, size) = self.run(rest, wire.sealer.tag_len());
-            let (run, after) = rest.split_at(count);
+            let places = rest.iter().take(count).map(Item::place);
+            let until_repaired = self.flexfec.as_ref().and_then(|f| f.before_close(places));
+            let (run, after) = rest.split_at(until_repaired.unwrap_or(count));
             self.send_run(layer, run, size, selected, history, wire);
+            if let Some(flexfec) = &mut self.flexfec {
+                flexfec.send(&self.header, history, wire);
+            }
             rest = after;
         }
     }
@@ -268,6 +313,7 @@ impl Egress {
         let segment = size + wire.sealer.tag_len();
         let milliseconds = history.milliseconds(wire.now);
         let mut written = 0;
+        let mut flexfec = self.flexfec.take();
         for (index, item) in run.iter().enumerate() {
             let padded = if index + 1 < run.len() { size } else { 0 };
             let Some(target) = wire.scratch.get_mut(written..) else {
@@ -282,6 +328,7 @@ impl Egress {
                 history,
                 wire.now,
                 wire.send_time,
+                flexfec.as_deref_mut(),
             ) else {
                 continue;
             };
@@ -294,6 +341,7 @@ impl Egress {
             self.octets = self.octets.wrapping_add(item.packet.payload.len() as u32);
             written += length;
         }
+        self.flexfec = flexfec;
         wire.sent.packets += run.len() as u64;
         wire.sent.bytes += written as u64;
         wire.out.send(wire.path, &wire.scratch[..written], segment);
@@ -315,6 +363,7 @@ impl Egress {
         history: &mut TransportHistory,
         now: Instant,
         send_time: [u8; 3],
+        flexfec: Option<&mut FlexFec>,
     ) -> Option<usize> {
         let packet = &item.packet;
         let changes = item.rewrite.changes;
@@ -345,6 +394,11 @@ impl Egress {
         self.header.write(target, &stamp, extras);
         if padding == 0 && !changes.payload() {
             let room = &mut target[..total];
+            if let Some(flexfec) = flexfec {
+                let (header, _) = room.split_at(header);
+                let fleeting = self.header.fleeting(header);
+                flexfec.add(now, item.place(), (header, packet.payload), fleeting);
+            }
             sealer.seal_rtp_from(room, header, packet.payload, item.rewrite.sequence);
             return Some(total);
         }
@@ -354,6 +408,15 @@ impl Egress {
         if padding > 0 {
             target[end..end + padding].fill(0);
             target[end + padding - 1] = padding as u8;
+        }
+        if let Some(flexfec) = flexfec {
+            let (header, body) = target[..end + padding].split_at(header);
+            flexfec.add(
+                now,
+                item.place(),
+                (header, body),
+                self.header.fleeting(header),
+            );
         }
         sealer.seal_rtp(&mut target[..total], header, item.rewrite.sequence);
         Some(total)

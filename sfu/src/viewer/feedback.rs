@@ -153,6 +153,9 @@ impl Viewer {
     pub(crate) fn on_feedback(&mut self, now: Instant, feedback: &TransportFeedback<'_>) {
         let summary = self.history.on_feedback(now, self.path.rtt, feedback);
         self.path.on_feedback(now, &summary);
+        if let Some(egress) = &mut self.egress[track_index(MediaKind::Video)] {
+            egress.on_feedback(now, &summary);
+        }
         if summary.received + summary.lost == 0 {
             return;
         }

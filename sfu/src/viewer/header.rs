@@ -1,5 +1,7 @@
 //! The RTP header of packets toward one viewer (RFC 3550 §5.1, RFC 8285).
 
+use std::ops::Range;
+
 use crate::{
     media::Extras,
     rtp::{Extension, ExtensionMap, dependency_descriptor::shift_frame_number, time::PlayoutDelay},
@@ -192,6 +194,18 @@ impl HeaderWriter {
         target[4..8].copy_from_slice(&stamp.timestamp.to_be_bytes());
         target[8..12].copy_from_slice(&stamp.ssrc.to_be_bytes());
         length
+    }
+
+    /// Where a header that was written has what changes with each try to send the packet: receivers that put a lost packet
+    /// together take it for 0.
+    pub(crate) fn fleeting(&self, header: &[u8]) -> [Option<Range<usize>>; 2] {
+        let fixed = if header.get(12) == Some(&0x10) {
+            &self.two_byte
+        } else {
+            &self.one_byte
+        };
+        let at = |place: Option<usize>, length| place.map(|at| 16 + at..16 + at + length);
+        [at(fixed.transport_sequence, 2), at(fixed.send_time, 3)]
     }
 
     /// A value that the one-byte form can't hold turns the whole packet to the two-byte form, if the viewer allows it;

@@ -6,11 +6,14 @@ mod choices;
 mod counters;
 mod egress;
 mod feedback;
+mod flexfec;
 mod forwarder;
 mod header;
 mod history;
 mod keyframe_budget;
 mod pacer;
+mod parity;
+mod protection;
 mod pump;
 mod redundancy;
 mod rewriter;
@@ -47,7 +50,7 @@ use crate::{
     codec::Codec,
     media::{Channel, MediaPacket, Track, track_index},
     rtp::{Extension, time::PlayoutDelay},
-    sdp::ViewerSession,
+    sdp::{Ssrcs, ViewerSession},
 };
 
 /// The first sender reports of a source come sooner than others: libwebrtc needs two of each track before it can tell
@@ -111,13 +114,13 @@ pub(crate) struct Viewer {
 }
 
 impl Viewer {
-    /// A viewer as negotiated, with SSRCs that nobody else of its session has.
+    /// A viewer as negotiated, whose tracks have these SSRCs.
     pub(crate) fn new(
         now: Instant,
         session: &ViewerSession,
         selection: LayerSelection,
         playout_delay: PlayoutDelay,
-        mut ssrc: impl FnMut() -> u32,
+        ssrcs: [Ssrcs; 2],
     ) -> Self {
         let mut egress = [None, None];
         let mut feedback = false;
@@ -131,9 +134,9 @@ impl Viewer {
                 delay,
             );
             egress[track_index(track.kind)] = Some(Egress::new(
+                now,
                 track.clone(),
-                ssrc(),
-                ssrc(),
+                ssrcs[track_index(track.kind)],
                 header,
                 playout_delay,
             ));
@@ -256,6 +259,7 @@ impl Viewer {
         };
         let measured = self.history.controller().is_measured();
         self.pacer.set_rate(now, estimate, media, measured);
+        egress.protect(now, &self.path, estimate, media);
         if let Some(wanted) = selected.wanted
             && egress.forwarder.is_live()
             && egress.has_rtx()

@@ -92,8 +92,12 @@ fn every_answer_is_sdp_that_we_would_read_ourselves() {
         assert_eq!(mixed(offer), mixed(&answer));
         assert_eq!(answer.matches("a=end-of-candidates").count(), 1);
         assert_eq!(answer.matches("a=candidate").count(), 3);
-        assert!(!answer.contains("a=ssrc") && !answer.contains("rtcp-mux-only"));
-        for unwanted in ["red/90000", "ulpfec", "flexfec", "G722", "telephone-event"] {
+        assert!(!answer.contains("rtcp-mux-only"));
+        // SSRCs are named to those who take FlexFEC alone.
+        let repaired = answer.contains("flexfec-03");
+        assert_eq!(repaired, std::ptr::eq(offer, CHROMIUM_VIEWER));
+        assert_eq!(answer.contains("a=ssrc"), repaired);
+        for unwanted in ["red/90000", "ulpfec", "G722", "telephone-event"] {
             assert!(!answer.contains(unwanted), "{unwanted}");
         }
     }
@@ -182,4 +186,30 @@ fn what_the_client_gave_up_itself_stays_so() {
     );
     assert!(answer.contains("a=group:BUNDLE 1\r\n"));
     assert!(answered[1].contains(&"a=end-of-candidates"));
+}
+
+#[test]
+fn a_viewer_with_flexfec_is_told_which_stream_repairs_which() {
+    let answer = answer(CHROMIUM_VIEWER);
+    let video = answer.split("m=").find(|s| s.starts_with("video")).unwrap();
+    assert!(video.lines().next().unwrap().ends_with(" 49"));
+    for line in [
+        "a=rtpmap:49 flexfec-03/90000",
+        "a=fmtp:49 repair-window=10000000",
+        "a=ssrc-group:FID 1111 2222",
+        "a=ssrc-group:FEC-FR 1111 3333",
+        "a=ssrc:1111 cname:spillway",
+        "a=ssrc:2222 cname:spillway",
+        "a=ssrc:3333 cname:spillway",
+    ] {
+        assert!(video.lines().any(|found| found == line), "{line}");
+    }
+    let sound = answer.split("m=").find(|s| s.starts_with("audio")).unwrap();
+    assert!(!sound.contains("a=ssrc"));
+}
+
+#[test]
+fn without_transport_wide_feedback_there_is_no_flexfec() {
+    let offer = CHROMIUM_VIEWER.replace(" transport-cc", " x-none");
+    assert!(!answer(&offer).contains("flexfec"));
 }

@@ -11,7 +11,7 @@ mod viewers;
 
 use spillway_sfu::{
     Candidate, CandidateTransport, IceCredentials,
-    sdp::{Fingerprint, Local, Payload, SdpError, parse_offer},
+    sdp::{Fingerprint, Local, Payload, SdpError, Ssrcs, parse_offer},
 };
 
 const OBS: &str = include_str!("../fixtures/sdp/obs.sdp");
@@ -66,6 +66,11 @@ fn with_local<T>(use_it: impl FnOnce(&Local<'_>) -> T) -> T {
         candidates: &candidates,
         session_id: 42,
         stream_id: "spillway",
+        video: Some(Ssrcs {
+            media: 1111,
+            rtx: 2222,
+            flexfec: 3333,
+        }),
     })
 }
 

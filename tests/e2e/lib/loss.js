@@ -34,6 +34,9 @@ export async function watch(page, sentFrames, seconds) {
     retransmitted: video.retransmittedPacketsReceived,
     nacks: video.nackCount,
     keyframeRequests: video.pliCount,
+    repairPackets: video.fecPacketsReceived ?? 0,
+    repairPacketsDiscarded: video.fecPacketsDiscarded ?? 0,
+    bufferMs: (1_000 * video.jitterBufferDelay) / video.jitterBufferEmittedCount,
     framesDropped: video.framesDropped,
     width: frames.at(-1).width,
     concealedShare:

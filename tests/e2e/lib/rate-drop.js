@@ -27,10 +27,10 @@ export async function publishLayers(spillway) {
 }
 
 /** A viewer at the far end. */
-export async function openViewer({ spillway, openFar, soundNack = false, soundRed = true }) {
+export async function openViewer({ spillway, openFar, soundNack, soundRed, flexfec, resends }) {
   const page = await openFar();
   const url = spillway.url(`/whep/${CHANNEL}`);
-  await viewIn(page, { url, timecodes: false, soundNack, soundRed });
+  await viewIn(page, { url, timecodes: false, soundNack, soundRed, flexfec, resends });
   return page;
 }
 

@@ -17,6 +17,7 @@ pub const SEND_TIME: u8 = 6;
 pub const OPUS: u8 = 111;
 /// Opus with copies of packets before (RFC 2198).
 pub const RED: u8 = 63;
+pub const FLEXFEC: u8 = 49;
 
 /// What a peer offers.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct Offer {
     /// Copies of sound.
     pub red: bool,
     pub transport_cc: bool,
+    /// Repair packets.
+    pub flexfec: bool,
     pub remb: bool,
     pub rids: Vec<&'static str>,
     pub audio: bool,
@@ -55,6 +58,7 @@ impl Offer {
             audio_nack: false,
             red: false,
             transport_cc: true,
+            flexfec: false,
             remb: false,
             rids: Vec::new(),
             audio: true,
@@ -190,6 +194,14 @@ impl Offer {
                 )
                 .unwrap();
             }
+        }
+        if self.flexfec {
+            types.push(FLEXFEC.to_string());
+            write!(
+                lines,
+                "a=rtpmap:{FLEXFEC} flexfec-03/90000\r\na=fmtp:{FLEXFEC} repair-window=10000000\r\n"
+            )
+            .unwrap();
         }
         write!(
             sdp,

@@ -23,6 +23,7 @@ use super::{
     ms,
     offer::{OPUS, Offer},
     receiver::ReceiverEstimate,
+    repair::Mender,
     seconds,
     source::Outgoing,
 };
@@ -81,6 +82,10 @@ pub struct Peer {
     pub told: Vec<(Instant, Told)>,
     /// Datagrams of media that its keys didn't open, or that it heard before.
     pub rejected: usize,
+    /// Puts lost video together again, where the answer says how.
+    pub mender: Option<Mender>,
+    /// The last sender report's time, of whom, and when it came.
+    last_report: Option<(u32, NtpTime, Instant)>,
     /// Numbers of the source's video that are never sent at first, to be asked for.
     pub withhold: HashSet<(u32, u16)>,
     /// Lost packets are sent again as RTX, under this SSRC.
@@ -150,6 +155,8 @@ impl Peer {
             heard: Vec::new(),
             told: Vec::new(),
             rejected: 0,
+            mender: Mender::of(&accepted.answer),
+            last_report: None,
             withhold: HashSet::new(),
             rtx: offer.rtx.then_some(0xeeee_0000 + u32::from(host)),
             rtx_next: 100,
@@ -361,7 +368,7 @@ impl Peer {
     /// A publisher's sender reports, in its own clock, which began in 1970 plus `clock_ahead` at the source's start.
     fn send_reports(&mut self, now: Instant) {
         let Some(source) = self.source.clone() else {
-            return;
+            return self.send_receiver_report(now);
         };
         let ntp = NtpTime::from_unix(seconds(1000) + source.clock_ahead + (now - source.started));
         self.send_rtcp(|writer| {
@@ -381,6 +388,24 @@ impl Peer {
                 );
             }
         });
+    }
+
+    /// So that the engine knows the round trip, where repair packets depend on it.
+    fn send_receiver_report(&mut self, now: Instant) {
+        let Some((ssrc, time, at)) = self.last_report.filter(|_| self.mender.is_some()) else {
+            return;
+        };
+        let held = (now - at).as_nanos() * 65_536 / 1_000_000_000;
+        let block = rtcp::ReportBlock {
+            ssrc,
+            fraction_lost: 0,
+            cumulative_lost: 0,
+            highest_sequence: 0,
+            jitter: 0,
+            last_sr: time.middle(),
+            delay_since_last_sr: held as u32,
+        };
+        self.send_rtcp(|writer| writer.receiver_report(1, &[block]));
     }
 
     /// RFC 3611 §4.5.
@@ -403,12 +428,24 @@ impl Peer {
         let Some(heard) = Heard::read(now, packet) else {
             return;
         };
+        let taken = self.mender.as_mut().map(|m| m.take(now, packet));
+        let taken = taken.unwrap_or_default();
+        if taken.lost {
+            return;
+        }
         if let Some(number) = heard.transport_sequence {
             self.feedback.record(now, number);
             self.next_feedback.get_or_insert(now + ms(50));
         }
         if let (Some(estimate), Some(send_time)) = (&mut self.estimate, heard.send_time) {
             estimate.on_packet(now, packet.len(), send_time);
+        }
+        for number in taken.mended {
+            let sequence = self.unwrapper.unwrap(number);
+            self.nacks.on_packet(now, sequence);
+        }
+        if taken.repair {
+            return;
         }
         if heard.kind == MediaKind::Video {
             if heard.repaired_by.is_none() {
@@ -437,13 +474,16 @@ impl Peer {
                     packets,
                     octets,
                     ..
-                } => Told::SenderReport {
-                    ssrc,
-                    ntp,
-                    rtp,
-                    packets,
-                    octets,
-                },
+                } => {
+                    self.last_report = Some((ssrc, ntp, now));
+                    Told::SenderReport {
+                        ssrc,
+                        ntp,
+                        rtp,
+                        packets,
+                        octets,
+                    }
+                }
                 Rtcp::ReceiverReport { reports, .. } => Told::ReceiverReport(reports.collect()),
                 Rtcp::Nack { media, lost, .. } => {
                     let lost: Vec<u16> = lost.collect();

@@ -9,6 +9,7 @@ const MAX_FRAMES = 20_000;
  *
  * `only` ('udp' or 'tcp') leaves just those candidates in the answer. `timecodes: false` spares the reading.
  * `soundNack` asks for lost sound again; `soundRed: false` takes no copies of sound (RFC 2198), which Chromium offers.
+ * `flexfec: false` takes no repair packets, `resends: false` no lost ones again.
  */
 export async function view(options) {
   const { iceServers = [], iceTransportPolicy = 'all', only, audio = true, video = true } = options;
@@ -25,10 +26,13 @@ export async function view(options) {
   if (video) takeSpatialLayers(peer.addTransceiver('video', { direction: 'recvonly' }));
   const frames = watchFrames(element, options.timecodes ?? true);
   const editAnswer = only ? (sdp) => keepCandidates(sdp, only) : undefined;
-  const editOffer = (sdp) => {
-    const asking = options.soundNack ? askForSound(sdp) : sdp;
-    return (options.soundRed ?? true) ? asking : withoutCopies(asking);
-  };
+  const edits = [
+    options.soundNack && askForSound,
+    options.soundRed === false && withoutCopies,
+    options.flexfec === false && withoutFlexFec,
+    options.resends === false && withoutResends,
+  ];
+  const editOffer = (sdp) => edits.filter(Boolean).reduce((text, edit) => edit(text), sdp);
   const session = await openSession(peer, { ...options, editOffer, editAnswer });
   return {
     peer,
@@ -121,6 +125,23 @@ function withoutCopies(sdp) {
   if (!red) return sdp;
   const lines = new RegExp(`a=(rtpmap|fmtp|rtcp-fb):${red} .*\\r\\n`, 'g');
   return sdp.replace(lines, '').replace(new RegExp(`(m=audio .*) ${red}(?= |\\r)`), '$1');
+}
+
+function withoutFlexFec(sdp) {
+  return withoutTypes(sdp, /a=rtpmap:(\d+) flexfec-03\//g);
+}
+
+function withoutResends(sdp) {
+  return withoutTypes(sdp, /a=rtpmap:(\d+) rtx\//g).replace(/a=rtcp-fb:\d+ nack\r\n/g, '');
+}
+
+/** Leaves payload types of video out. */
+function withoutTypes(sdp, pattern) {
+  const types = [...sdp.matchAll(pattern)].map(([, type]) => type).join('|');
+  const offered = new RegExp(` (?:${types})(?= |$)`, 'g');
+  return sdp
+    .replace(/m=video [^\r]*/, (line) => line.replace(offered, ''))
+    .replace(new RegExp(`a=(?:rtpmap|fmtp|rtcp-fb):(?:${types}) [^\\r]*\\r\\n`, 'g'), '');
 }
 
 function keepCandidates(sdp, protocol) {
