@@ -129,6 +129,11 @@ impl SentPackets {
         (slot.used && slot.out == out).then(|| (out as u16, slot.source_packet()))
     }
 
+    /// The timestamp of the last one; 0 before any.
+    pub(crate) fn last_timestamp(&self) -> u32 {
+        self.slots[self.newest as usize & (SENT_PACKETS - 1)].timestamp
+    }
+
     /// Whether the packet with this number left for the last time at `at`, in milliseconds, wrapping.
     pub(crate) fn left_last(&self, out: u16, at: u16) -> bool {
         let slot = &self.slots[usize::from(out) & (SENT_PACKETS - 1)];

@@ -261,7 +261,7 @@ impl Viewer {
         self.pacer.set_rate(now, estimate, media, measured);
         egress.protect(now, &self.path, estimate, media);
         if let Some(wanted) = selected.wanted
-            && egress.forwarder.is_live()
+            && (egress.forwarder.is_live() || egress.forwarder.is_waiting())
             && egress.has_rtx()
         {
             self.history.probe_for(now, wanted);
@@ -277,7 +277,7 @@ impl Viewer {
         if takes { self.redundancy.copies() } else { 0 }
     }
 
-    /// Sends what a running probe lacks: packets that were sent just now, once more.
+    /// Sends what a running probe lacks: packets that were sent just now, once more, or padding.
     pub(crate) fn fill_probe(&mut self, channel: &Channel, wire: &mut Wire<'_>) {
         self.history.handle_timeout(wire.now);
         let Some(egress) = &mut self.egress[track_index(MediaKind::Video)] else {
@@ -290,7 +290,9 @@ impl Viewer {
             if self.history.controller().probe_missing(wire.now) < PROBE_STEP {
                 return;
             }
-            egress.repeat(back, track, &mut self.history, wire);
+            if !egress.repeat(back, track, &mut self.history, wire) {
+                egress.pad(&mut self.history, wire);
+            }
         }
     }
 

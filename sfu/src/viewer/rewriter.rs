@@ -160,6 +160,8 @@ impl SequenceRewriter {
 pub(crate) struct TimestampRewriter {
     offset: u32,
     last: Option<(u32, Instant)>,
+    /// What the present source's first timestamp became.
+    begun: Option<u32>,
 }
 
 impl TimestampRewriter {
@@ -173,6 +175,7 @@ impl TimestampRewriter {
         aligned: Option<u32>,
     ) {
         let Some((last, at)) = self.last else {
+            self.begun = Some(timestamp);
             return;
         };
         let elapsed = now.saturating_duration_since(at).as_secs_f64() * f64::from(clock_rate);
@@ -186,6 +189,17 @@ impl TimestampRewriter {
             out
         };
         self.offset = out.wrapping_sub(timestamp);
+        self.begun = Some(out);
+    }
+
+    /// The timestamp for a number that is left to nobody, in place of a packet with `timestamp`: none from before the
+    /// present source began, though its packet may be.
+    pub(crate) fn map_empty(&self, timestamp: u32) -> u32 {
+        let out = self.peek(timestamp);
+        match self.begun {
+            Some(begun) if (out.wrapping_sub(begun) as i32) < 0 => begun,
+            _ => out,
+        }
     }
 
     /// The viewer's timestamp for a packet of the present source.

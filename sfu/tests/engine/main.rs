@@ -35,4 +35,5 @@ mod sub_layers_are_capped;
 mod takeover_keeps_viewers;
 mod two_viewers_share_a_path;
 mod unconnected_peers_cost_nothing;
+mod whatever_the_path_does;
 mod workers_share_a_channel;

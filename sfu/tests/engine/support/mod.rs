@@ -7,6 +7,7 @@ pub mod link;
 pub mod offer;
 pub mod peer;
 pub mod receiver;
+pub mod record;
 pub mod repair;
 pub mod scalability;
 pub mod source;

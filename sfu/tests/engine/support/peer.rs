@@ -21,7 +21,7 @@ use super::{
     Answers, Heard, Source,
     check::binding_request,
     ms,
-    offer::{OPUS, Offer},
+    offer::{OPUS, Offer, REPAIRED_RID, RID},
     receiver::ReceiverEstimate,
     repair::Mender,
     seconds,
@@ -88,7 +88,7 @@ pub struct Peer {
     last_report: Option<(u32, NtpTime, Instant)>,
     /// Numbers of the source's video that are never sent at first, to be asked for.
     pub withhold: HashSet<(u32, u16)>,
-    /// Lost packets are sent again as RTX, under this SSRC.
+    /// Lost packets are sent again as RTX, under this SSRC or, of further layers, the next ones.
     pub rtx: Option<u32>,
     pub rtx_next: u64,
     sent: HashMap<(u32, u16), Outgoing>,
@@ -444,7 +444,7 @@ impl Peer {
             let sequence = self.unwrapper.unwrap(number);
             self.nacks.on_packet(now, sequence);
         }
-        if taken.repair {
+        if taken.repair || heard.padding {
             return;
         }
         if heard.kind == MediaKind::Video {
@@ -535,10 +535,13 @@ impl Peer {
         };
         let (head, payload) = outgoing.packet.split_at(outgoing.header);
         let mut packet = head.to_vec();
+        name_as_repair(&mut packet);
         let index = self.rtx_next;
         self.rtx_next += 1;
         packet[1] = packet[1] & 0x80 | ((packet[1] & 0x7f) + 1);
         packet[2..4].copy_from_slice(&(index as u16).to_be_bytes());
+        // A stream of its own for each layer.
+        let rtx = rtx + (key.0 & 0xff).saturating_sub(1);
         packet[8..12].copy_from_slice(&rtx.to_be_bytes());
         packet.extend_from_slice(&key.1.to_be_bytes());
         packet.extend_from_slice(payload);
@@ -547,6 +550,26 @@ impl Peer {
             header: outgoing.header,
             index,
         });
+    }
+}
+
+/// Turns the rid in a header into a repaired rid (RFC 8852 §3.3).
+fn name_as_repair(header: &mut [u8]) {
+    let (long, mut at) = (header[12..14] == [0x10, 0], 16);
+    while let Some(&first) = header.get(at) {
+        let (id, length) = if long {
+            (first, header.get(at + 1).map_or(0, |l| usize::from(*l) + 1))
+        } else {
+            (first >> 4, usize::from(first & 15) + 1)
+        };
+        if id == RID {
+            header[at] = if long {
+                REPAIRED_RID
+            } else {
+                REPAIRED_RID << 4 | first & 15
+            };
+        }
+        at += if id == 0 { 1 } else { 1 + length };
     }
 }
 

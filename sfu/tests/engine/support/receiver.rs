@@ -10,6 +10,8 @@ use super::{ms, seconds};
 
 /// Delay above the least that says that packets queue up.
 const OVERUSE: f64 = 0.06;
+/// Seconds by which the least delay is believed to be more, each second.
+const FORGETTING: f64 = 0.02;
 const WINDOW: Duration = ms(500);
 
 /// A receiver's estimate.
@@ -44,7 +46,14 @@ impl ReceiverEstimate {
         let sent = f64::from(send_time) / f64::from(1 << 18);
         // The clocks differ by something: that is part of the least delay.
         let delay = (arrived - sent).rem_euclid(64.0);
-        self.least = self.least.min(delay);
+        // A path that got longer isn't a queue for ever.
+        let passed = self
+            .window
+            .iter()
+            .rev()
+            .nth(1)
+            .map_or(0.0, |(at, _)| (now - *at).as_secs_f64());
+        self.least = delay.min(self.least + FORGETTING * passed);
         self.queue = delay - self.least;
     }
 

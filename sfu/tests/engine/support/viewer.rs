@@ -34,6 +34,8 @@ pub struct Heard {
     pub repaired_by: Option<u32>,
     /// Copies of packets before that came with it (RFC 2198): their timestamps and payloads.
     pub copies: Vec<(u32, Vec<u8>)>,
+    /// It is RTX of nothing: padding, to fill a probe.
+    pub padding: bool,
 }
 
 impl Heard {
@@ -70,6 +72,7 @@ impl Heard {
             }),
             repaired_by: None,
             copies: Vec::new(),
+            padding: false,
         };
         if payload_type == RED {
             let (copies, primary) = unwrap_red(packet.payload(), heard.timestamp);
@@ -77,7 +80,10 @@ impl Heard {
             (heard.copies, heard.payload) = (copies, primary);
         }
         if let Some(codec) = codec(1) {
-            let (sequence, payload) = rtx::unwrap(packet.payload())?;
+            let Some((sequence, payload)) = rtx::unwrap(packet.payload()) else {
+                heard.padding = true;
+                return Some(heard);
+            };
             heard.sequence = sequence;
             heard.payload = payload.to_vec();
             heard.payload_type = codec.payload_type();

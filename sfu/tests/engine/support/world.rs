@@ -486,7 +486,10 @@ impl World {
         for packet in heard.into_values() {
             if let Some(former) = before {
                 let step = packet.timestamp.wrapping_sub(former.timestamp) as i32;
-                assert!(step >= 0, "time stepped back by {step} before {packet:?}");
+                assert!(
+                    step >= 0,
+                    "time stepped back by {step} between {former:?} and {packet:?}"
+                );
                 if let (Some(one), Some(other)) = (former.tag, packet.tag) {
                     let same = (one.source, one.layer, one.picture)
                         == (other.source, other.layer, other.picture);
