@@ -75,13 +75,14 @@ pub(crate) struct Controller {
 }
 
 impl Controller {
-    pub(crate) fn new() -> Self {
+    /// `seed` tells viewers apart: those behind one path shan't probe it in step.
+    pub(crate) fn new(seed: u32) -> Self {
         Self {
             trend: DelayTrend::new(),
             acknowledged: Acknowledged::default(),
             delay: DelayBased::new(FIRST_RATE),
             loss: LossBased::new(MOST_RATE),
-            prober: Prober::new(),
+            prober: Prober::new(seed),
             receiver: Receiver::new(),
             probed: None,
             reports_probe: false,
@@ -253,7 +254,7 @@ mod tests {
     #[test]
     fn without_transport_wide_feedback_losses_and_the_viewers_own_word_decide() {
         let start = Instant::now();
-        let mut controller = Controller::new();
+        let mut controller = Controller::new(1);
         assert_eq!(controller.rate(), FIRST_RATE as u64);
         let second = |n: u64| start + Duration::from_secs(n);
         controller.on_report(second(1), 0.0, 4_000_000);

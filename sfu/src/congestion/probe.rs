@@ -26,6 +26,8 @@ const STEP: Duration = Duration::from_millis(2);
 const INTERVAL: Duration = Duration::from_secs(1);
 const MAX_INTERVAL: Duration = Duration::from_secs(4);
 const BACKOFF: f64 = 1.6;
+/// Intervals vary by up to this share of them: viewers behind one path that probed in step would find it full each time.
+const SPREAD: f64 = 0.5;
 /// After one that succeeded the next may follow.
 const SOON: Duration = Duration::from_millis(250);
 
@@ -55,11 +57,16 @@ pub(crate) struct Prober {
     cluster: Option<Cluster>,
     next: Option<Instant>,
     interval: Duration,
+    /// Draws how intervals vary.
+    random: u32,
 }
 
 impl Prober {
-    pub(crate) fn new() -> Self {
+    /// `seed` tells viewers apart.
+    pub(crate) fn new(seed: u32) -> Self {
         Self {
+            // Never 0, from where xorshift doesn't get away.
+            random: seed | 1,
             cluster: None,
             next: None,
             interval: INTERVAL,
@@ -184,9 +191,17 @@ impl Prober {
             self.interval = INTERVAL;
             self.next = Some(now + SOON);
         } else {
-            self.next = Some(now + self.interval);
+            self.next = Some(now + self.interval.mul_f64(self.spread()));
             self.interval = self.interval.mul_f64(BACKOFF).min(MAX_INTERVAL);
         }
+    }
+
+    /// From 1 - [`SPREAD`] / 2 to 1 + [`SPREAD`] / 2, by Marsaglia's xorshift.
+    fn spread(&mut self) -> f64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 17;
+        self.random ^= self.random << 5;
+        1.0 + SPREAD * (f64::from(self.random) / f64::from(u32::MAX) - 0.5)
     }
 
     /// When [`Prober::handle_timeout`] or [`Prober::missing`] is to be asked next.
@@ -253,14 +268,14 @@ mod tests {
 
     #[test]
     fn a_wide_path_shows_the_pace_of_the_probe() {
-        let mut prober = Prober::new();
+        let mut prober = Prober::new(1);
         let shown = probe(&mut prober, Instant::now(), 2e6, 1e8).unwrap_or_default();
         assert!((1.7e6..2.3e6).contains(&shown), "{shown}");
     }
 
     #[test]
     fn a_full_path_shows_its_own() {
-        let mut prober = Prober::new();
+        let mut prober = Prober::new(1);
         let shown = probe(&mut prober, Instant::now(), 2e6, 8e5).unwrap_or_default();
         assert!((6.5e5..8.5e5).contains(&shown), "{shown}");
     }
@@ -268,7 +283,7 @@ mod tests {
     #[test]
     fn failures_make_the_next_one_wait_longer() {
         let start = Instant::now();
-        let mut prober = Prober::new();
+        let mut prober = Prober::new(1);
         let mut at = start;
         let mut waits = Vec::new();
         for _ in 0..6 {
@@ -282,14 +297,15 @@ mod tests {
             waits.push(next - at);
             at = next;
         }
-        assert!(waits.is_sorted());
-        assert!(waits[5] <= MAX_INTERVAL + Duration::from_millis(400));
+        assert!(waits[5] > waits[0] * 2, "{waits:?}");
+        let most = MAX_INTERVAL.mul_f64(1.0 + SPREAD / 2.0);
+        assert!(waits[5] <= most + Duration::from_millis(400), "{waits:?}");
     }
 
     #[test]
     fn a_probe_of_which_nothing_is_heard_ends() {
         let start = Instant::now();
-        let mut prober = Prober::new();
+        let mut prober = Prober::new(1);
         assert!(prober.start(start, 1e6));
         prober.handle_timeout(start + LONGEST);
         assert!(!prober.is_running());

@@ -48,7 +48,7 @@ impl Simulation {
             start: now,
             back: conditions.delay,
             link: Model::new(conditions, seed),
-            controller: Controller::new(),
+            controller: Controller::new(seed as u32),
             sent: Vec::new(),
             last_sent: None,
             arrived: Vec::new(),

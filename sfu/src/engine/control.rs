@@ -129,6 +129,7 @@ impl Engine {
             &negotiated,
             request.selection,
             self.config.playout_delay,
+            self.next_serial as u32,
             ssrcs,
         );
         let channel = self.channel_index(now, &request.channel);

@@ -136,7 +136,9 @@ impl Viewer {
                 for _ in 0..=u8::from(source.stubborn && by_chance && egress.has_rtx()) {
                     egress.resend((sequence, true), source, layer, &mut self.history, wire);
                 }
-                credit -= (wire.sent.bytes - before.bytes) as f64;
+                let bytes = wire.sent.bytes - before.bytes;
+                credit -= bytes as f64;
+                self.resend_rate.on_sent(wire.now, bytes);
                 self.resent += wire.sent.packets - before.packets;
             }
         }

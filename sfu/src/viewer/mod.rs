@@ -16,6 +16,7 @@ mod parity;
 mod protection;
 mod pump;
 mod redundancy;
+mod resend_rate;
 mod rewriter;
 mod sealed;
 mod selection;
@@ -41,6 +42,7 @@ pub(crate) use history::{
 use keyframe_budget::KeyframeBudget;
 use pacer::Pacer;
 use redundancy::{MAX_COPIES, Redundancy};
+use resend_rate::ResendRate;
 use rewriter::{SequenceRewriter, TimestampRewriter};
 use sealed::SealedPackets;
 use selection::Selector;
@@ -104,6 +106,7 @@ pub(crate) struct Viewer {
     early_reports: u8,
     /// Bytes that may be sent again, and what had been sent in all when that was so.
     resend_credit: (f64, u64),
+    resend_rate: ResendRate,
     /// When the last receiver report came, and how many bytes had been sent then.
     reported: Option<(Instant, u64)>,
     pub(crate) sent: Sent,
@@ -114,12 +117,13 @@ pub(crate) struct Viewer {
 }
 
 impl Viewer {
-    /// A viewer as negotiated, whose tracks have these SSRCs.
+    /// A viewer as negotiated, whose tracks have these SSRCs. `number` tells it from others.
     pub(crate) fn new(
         now: Instant,
         session: &ViewerSession,
         selection: LayerSelection,
         playout_delay: PlayoutDelay,
+        number: u32,
         ssrcs: [Ssrcs; 2],
     ) -> Self {
         let mut egress = [None, None];
@@ -141,7 +145,7 @@ impl Viewer {
                 playout_delay,
             ));
         }
-        let history = TransportHistory::new(now);
+        let history = TransportHistory::new(now, number);
         Self {
             selection,
             egress,
@@ -166,6 +170,7 @@ impl Viewer {
             next_report: None,
             early_reports: EARLY_REPORTS,
             resend_credit: (RESEND_BYTES, 0),
+            resend_rate: ResendRate::new(now),
             reported: None,
             sent: Sent::default(),
             resent: 0,
@@ -233,6 +238,8 @@ impl Viewer {
     /// Chooses the layer that it shall get, as things are now, and probes for a better one.
     pub(crate) fn aim(&mut self, now: Instant, channel: &Channel) {
         let sound = channel.audio_bitrate() * (1 + self.sound_copies() as u64);
+        // What is sent again has to fit beside the picture: otherwise more is lost, and more again sent again.
+        let beside = sound + self.resend_rate.bits_per_second(now);
         let Some(track) = channel.track(MediaKind::Video) else {
             return;
         };
@@ -242,7 +249,7 @@ impl Viewer {
         let codec = track.payload().map(|p| p.codec);
         // Without descriptors a receiver of AV1 takes its spatial layers for broken pictures.
         let single = codec == Some(Codec::Av1) && !self.descriptors;
-        let choices = choices(now, track, (&self.selection, single), sound);
+        let choices = choices(now, track, (&self.selection, single), beside);
         let estimate = self.history.estimate();
         let Some(selected) = self.selector.choose(now, &choices, estimate) else {
             let expected = track.choose(now, self.selection.rid.as_deref());
