@@ -193,11 +193,13 @@ impl TimestampRewriter {
     }
 
     /// The timestamp for a number that is left to nobody, in place of a packet with `timestamp`: none from before the
-    /// present source began, though its packet may be.
+    /// present source began, though its packet may be, and none later than what was sent, where the next source begins.
     pub(crate) fn map_empty(&self, timestamp: u32) -> u32 {
         let out = self.peek(timestamp);
-        match self.begun {
-            Some(begun) if (out.wrapping_sub(begun) as i32) < 0 => begun,
+        let behind = |other: u32| (out.wrapping_sub(other) as i32) < 0;
+        match (self.begun, self.last) {
+            (Some(begun), _) if behind(begun) => begun,
+            (_, Some((last, _))) if !behind(last) => last,
             _ => out,
         }
     }

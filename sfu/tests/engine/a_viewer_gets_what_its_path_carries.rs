@@ -96,11 +96,11 @@ fn also_if_its_publisher_sends_keyframes_when_it_likes() {
         let mut record = Record::default();
         record.run(&mut world, viewer, seconds(14));
         let gap = longest_gap(&world, viewer, fall, fall + seconds(14));
-        if gap > ms(2_500) {
+        if gap > seconds(3) {
             record.print();
         }
         assert!(
-            gap <= ms(2_500),
+            gap <= seconds(3),
             "{after} s after a keyframe: no frame for {gap:?}"
         );
         let lost = audio_lost(&world, viewer);
