@@ -12,12 +12,17 @@ const FIRST_VARIANCE: f64 = 50.0;
 /// Weight of a sample in the steady rate: frames don't fit windows, so samples of a steady stream vary by a fifth.
 const STEADY_WEIGHT: f64 = 0.15;
 
+/// Samples that say what arrives just now.
+const RECENT: usize = 3;
+
 /// The bitrate that the receiver acknowledges.
 #[derive(Debug, Default)]
 pub(crate) struct Acknowledged {
     estimate: Option<(f64, f64)>,
     /// In kbit/s, as the estimate.
     steady: f64,
+    /// The last samples.
+    recent: [f64; RECENT],
     bytes: u64,
     window: i64,
     last: Option<i64>,
@@ -32,6 +37,13 @@ impl Acknowledged {
     /// The same over about a second, in bits per second.
     pub(crate) fn steady_rate(&self) -> Option<f64> {
         self.estimate.map(|_| self.steady * 1e3)
+    }
+
+    /// What arrived in about the last half second, if that is less than the estimate, in bits per second: the estimate
+    /// takes as long again to follow a path that fell.
+    pub(crate) fn recent_rate(&self) -> Option<f64> {
+        let mean = self.recent.iter().sum::<f64>() / RECENT as f64;
+        self.estimate.map(|(kilobits, _)| kilobits.min(mean) * 1e3)
     }
 
     /// Takes a packet that arrived at `at`, in microseconds of the receiver's clock.
@@ -62,8 +74,11 @@ impl Acknowledged {
         let Some((estimate, variance)) = self.estimate else {
             self.estimate = Some((sample, FIRST_VARIANCE));
             self.steady = sample;
+            self.recent = [sample; RECENT];
             return;
         };
+        self.recent.rotate_left(1);
+        self.recent[RECENT - 1] = sample;
         self.steady += STEADY_WEIGHT * (sample - self.steady);
         let doubt = (DOUBT * (estimate - sample).abs() / (estimate + sample).max(1.0)).max(1e-3);
         let sample_variance = doubt * doubt;

@@ -97,7 +97,7 @@ impl DelayBased {
     ) {
         match usage {
             Usage::Over => {
-                self.shrink(now, acknowledged.rate(), rtt);
+                self.shrink(now, acknowledged.recent_rate(), rtt);
                 self.hold = true;
                 self.grown = Some(now);
             }
@@ -169,10 +169,11 @@ impl DelayBased {
     fn grow(&mut self, now: Instant, acknowledged: &Acknowledged, rtt: Duration) {
         let since = self.grown.replace(now).unwrap_or(now);
         let passed = now.saturating_duration_since(since).as_secs_f64().min(1.0);
-        let (Some(acknowledged), Some(steady)) = (acknowledged.rate(), acknowledged.steady_rate())
+        let (Some(recent), Some(steady)) = (acknowledged.recent_rate(), acknowledged.steady_rate())
         else {
             return;
         };
+        let acknowledged = acknowledged.rate().unwrap_or(recent);
         if self
             .capacity
             .is_some_and(|c| acknowledged > c.mean && !c.holds(acknowledged))
@@ -180,7 +181,7 @@ impl DelayBased {
             self.capacity = None;
         }
         // What arrives without a queue growing is carried.
-        self.rate = self.rate.max(acknowledged);
+        self.rate = self.rate.max(recent);
         // Without this a viewer of a small layer would be believed to have any path.
         let limit = AHEAD * steady + AHEAD_EXTRA;
         if self.rate >= limit {

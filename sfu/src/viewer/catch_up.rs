@@ -55,6 +55,8 @@ pub(crate) struct CatchUp {
     credit: f64,
     filled: Instant,
     started: Instant,
+    /// The live edge must be reached within this.
+    deadline: Duration,
     /// When the pace was last changed.
     changed: Option<Instant>,
     /// It keeps to what the path is known to carry, and doesn't try for more.
@@ -72,6 +74,7 @@ impl CatchUp {
             credit: HEAD_START_BYTES,
             filled: now,
             started: now,
+            deadline: DEADLINE,
             changed: None,
             steady: false,
         }
@@ -83,8 +86,14 @@ impl CatchUp {
             rate: rate.max(1),
             credit: 0.0,
             steady: true,
+            deadline: STEADY_DEADLINE,
             ..Self::new(now, cursor, 0, false)
         }
+    }
+
+    /// Under way, it isn't given up for what the path carries less for a moment.
+    pub(crate) fn persist(&mut self) {
+        self.deadline *= 2;
     }
 
     pub(crate) fn is_steady(&self) -> bool {
@@ -155,12 +164,8 @@ impl CatchUp {
 
     /// Whether the live edge can't be reached in time: `backlog` bytes wait, and `media_rate` bits per second are added.
     pub(crate) fn is_hopeless(&self, now: Instant, backlog: u64, media_rate: u64) -> bool {
-        let deadline = if self.steady {
-            STEADY_DEADLINE
-        } else {
-            DEADLINE
-        };
-        let left = deadline
+        let left = self
+            .deadline
             .saturating_sub(now.saturating_duration_since(self.started))
             .as_secs_f64();
         let mut backlog = backlog as f64 * 8.0;

@@ -429,6 +429,10 @@ impl Egress {
         now: u16,
         round_trip: Duration,
     ) -> Option<SourcePacket> {
+        // The next picture is a keyframe, and waits for nothing before it.
+        if self.forwarder.is_waiting() {
+            return None;
+        }
         // It counts in steps of 10 ms.
         let held_back = Duration::from_millis(u64::from(self.playout_delay.max) * 10);
         let of_use = match self.outgoing.kind {

@@ -257,7 +257,7 @@ impl Forwarder {
     ) -> Decision {
         self.newest = self.newest.max(sequence);
         if packet.payload.is_empty() {
-            return self.leave_out(sequence, packet);
+            return self.leave_out(now, sequence, packet);
         }
         let admission = self.sub_layers.admit(&packet.info);
         if admission == Admission::Refused {
@@ -265,7 +265,7 @@ impl Forwarder {
                 self.counters
                     .skip(codec, Counters::read(codec, packet.payload));
             }
-            return self.leave_out(sequence, packet);
+            return self.leave_out(now, sequence, packet);
         }
         let Some(out) = self.sequence.map(sequence) else {
             return Decision::Drop;
@@ -279,11 +279,11 @@ impl Forwarder {
         })
     }
 
-    fn leave_out(&mut self, sequence: u64, packet: &MediaPacket<'_>) -> Decision {
+    fn leave_out(&mut self, now: Instant, sequence: u64, packet: &MediaPacket<'_>) -> Decision {
         match self.sequence.skip(sequence) {
             Some(open) => Decision::Send(Rewrite {
                 sequence: open,
-                timestamp: self.timestamp.map_empty(packet.info.timestamp),
+                timestamp: self.timestamp.map_empty(now, packet.info.timestamp),
                 changes: Changes {
                     empty: true,
                     ..Changes::default()

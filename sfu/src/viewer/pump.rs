@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use arrayvec::ArrayVec;
 
 use super::{
-    BATCH, CatchUp, Egress, KeyframeNeed, MAX_REPLAYS, TransportHistory, Viewer, Wire, egress::Item,
+    BATCH, CatchUp, Egress, KeyframeNeed, MAX_REPLAYS, ResendRate, TransportHistory, Viewer, Wire,
+    egress::Item,
 };
 use crate::{
     MediaKind,
@@ -20,7 +21,7 @@ const LAG_TO_JUMP: Duration = Duration::from_millis(300);
 /// A keyframe that was asked for and hasn't come after this long won't come soon: OBS sends them when it likes.
 const UNANSWERED: Duration = Duration::from_millis(800);
 /// A cached group of pictures that is sent in place of that takes this share of what the path carries.
-const STEADY_SHARE: f64 = 0.75;
+const STEADY_SHARE: f64 = 0.9;
 
 impl Viewer {
     /// Sends what the catch-up may send now, at most `budget` bytes. Returns a need for a keyframe if the live edge
@@ -38,7 +39,7 @@ impl Viewer {
         let highest = layer.cache.highest()?;
         let newest = layer.cache.keyframe();
         let catch_up = egress.forwarder.catching_up()?;
-        catch_up.keep_to(steady_rate(&self.history));
+        catch_up.keep_to(steady_rate(wire.now, &self.history, &self.resend_rate));
         if catch_up.is_surge(wire.now) {
             self.history.controller().on_surge(wire.now);
         }
@@ -98,11 +99,12 @@ impl Viewer {
             return;
         }
         let target = track.layers.get(usize::from(egress.forwarder.target()));
-        let rate = steady_rate(&self.history);
+        let rate = steady_rate(now, &self.history, &self.resend_rate);
         let instead = |keyframe, _| CatchUp::steady(now, keyframe, rate);
         // No larger one than was chosen.
         let most = target.map_or(0, |target| target.bitrate + 1);
-        if let Some(found) = fitting(now, track, most, instead) {
+        if let Some(mut found) = fitting(now, track, most, instead) {
+            found.1.persist();
             begin_with(egress, now, track, found);
             self.waits_since = None;
         }
@@ -154,9 +156,10 @@ impl Viewer {
     }
 }
 
-/// The pace of a catch-up that keeps to what the path is known to carry.
-fn steady_rate(history: &TransportHistory) -> u64 {
-    (history.estimate() as f64 * STEADY_SHARE) as u64
+/// The pace of a catch-up that keeps to what the path is known to carry beside what is sent again.
+fn steady_rate(now: Instant, history: &TransportHistory, resends: &ResendRate) -> u64 {
+    let rate = (history.estimate() as f64 * STEADY_SHARE) as u64;
+    rate.saturating_sub(resends.bits_per_second(now))
 }
 
 /// Begins with the cached group of pictures of a layer, at the given pace.

@@ -193,13 +193,11 @@ impl TimestampRewriter {
     }
 
     /// The timestamp for a number that is left to nobody, in place of a packet with `timestamp`: none from before the
-    /// present source began, though its packet may be, and none later than what was sent, where the next source begins.
-    pub(crate) fn map_empty(&self, timestamp: u32) -> u32 {
-        let out = self.peek(timestamp);
-        let behind = |other: u32| (out.wrapping_sub(other) as i32) < 0;
-        match (self.begun, self.last) {
-            (Some(begun), _) if behind(begun) => begun,
-            (_, Some((last, _))) if !behind(last) => last,
+    /// present source began, though its packet may be.
+    pub(crate) fn map_empty(&mut self, now: Instant, timestamp: u32) -> u32 {
+        let out = self.map(now, timestamp);
+        match self.begun {
+            Some(begun) if (out.wrapping_sub(begun) as i32) < 0 => begun,
             _ => out,
         }
     }
