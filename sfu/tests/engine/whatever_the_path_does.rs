@@ -347,7 +347,9 @@ fn two_viewers_share_it() {
         let sum = heard[0] + heard[1];
         let index = sum * sum / (2.0 * (heard[0].powi(2) + heard[1].powi(2)));
         if index < 0.9 {
-            watched.iter().for_each(|viewer| viewer.record.print());
+            for viewer in &watched {
+                viewer.record.print();
+            }
         }
         assert!(index >= 0.9, "{heard:?}: Jain's index {index}");
         for viewer in &watched {
