@@ -1,5 +1,5 @@
 //! How much one viewer's path carries, from what its feedback says: Google Congestion Control
-//! (draft-ietf-rmcat-gcc-02) as libwebrtc has it since, with probes made of retransmissions.
+//! (draft-ietf-rmcat-gcc-02) as libwebrtc has it since, with probes made of retransmissions and padding.
 //!
 //! Pure: time comes in, and no packet leaves from here. [`Controller`] is told of everything that left and arrived, and
 //! says how much may be sent, and when a probe wants to be filled.
@@ -193,6 +193,10 @@ impl Controller {
         let carried = sent as f64 * (1.0 - f64::from(lost) / 256.0);
         self.loss.update(now, lost, 256, Some(carried));
         self.bound();
+        let told = self.receiver.rate();
+        if self.receiver.is_filling() && told.is_some_and(|told| told > self.loss.rate()) {
+            self.receiver.stop(now, false);
+        }
     }
 
     /// A better layer needs this much: probes for it if it is time for that.

@@ -24,6 +24,8 @@ struct Filling {
     started: Instant,
     /// What was said of the path then.
     from: f64,
+    /// What would be of use: nothing is filled beyond it, whatever the receiver says.
+    wanted: f64,
     /// Bytes that may be added, as of `filled`.
     credit: f64,
     filled: Instant,
@@ -63,14 +65,21 @@ impl Receiver {
 
     /// `wanted` bits per second would be of use: fills up to what was told if that is less, and it is time for it.
     pub(crate) fn want(&mut self, now: Instant, wanted: f64) {
+        if let Some(filling) = &mut self.filling {
+            filling.wanted = wanted;
+            if self.told.is_some_and(|told| told >= wanted) {
+                self.stop(now, true);
+            }
+            return;
+        }
         let due = self.next.is_none_or(|at| now >= at);
         if let Some(from) = self.told.filter(|told| *told < wanted)
-            && self.filling.is_none()
             && due
         {
             self.filling = Some(Filling {
                 started: now,
                 from,
+                wanted,
                 credit: 0.0,
                 filled: now,
             });
@@ -97,7 +106,7 @@ impl Receiver {
     }
 
     fn credit(&self, filling: &Filling, now: Instant) -> f64 {
-        let pace = self.told.unwrap_or_default() / 8.0;
+        let pace = self.told.unwrap_or_default().min(filling.wanted) / 8.0;
         let passed = now.saturating_duration_since(filling.filled).as_secs_f64();
         (filling.credit + pace * passed).min(pace * LATENESS.as_secs_f64())
     }
@@ -190,6 +199,18 @@ mod tests {
         receiver.on_estimate(now, 9e5);
         assert!(!receiver.is_filling() && receiver.missing(now + STEP) == 0);
         receiver.want(now + STEP, 3e6);
+        assert!(!receiver.is_filling());
+    }
+
+    #[test]
+    fn one_that_says_too_much_gets_what_is_of_use() {
+        let (mut receiver, now) = (Receiver::new(), Instant::now());
+        receiver.on_estimate(now, 1e5);
+        receiver.want(now, 3e6);
+        receiver.on_estimate(now, 1e18);
+        let most = (3e6 / 8.0 * LATENESS.as_secs_f64()) as usize;
+        assert!(receiver.missing(now + LENGTH) <= most);
+        receiver.want(now, 3e6);
         assert!(!receiver.is_filling());
     }
 

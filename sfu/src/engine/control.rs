@@ -186,13 +186,14 @@ impl Engine {
     ) -> Result<(), Reject> {
         let index = self.index_of(session).ok_or(Reject::NoSession)?;
         let session = &mut self.sessions[index];
-        let index = session.channel;
-        let (Role::Viewer(viewer), Some(channel)) = (&mut session.role, self.channels.get(index))
+        let channel = session.channel;
+        let (Role::Viewer(viewer), Some(known)) = (&mut session.role, self.channels.get(channel))
         else {
             return Err(Reject::NoSession);
         };
-        let need = viewer.select_layers(now, selection, channel);
-        self.need_keyframe(now, index, need, out);
+        let need = viewer.select_layers(now, selection, known);
+        self.need_keyframe(now, channel, need, out);
+        self.reschedule(now, index);
         Ok(())
     }
 

@@ -129,15 +129,21 @@ impl Engine {
             }
             Rtcp::PictureLoss { media, .. } => {
                 let need = viewer.on_keyframe_request(now, media, channel);
+                let begins = viewer.is_catching_up();
                 self.need_keyframe(now, channel_index, need, out);
-                self.pump(now, index, out);
+                if begins {
+                    self.pump(now, index, out);
+                }
             }
             Rtcp::FullIntra { mut requests, .. } => {
                 let need = requests
                     .next()
                     .and_then(|(ssrc, _)| viewer.on_keyframe_request(now, ssrc, channel));
+                let begins = viewer.is_catching_up();
                 self.need_keyframe(now, channel_index, need, out);
-                self.pump(now, index, out);
+                if begins {
+                    self.pump(now, index, out);
+                }
             }
             Rtcp::SourceDescription
             | Rtcp::Goodbye { .. }

@@ -3,7 +3,7 @@
 //! It starts at twice the media's rate and at least 5 Mbit/s, doubles with each clean feedback up to 50 Mbit/s, and
 //! halves when packets were lost or queued up. A viewer who can't reach the live edge within 2 s so waits for the next
 //! keyframe instead: flooding a thin path would hurt it and everyone behind it. If that doesn't come although it was asked
-//! for, the group follows at what the path is known to carry, if the live edge can be reached within 6 s so.
+//! for, the group follows at what the path is known to carry, if the live edge can be reached within 8 s so.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ const MAX_RATE: u64 = 50_000_000;
 /// The live edge must be reached within this.
 const DEADLINE: Duration = Duration::from_secs(2);
 /// ... or within this where it is no faster than the path is known to be: the next keyframe may be long in coming.
-const STEADY_DEADLINE: Duration = Duration::from_secs(6);
+const STEADY_DEADLINE: Duration = Duration::from_secs(8);
 /// Until it is known how much arrives, where nothing flowed.
 const RESUMING: Duration = Duration::from_secs(1);
 /// What may leave at once: the pace is kept in steps of this much.
@@ -116,7 +116,7 @@ impl CatchUp {
     /// Goes on at `cursor` of a layer of `media_rate` bits per second, so slowly that the path's queue drains.
     pub(crate) fn instead(&self, now: Instant, cursor: u64, media_rate: u64) -> Self {
         Self {
-            rate: self.rate / OVERSHOT,
+            rate: (self.rate / OVERSHOT).max(1),
             capped: self.capped,
             credit: self.credit.min(0.0),
             changed: Some(now + DRAIN),
@@ -155,7 +155,7 @@ impl CatchUp {
             PathSign::Clean if !self.capped => self.rate = (self.rate * 2).min(MAX_RATE),
             PathSign::Clean => return,
             PathSign::Congested => {
-                self.rate /= 2;
+                self.rate = (self.rate / 2).max(1);
                 self.capped = true;
             }
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 
-use super::{Egress, FeedbackSummary, MAX_MISSING, RESEND_BYTES, Viewer, Wire};
+use super::{Egress, FAR, FeedbackSummary, MAX_MISSING, NEAR, RESEND_BYTES, Viewer, Wire};
 use crate::{
     MediaKind,
     media::{Channel, Track, track_index},
@@ -143,7 +143,7 @@ impl Viewer {
             }
         }
         let just = |at| wire.now.saturating_duration_since(at) < HEAD_INTERVAL;
-        if head_lost && !self.replayed.is_some_and(just) {
+        if head_lost && !self.replayed.is_some_and(just) && self.keyframes.grant(wire.now) {
             self.replayed = Some(wire.now);
             replay(egress, wire.now, track);
         }
@@ -162,11 +162,13 @@ impl Viewer {
             return;
         }
         // What is lost behind a queue would be lost all the more, were more sent.
-        if summary.queueing <= UNHURRIED {
-            let lost = summary.lost as i32 - summary.late as i32;
-            let total = summary.received + summary.lost - summary.late;
-            self.redundancy.on_report(now, lost, total);
-        }
+        let lost = if summary.queueing <= UNHURRIED {
+            summary.lost as i32 - summary.late as i32
+        } else {
+            0
+        };
+        let total = summary.received + summary.lost - summary.late;
+        self.redundancy.on_report(now, lost, total);
         let Some(sign) = summary.sign() else {
             return;
         };
@@ -190,23 +192,27 @@ impl Viewer {
             // Longer ones, and those below zero, which wrap: clocks were set, or the report is a lie.
             if round < MAX_ROUND_TRIP {
                 let rtt = Duration::from_secs_f64(f64::from(round) / 65536.0);
-                self.path.rtt = Some(self.path.rtt.map_or(rtt, |old| (old * 7 + rtt) / 8));
+                let rtt = self.path.rtt.map_or(rtt, |old| (old * 7 + rtt) / 8);
+                self.path.rtt = Some(rtt);
+                self.far = rtt >= if self.far { NEAR } else { FAR };
             }
         }
-        if !self.feedback {
-            self.path.loss = f32::from(block.fraction_lost) / 256.0;
-            self.redundancy
-                .on_report(now, block.fraction_lost.into(), 256);
-            self.on_reported_loss(now, block);
+        let kind = self.egress.iter().flatten().find(|e| e.ssrc == block.ssrc);
+        let Some(kind) = kind.map(|e| e.outgoing.kind).filter(|_| !self.feedback) else {
+            return;
+        };
+        self.path.loss = f32::from(block.fraction_lost) / 256.0;
+        match kind {
+            MediaKind::Audio => {
+                let lost = block.fraction_lost.into();
+                self.redundancy.on_report(now, lost, 256);
+            }
+            MediaKind::Video => self.on_reported_loss(now, block),
         }
     }
 
     /// Without transport-wide feedback, what is reported lost of the picture is all that is known of the path.
     fn on_reported_loss(&mut self, now: Instant, block: &ReportBlock) {
-        let video = self.egress[track_index(MediaKind::Video)].as_ref();
-        if video.is_none_or(|egress| egress.ssrc != block.ssrc) {
-            return;
-        }
         let (since, before) = self
             .reported
             .replace((now, self.sent.bytes))

@@ -2,25 +2,39 @@
 
 use std::time::{Duration, Instant};
 
-/// So many in a row, ...
-const MOST: f64 = 4.0;
-/// ... and then one in this time.
-const INTERVAL: Duration = Duration::from_secs(3);
+/// For pictures that were lost: so many in a row, and then one in this time.
+const LOST: (f64, Duration) = (4.0, Duration::from_secs(3));
+/// For layers that it turns to.
+const CHOSEN: (f64, Duration) = (8.0, Duration::from_millis(750));
 /// Within this time the same wish is only repeated.
 const SAME: Duration = Duration::from_millis(500);
 
 /// One viewer's share of the keyframes that are asked for.
 #[derive(Debug)]
 pub(crate) struct KeyframeBudget {
+    most: f64,
+    interval: Duration,
     left: f64,
     filled: Instant,
     granted: Option<Instant>,
 }
 
 impl KeyframeBudget {
-    pub(crate) fn new(now: Instant) -> Self {
+    /// For pictures that were lost, or couldn't be kept up with.
+    pub(crate) fn for_losses(now: Instant) -> Self {
+        Self::new(now, LOST)
+    }
+
+    /// For layers that the viewer chose, or that were chosen for it.
+    pub(crate) fn for_choices(now: Instant) -> Self {
+        Self::new(now, CHOSEN)
+    }
+
+    fn new(now: Instant, (most, interval): (f64, Duration)) -> Self {
         Self {
-            left: MOST,
+            most,
+            interval,
+            left: most,
             filled: now,
             granted: None,
         }
@@ -32,8 +46,8 @@ impl KeyframeBudget {
         if self.granted.is_some_and(|at| since(at) < SAME) {
             return true;
         }
-        let earned = since(self.filled).as_secs_f64() / INTERVAL.as_secs_f64();
-        self.left = (self.left + earned).min(MOST);
+        let earned = since(self.filled).as_secs_f64() / self.interval.as_secs_f64();
+        self.left = (self.left + earned).min(self.most);
         self.filled = now;
         let granted = self.left >= 1.0;
         if granted {
@@ -51,7 +65,7 @@ mod tests {
     #[test]
     fn a_flood_becomes_one_every_three_seconds() {
         let start = Instant::now();
-        let mut budget = KeyframeBudget::new(start);
+        let mut budget = KeyframeBudget::for_losses(start);
         let at = |n: u64| start + Duration::from_millis(n * 10);
         let asked = |n: u64| budget.grant(at(n));
         let granted: Vec<bool> = (0..6_000).map(asked).collect();

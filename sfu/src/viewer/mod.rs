@@ -72,6 +72,8 @@ const PROBE_PACKETS: u32 = 32;
 /// A viewer nearer than this, in round trips, that asks for lost sound gets it again before it is due: that takes less than
 /// copies do. Answers to one further away come too late, or make it hold all sound back for them.
 const FAR: Duration = Duration::from_millis(150);
+/// ... until it is below this: going back and forth would cost more than either.
+const NEAR: Duration = Duration::from_millis(120);
 /// Bytes that retransmissions may save up.
 const RESEND_BYTES: f64 = 256_000.0;
 
@@ -114,6 +116,12 @@ pub(crate) struct Viewer {
     /// Keyframes that it asked for.
     pub(crate) keyframe_requests: u64,
     keyframes: KeyframeBudget,
+    /// The same for other layers than the one that it has.
+    turns: KeyframeBudget,
+    /// The share of a layer that it gets, with the cap that was chosen.
+    share: (u8, f64),
+    /// Answers to requests for sound come too late.
+    far: bool,
 }
 
 impl Viewer {
@@ -175,7 +183,10 @@ impl Viewer {
             sent: Sent::default(),
             resent: 0,
             keyframe_requests: 0,
-            keyframes: KeyframeBudget::new(now),
+            keyframes: KeyframeBudget::for_losses(now),
+            turns: KeyframeBudget::for_choices(now),
+            share: (0, 1.0),
+            far: false,
         }
     }
 
@@ -202,6 +213,7 @@ impl Viewer {
     pub(crate) fn reset(&mut self) {
         self.early_reports = EARLY_REPORTS;
         self.selector = Selector::new();
+        self.waits_since = None;
         for egress in self.egress.iter_mut().flatten() {
             egress.reset();
         }
@@ -217,6 +229,7 @@ impl Viewer {
     /// Begins with the cached group of pictures of the best layer; says which keyframe is needed, or would help.
     pub(crate) fn begin(&mut self, now: Instant, channel: &Channel) -> Option<KeyframeNeed> {
         self.aim(now, channel);
+        self.waits_since = None;
         let feedback = self.feedback;
         let egress = self.egress[track_index(MediaKind::Video)].as_mut()?;
         let track = channel.track(MediaKind::Video)?;
@@ -237,9 +250,7 @@ impl Viewer {
 
     /// Chooses the layer that it shall get, as things are now, and probes for a better one.
     pub(crate) fn aim(&mut self, now: Instant, channel: &Channel) {
-        let sound = channel.audio_bitrate() * (1 + self.sound_copies() as u64);
-        // What is sent again has to fit beside the picture: otherwise more is lost, and more again sent again.
-        let beside = sound + self.resend_rate.bits_per_second(now);
+        let beside = self.beside(now, channel);
         let Some(track) = channel.track(MediaKind::Video) else {
             return;
         };
@@ -259,6 +270,11 @@ impl Viewer {
         };
         egress.forwarder.set_target(selected.choice.layer);
         egress.forwarder.set_cap(selected.choice.cap);
+        if let Some(layer) = track.layers.get(usize::from(selected.choice.layer)) {
+            let taken = selected.choice.bitrate.saturating_sub(beside) as f64;
+            let share = (taken / layer.bitrate.max(1) as f64).clamp(0.0, 1.0);
+            self.share = (selected.choice.layer, share);
+        }
         let current = egress.forwarder.current();
         let media = match current.and_then(|layer| track.layers.get(usize::from(layer))) {
             Some(layer) if current != Some(selected.choice.layer) => layer.bitrate,
@@ -275,11 +291,27 @@ impl Viewer {
         }
     }
 
+    /// Bits per second that leave beside the picture: sound, and what is sent again. It has to fit: otherwise more is lost,
+    /// and more again sent again.
+    fn beside(&self, now: Instant, channel: &Channel) -> u64 {
+        let sound = channel.audio_bitrate() * (1 + self.sound_copies() as u64);
+        sound + self.resend_rate.bits_per_second(now)
+    }
+
+    /// What a viewer gets of so much of a layer, with the cap that was chosen for it.
+    fn share_of(&self, layer: u8, all: u64) -> u64 {
+        let (chosen, share) = self.share;
+        if layer == chosen {
+            (all as f64 * share) as u64
+        } else {
+            all
+        }
+    }
+
     /// How many packets before it each packet of sound bears.
     fn sound_copies(&self) -> usize {
         let sound = self.egress[track_index(MediaKind::Audio)].as_ref();
-        let far = self.path.rtt.is_some_and(|rtt| rtt >= FAR);
-        let takes = |e: &Egress| e.has_red() && (far || !e.has_nack());
+        let takes = |e: &Egress| e.has_red() && (self.far || !e.has_nack());
         let takes = sound.is_some_and(takes);
         if takes { self.redundancy.copies() } else { 0 }
     }
@@ -323,15 +355,20 @@ impl Viewer {
     /// Follows what flows: turns to a better layer, or away from one that stopped. Call a few times a second.
     pub(crate) fn retarget(&mut self, now: Instant, channel: &Channel) -> Option<KeyframeNeed> {
         self.aim(now, channel);
-        self.go_on(now, channel.track(MediaKind::Video)?);
+        self.go_on(now, channel);
+        channel.track(MediaKind::Video)?;
         let egress = self.egress[track_index(MediaKind::Video)].as_ref()?;
         let layer = egress.forwarder.awaited_keyframe()?;
         // One that can't keep up with its layer would ask for ever.
-        let lags = egress.forwarder.is_waiting() && egress.forwarder.current() == Some(layer);
-        if lags && !self.keyframes.grant(now) {
-            return None;
-        }
-        Some(KeyframeNeed {
+        let current = egress.forwarder.current();
+        let granted = match current {
+            None => true,
+            Some(current) if current == layer && egress.forwarder.is_waiting() => {
+                self.keyframes.grant(now)
+            }
+            Some(_) => self.turns.grant(now),
+        };
+        granted.then_some(KeyframeNeed {
             kind: MediaKind::Video,
             layer,
         })
@@ -389,8 +426,13 @@ impl Viewer {
 
     /// Whether live packets are held back.
     pub(crate) fn is_held(&self) -> bool {
+        self.held_from().is_some()
+    }
+
+    /// The first live packet that is held back.
+    fn held_from(&self) -> Option<u64> {
         let video = self.egress[track_index(MediaKind::Video)].as_ref();
-        video.is_some_and(|e| e.forwarder.held_from().is_some())
+        video.and_then(|e| e.forwarder.held_from())
     }
 
     /// Whether it has no picture and waits for one.

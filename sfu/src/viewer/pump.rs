@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use arrayvec::ArrayVec;
 
 use super::{
-    BATCH, CatchUp, Egress, KeyframeNeed, MAX_REPLAYS, ResendRate, TransportHistory, Viewer, Wire,
-    egress::Item,
+    BATCH, CatchUp, Egress, KeyframeNeed, MAX_REPLAYS, TransportHistory, Viewer, Wire, egress::Item,
 };
 use crate::{
     MediaKind,
@@ -33,35 +32,40 @@ impl Viewer {
         wire: &mut Wire<'_>,
     ) -> Option<KeyframeNeed> {
         let track = channel.track(MediaKind::Video)?;
-        let egress = self.egress[track_index(MediaKind::Video)].as_mut()?;
-        let index = egress.forwarder.current()?;
+        let steady = self.steady_rate(wire.now, channel);
+        let index = self.current_layer(MediaKind::Video)?;
         let layer = track.layers.get(usize::from(index))?;
+        let bitrate = self.share_of(index, layer.bitrate);
+        let cursor = self.cursor();
+        let backlog = cursor.and_then(|cursor| layer.cache.bytes_after(cursor));
+        let backlog = backlog.map(|bytes| self.share_of(index, bytes));
+        let egress = self.egress[track_index(MediaKind::Video)].as_mut()?;
         let highest = layer.cache.highest()?;
         let newest = layer.cache.keyframe();
         let catch_up = egress.forwarder.catching_up()?;
-        catch_up.keep_to(steady_rate(wire.now, &self.history, &self.resend_rate));
+        catch_up.keep_to(steady);
         if catch_up.is_surge(wire.now) {
             self.history.controller().on_surge(wire.now);
         }
-        let backlog = layer.cache.bytes_after(catch_up.cursor);
         let overwritten = newest.is_none() && layer.cache.get(catch_up.cursor).is_none();
         let allowance = catch_up.allowance(wire.now).min(budget);
         if let Some(keyframe) = newest.filter(|&k| k > catch_up.cursor) {
             catch_up.cursor = keyframe;
             egress.forwarder.jump(keyframe);
         } else if overwritten
-            || backlog.is_none_or(|bytes| catch_up.is_hopeless(wire.now, bytes, layer.bitrate))
+            || backlog.is_none_or(|bytes| catch_up.is_hopeless(wire.now, bytes, bitrate))
         {
             let thin = catch_up.clone();
             let instead = |keyframe, rate| thin.instead(wire.now, keyframe, rate);
-            let smaller = fitting(wire.now, track, layer.bitrate, instead);
+            let smaller = fitting(wire.now, track, layer.bitrate, instead, |_, all| all);
             match smaller.filter(|_| !thin.is_steady()) {
                 Some(smaller) => begin_with(egress, wire.now, track, smaller),
                 None => egress.wait(),
             }
             // Its path is too thin for the same again.
             self.replays = MAX_REPLAYS;
-            return Some(KeyframeNeed {
+            self.waits_since = None;
+            return self.keyframes.grant(wire.now).then_some(KeyframeNeed {
                 kind: MediaKind::Video,
                 layer: index,
             });
@@ -86,11 +90,11 @@ impl Viewer {
 
     /// Where nothing flows although a keyframe was asked for a while ago, begins with the cached group of pictures of the
     /// best layer that gets to the live edge without more than the path is known to carry.
-    pub(super) fn go_on(&mut self, now: Instant, track: &Track) {
-        let Some(egress) = &mut self.egress[track_index(MediaKind::Video)] else {
+    pub(super) fn go_on(&mut self, now: Instant, channel: &Channel) {
+        let Some(track) = channel.track(MediaKind::Video) else {
             return;
         };
-        if !egress.forwarder.is_waiting() {
+        if !self.waits() {
             self.waits_since = None;
             return;
         }
@@ -98,16 +102,32 @@ impl Viewer {
         if now.saturating_duration_since(since) < UNANSWERED {
             return;
         }
-        let target = track.layers.get(usize::from(egress.forwarder.target()));
-        let rate = steady_rate(now, &self.history, &self.resend_rate);
+        let rate = self.steady_rate(now, channel);
         let instead = |keyframe, _| CatchUp::steady(now, keyframe, rate);
+        let target = self.egress[track_index(MediaKind::Video)].as_ref();
+        let target = target.and_then(|e| track.layers.get(usize::from(e.forwarder.target())));
         // No larger one than was chosen.
         let most = target.map_or(0, |target| target.bitrate + 1);
-        if let Some(mut found) = fitting(now, track, most, instead) {
+        let share = |layer, all| self.share_of(layer, all);
+        let found = fitting(now, track, most, instead, share);
+        let egress = self.egress[track_index(MediaKind::Video)].as_mut();
+        if let (Some(mut found), Some(egress)) = (found, egress) {
             found.1.persist();
             begin_with(egress, now, track, found);
             self.waits_since = None;
         }
+    }
+
+    /// The pace of a catch-up that keeps to what the path is known to carry beside sound and what is sent again.
+    fn steady_rate(&self, now: Instant, channel: &Channel) -> u64 {
+        let rate = (self.history.estimate() as f64 * STEADY_SHARE) as u64;
+        rate.saturating_sub(self.beside(now, channel))
+    }
+
+    /// Where the catch-up is.
+    fn cursor(&mut self) -> Option<u64> {
+        let video = self.egress[track_index(MediaKind::Video)].as_mut()?;
+        Some(video.forwarder.catching_up()?.cursor)
     }
 
     /// Sends what may leave now of the live packets that are held back. Returns a need for a keyframe if they are held
@@ -118,11 +138,12 @@ impl Viewer {
         wire: &mut Wire<'_>,
     ) -> Option<KeyframeNeed> {
         let track = channel.track(MediaKind::Video)?;
-        let egress = self.egress[track_index(MediaKind::Video)].as_mut()?;
-        let index = egress.forwarder.current()?;
+        let index = self.current_layer(MediaKind::Video)?;
         let layer = track.layers.get(usize::from(index))?;
-        let mut cursor = egress.forwarder.held_from()?;
-        let backlog = layer.cache.bytes_after(cursor);
+        let share = |bytes| self.share_of(index, bytes);
+        let mut cursor = self.held_from()?;
+        let backlog = layer.cache.bytes_after(cursor).map(share);
+        let egress = self.egress[track_index(MediaKind::Video)].as_mut()?;
         let lag = backlog.map_or(MAX_LAG, |bytes| {
             Duration::from_secs_f64(bytes as f64 * 8.0 / self.pacer.rate().max(1) as f64)
         });
@@ -133,6 +154,7 @@ impl Viewer {
             egress.forwarder.jump(keyframe);
         } else if lag >= MAX_LAG {
             egress.wait();
+            self.waits_since = None;
             let need = KeyframeNeed {
                 kind: MediaKind::Video,
                 layer: egress.forwarder.target(),
@@ -156,12 +178,6 @@ impl Viewer {
     }
 }
 
-/// The pace of a catch-up that keeps to what the path is known to carry beside what is sent again.
-fn steady_rate(now: Instant, history: &TransportHistory, resends: &ResendRate) -> u64 {
-    let rate = (history.estimate() as f64 * STEADY_SHARE) as u64;
-    rate.saturating_sub(resends.bits_per_second(now))
-}
-
 /// Begins with the cached group of pictures of a layer, at the given pace.
 fn begin_with(egress: &mut Egress, now: Instant, track: &Track, (layer, pace): (u8, CatchUp)) {
     egress.forwarder.set_target(layer);
@@ -172,21 +188,24 @@ fn begin_with(egress: &mut Egress, now: Instant, track: &Track, (layer, pace): (
 }
 
 /// The best layer below `most` bits per second whose cached group of pictures can be caught up with, and how: `instead`
-/// tells for a keyframe and a bitrate.
+/// tells for a keyframe and a bitrate, and `share` what is sent of so much of a layer.
 fn fitting(
     now: Instant,
     track: &Track,
     most: u64,
     instead: impl Fn(u64, u64) -> CatchUp,
+    share: impl Fn(u8, u64) -> u64,
 ) -> Option<(u8, CatchUp)> {
     let smaller = track.layers.iter().enumerate();
     let smaller = smaller.filter(|(_, l)| l.bitrate < most && l.flowing(now));
     let fits = |(place, layer): (usize, &Layer)| {
         let keyframe = layer.cache.keyframe()?;
-        let backlog = layer.cache.bytes_after(keyframe)?;
-        let catch_up = instead(keyframe, layer.bitrate);
-        let hopeless = catch_up.is_hopeless(now, backlog, layer.bitrate);
-        (!hopeless).then_some((layer.bitrate, place as u8, catch_up))
+        let index = place as u8;
+        let backlog = share(index, layer.cache.bytes_after(keyframe)?);
+        let bitrate = share(index, layer.bitrate);
+        let catch_up = instead(keyframe, bitrate);
+        let hopeless = catch_up.is_hopeless(now, backlog, bitrate);
+        (!hopeless).then_some((layer.bitrate, index, catch_up))
     };
     let best = smaller
         .filter_map(fits)

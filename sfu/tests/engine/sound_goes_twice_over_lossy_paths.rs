@@ -118,9 +118,9 @@ fn also_where_loss_is_told_by_receiver_reports_alone() {
         world.run(seconds(1));
         let fraction = if n < 10 { 26 } else { 0 };
         world.peer(viewer, |peer, _| {
-            let media = peer.video_ssrc.unwrap();
+            let sound = peer.heard.iter().find(|h| h.kind == MediaKind::Audio);
             let block = ReportBlock {
-                ssrc: media,
+                ssrc: sound.unwrap().ssrc,
                 fraction_lost: fraction,
                 ..ReportBlock::default()
             };

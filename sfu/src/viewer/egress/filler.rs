@@ -13,7 +13,8 @@ impl Egress {
         history: &mut TransportHistory,
         wire: &mut Wire<'_>,
     ) -> bool {
-        let cached = self.sent.recent(back).and_then(|(sequence, source)| {
+        let recent = self.sent.recent(back).filter(|_| self.has_rtx());
+        let cached = recent.and_then(|(sequence, source)| {
             let layer = track.layers.get(usize::from(source.layer))?;
             let highest = layer.cache.highest()?;
             layer.cache.get(source.sequence(highest)?)?;
