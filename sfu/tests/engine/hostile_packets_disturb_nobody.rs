@@ -137,3 +137,38 @@ fn a_viewer_that_names_anothers_address() {
     let after = world.video(viewer).len();
     assert!(after - before > before, "{before} {after}");
 }
+
+#[test]
+fn a_receiver_that_says_too_much_of_its_path_gets_no_more_than_is_of_use() {
+    let mut world = World::new();
+    let publisher = world.publish(&Offer::simulcast(), Source::three_rates());
+    let viewer = world.watch(&Offer::viewer_with_remb());
+    world.connect(&[publisher, viewer]);
+    world.run(seconds(5));
+    world.peers[viewer].estimate = None;
+    let media = world.peers[viewer].video_ssrc.unwrap();
+    let say = |world: &mut World, bitrate: u64| {
+        world.peer(viewer, |peer, _| {
+            peer.send_rtcp(|writer| writer.remb(1, bitrate, &[media]));
+        });
+    };
+    let from = world.now;
+    for _ in 0..10 {
+        say(&mut world, 100_000);
+        world.run(seconds(1));
+        say(&mut world, u64::MAX);
+        for _ in 0..100 {
+            world.peer(viewer, |peer, _| {
+                peer.send_rtcp(|writer| writer.picture_loss(1, media));
+            });
+        }
+        world.run(seconds(1));
+    }
+    let sent = world
+        .sent
+        .iter()
+        .filter(|(at, to, _)| *at >= from && *to == viewer);
+    let rate = sent.map(|s| s.2 as f64 * 8.0).sum::<f64>() / 20.0;
+    // The best layer takes 2.7 Mbit/s.
+    assert!(rate < 4_000_000.0, "{rate} bit/s");
+}
