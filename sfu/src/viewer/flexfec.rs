@@ -24,6 +24,8 @@ pub(crate) struct FlexFec {
     protection: Protection,
     /// There while packets are protected.
     group: Option<Group>,
+    /// A group that the packet added last is beyond: its repair packets are due.
+    passed: Option<Group>,
 }
 
 impl FlexFec {
@@ -34,13 +36,13 @@ impl FlexFec {
             next: 0,
             protection: Protection::new(now),
             group: None,
+            passed: None,
         }
     }
 
     /// Transport-wide feedback came.
     pub(crate) fn on_feedback(&mut self, now: Instant, summary: &FeedbackSummary) {
-        let FeedbackSummary { lost, received, .. } = *summary;
-        self.protection.on_feedback(now, lost, received);
+        self.protection.on_feedback(now, summary);
     }
 
     /// Protects what leaves from now on, or no more, as the path is. Memory is taken when that begins and given back when
@@ -68,8 +70,10 @@ impl FlexFec {
         packet: (&[u8], &[u8]),
         fleeting: [Option<Range<usize>>; 2],
     ) {
-        if let Some(group) = &mut self.group {
-            group.add(now, place, packet, fleeting);
+        if let Some(group) = &mut self.group
+            && let Some(passed) = group.add(now, place, packet, fleeting)
+        {
+            self.passed = Some(passed);
         }
     }
 
@@ -80,14 +84,29 @@ impl FlexFec {
         history: &mut TransportHistory,
         wire: &mut Wire<'_>,
     ) {
-        let Some(group) = self.group.as_mut() else {
-            return;
-        };
-        let waited = wire.now.saturating_duration_since(group.began());
-        let whole = group.is_whole() && self.protection.is_due(group.count(), waited);
-        if !whole && !group.is_full() {
-            return;
+        if let Some(passed) = self.passed.take() {
+            self.repair(&passed, writer, history, wire);
         }
+        let complete = |group: &mut Group| {
+            let waited = wire.now.saturating_duration_since(group.began());
+            let whole = group.is_whole() && self.protection.is_due(group.count(), waited);
+            whole || group.is_full()
+        };
+        if let Some(mut group) = self.group.take_if(complete) {
+            self.repair(&group, writer, history, wire);
+            group.clear();
+            self.group = Some(group);
+        }
+    }
+
+    /// Sends the repair packets of a group, as many as the path and the losses allow.
+    fn repair(
+        &mut self,
+        group: &Group,
+        writer: &HeaderWriter,
+        history: &mut TransportHistory,
+        wire: &mut Wire<'_>,
+    ) {
         let header = writer.length(Extras::default());
         let bytes = group
             .repair_bytes()
@@ -95,23 +114,20 @@ impl FlexFec {
         if let Some(size) = bytes.filter(|&bytes| bytes <= MAX_DATAGRAM) {
             let (packets, keyframe) = (group.count(), group.has_keyframe());
             let count = self.protection.grant(wire.now, packets, keyframe, size);
-            self.write(count, (header, size), writer, history, wire);
+            self.write(group, count, (header, size), writer, history, wire);
         }
-        self.forget();
     }
 
     /// Writes, seals and sends `count` repair packets of `size` bytes, of which the RTP header takes `header`.
     fn write(
         &mut self,
+        group: &Group,
         count: usize,
         (header, size): (usize, usize),
         writer: &HeaderWriter,
         history: &mut TransportHistory,
         wire: &mut Wire<'_>,
     ) {
-        let Some(group) = self.group.as_ref() else {
-            return;
-        };
         let mut written = 0;
         for index in 0..count {
             let Some(target) = wire.scratch.get_mut(written..written + size) else {
@@ -149,6 +165,7 @@ impl FlexFec {
 
     /// What left so far isn't protected any more.
     pub(crate) fn forget(&mut self) {
+        self.passed = None;
         if let Some(group) = &mut self.group {
             group.clear();
         }

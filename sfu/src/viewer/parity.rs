@@ -89,9 +89,11 @@ pub(crate) struct Group {
     /// The first number, and those from there on that were added, one bit each.
     base: u64,
     mask: u64,
+    /// The number behind the newest packet, of this group or of those before.
+    next: u64,
     began: Instant,
     keyframe: bool,
-    /// The last packet added ended a picture.
+    /// The newest packet ended a picture.
     ended: bool,
     /// A packet was longer than a lane.
     too_long: bool,
@@ -104,6 +106,7 @@ impl Group {
             lanes: vec![Lane::EMPTY; LANES].into(),
             base: 0,
             mask: 0,
+            next: 0,
             began: now,
             keyframe: false,
             ended: false,
@@ -121,30 +124,40 @@ impl Group {
     }
 
     /// Adds a packet: its header, with `fleeting` what receivers take for 0 in it, and what follows. Late ones that lie
-    /// before the group stay unprotected.
+    /// before the group stay unprotected, and begin none: what comes after them would soon be beyond it. A packet that is
+    /// beyond the group begins another in its place; then this returns what the group was.
     pub(crate) fn add(
         &mut self,
         now: Instant,
         place: Place,
         (header, body): (&[u8], &[u8]),
         fleeting: [Option<Range<usize>>; 2],
-    ) {
+    ) -> Option<Self> {
+        let (fixed, extensions) = header.split_first_chunk::<FIXED>()?;
+        let newest = place.sequence >= self.next;
+        let passed = (self.mask != 0 && place.sequence >= self.base + SPAN)
+            .then(|| std::mem::replace(self, Self::new(now)));
         if self.mask == 0 {
+            if !newest {
+                return passed;
+            }
             self.base = place.sequence;
             self.began = now;
         }
-        let offset = place.sequence.wrapping_sub(self.base);
-        let Some((fixed, extensions)) = header.split_first_chunk::<FIXED>() else {
-            return;
+        let Some(offset) = place.sequence.checked_sub(self.base) else {
+            return passed;
         };
+        if newest {
+            self.next = place.sequence + 1;
+            self.ended = place.ends;
+        }
         let length = extensions.len() + body.len();
         self.too_long |= length > LANE_BYTES;
-        if self.too_long || offset >= SPAN || self.mask >> offset & 1 == 1 {
-            return;
+        if self.too_long || self.mask >> offset & 1 == 1 {
+            return passed;
         }
         self.mask |= 1 << offset;
         self.keyframe |= place.keyframe;
-        self.ended = place.ends;
         let &[flags, payload_type, _, _, a, b, c, d, ..] = fixed;
         self.timestamp = u32::from_be_bytes([a, b, c, d]);
         let [high, low] = (length as u16).to_be_bytes();
@@ -163,6 +176,7 @@ impl Group {
                 lane.add(at, bytes);
             }
         }
+        passed
     }
 
     /// How many of the next packets may leave before the group may have to be closed: those up to the end of a picture, or
@@ -170,8 +184,10 @@ impl Group {
     pub(crate) fn before_close(&self, mut next: impl Iterator<Item = Place>) -> Option<usize> {
         let mut base = (self.mask != 0).then_some(self.base);
         let closes = |place: Place| {
-            let base = *base.get_or_insert(place.sequence);
-            place.ends || place.sequence >= base + SPAN - 1
+            if place.sequence >= self.next {
+                base.get_or_insert(place.sequence);
+            }
+            base.is_some_and(|base| place.ends || place.sequence >= base + SPAN - 1)
         };
         next.position(closes).map(|at| at + 1)
     }
@@ -286,13 +302,21 @@ mod tests {
         packet
     }
 
-    fn add(group: &mut Group, sequence: u64, packet: &[u8]) {
+    fn add(group: &mut Group, sequence: u64, packet: &[u8]) -> Option<Group> {
         let place = Place {
             sequence,
             ends: packet[1] & 0x80 != 0,
             keyframe: false,
         };
-        group.add(Instant::now(), place, packet.split_at(12), [None, None]);
+        group.add(Instant::now(), place, packet.split_at(12), [None, None])
+    }
+
+    /// Adds packets without a marker; none of them is beyond the group.
+    fn add_all(group: &mut Group, sequences: impl IntoIterator<Item = u64>) {
+        for sequence in sequences {
+            let packet = packet(sequence as u16, false, &[sequence as u8]);
+            assert!(add(group, sequence, &packet).is_none());
+        }
     }
 
     fn written(group: &mut Group, count: usize) -> Vec<Vec<u8>> {
@@ -338,11 +362,7 @@ mod tests {
         let mut group = Group::new(Instant::now());
         for sequence in 0..46 {
             assert!(!group.is_full());
-            add(
-                &mut group,
-                sequence,
-                &packet(sequence as u16, false, &[sequence as u8]),
-            );
+            add_all(&mut group, [sequence]);
         }
         assert!(group.is_full());
         let repairs = written(&mut group, 2);
@@ -378,7 +398,6 @@ mod tests {
         add(&mut group, 100, &packet(100, false, &[1, 2]));
         add(&mut group, 99, &packet(99, false, &[9]));
         add(&mut group, 100, &packet(100, false, &[1, 2]));
-        add(&mut group, 200, &packet(200, true, &[3]));
         assert_eq!(group.count(), 1);
         assert!(!group.is_whole());
         add(&mut group, 101, &packet(101, true, &[0; LANE_BYTES + 1]));
@@ -387,6 +406,67 @@ mod tests {
         group.clear();
         add(&mut group, 300, &packet(300, true, &[7]));
         assert_eq!(written(&mut group, 1)[0][20..], [7]);
+    }
+
+    #[test]
+    fn what_is_late_begins_no_group() {
+        let mut group = Group::new(Instant::now());
+        add_all(&mut group, 200..202);
+        add(&mut group, 202, &packet(202, true, &[2]));
+        group.clear();
+        add_all(&mut group, [150]);
+        assert_eq!(group.count(), 0);
+        add_all(&mut group, 203..206);
+        add_all(&mut group, [151]);
+        let last = packet(206, true, &[6]);
+        assert!(add(&mut group, 206, &last).is_none());
+        assert!(group.is_whole());
+        assert_eq!(group.count(), 4);
+    }
+
+    #[test]
+    fn what_is_late_leaves_a_whole_picture_whole() {
+        let mut group = Group::new(Instant::now());
+        add_all(&mut group, [10, 12]);
+        add(&mut group, 13, &packet(13, true, &[3]));
+        add_all(&mut group, [11]);
+        assert!(group.is_whole());
+        assert_eq!(group.count(), 4);
+        add_all(&mut group, [15]);
+        add(&mut group, 14, &packet(14, true, &[4]));
+        assert!(!group.is_whole(), "the next picture is under way");
+    }
+
+    #[test]
+    fn a_gap_longer_than_the_mask_ends_a_group() {
+        let mut group = Group::new(Instant::now());
+        add_all(&mut group, 100..103);
+        let mut former = add(&mut group, 146, &packet(146, false, &[6])).unwrap();
+        assert_eq!(former.count(), 3);
+        assert_eq!(written(&mut former, 1)[0][20..], [103]);
+        assert_eq!(group.count(), 1);
+        add(&mut group, 147, &packet(147, true, &[7]));
+        assert!(group.is_whole());
+        assert_eq!(written(&mut group, 1)[0][20..], [1]);
+    }
+
+    #[test]
+    fn a_group_ends_without_the_last_number_of_its_mask() {
+        let mut group = Group::new(Instant::now());
+        add_all(&mut group, 100..145);
+        assert!(!group.is_full());
+        let place = |sequence| Place {
+            sequence,
+            ends: false,
+            keyframe: false,
+        };
+        assert_eq!(group.before_close((146..200).map(place)), Some(1));
+        let former = add(&mut group, 146, &packet(146, false, &[6])).unwrap();
+        assert_eq!(former.count(), 45);
+        // That of the group behind it is far again.
+        assert_eq!(group.before_close((147..200).map(place)), Some(45));
+        add_all(&mut group, 147..192);
+        assert!(group.is_full());
     }
 
     #[test]
@@ -420,7 +500,10 @@ mod tests {
         };
         assert_eq!(next(&group, 10, 13), Some(4));
         assert_eq!(next(&group, 10, 100), Some(46));
-        add(&mut group, 10, &packet(10, false, &[1]));
+        add_all(&mut group, [10]);
         assert_eq!(next(&group, 11, 100), Some(45));
+        group.clear();
+        let late = (0..8).map(|n| place(n, n == 7));
+        assert_eq!(group.before_close(late), None, "they begin no group");
     }
 }

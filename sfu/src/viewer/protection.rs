@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::parity::MOST_REPAIRS;
+use super::{FeedbackSummary, parity::MOST_REPAIRS};
 
 /// Shares of packets lost from which on repair packets are sent, and below which no more.
 const LOSSY: f64 = 0.012;
@@ -76,13 +76,20 @@ impl Protection {
         }
     }
 
-    /// Takes what became of some packets.
-    pub(crate) fn on_feedback(&mut self, now: Instant, lost: u32, received: u32) {
+    /// Takes what became of some packets. What was lost behind a queue says nothing of losses by chance, and what came
+    /// late, after a report that it was missing, isn't lost.
+    pub(crate) fn on_feedback(&mut self, now: Instant, summary: &FeedbackSummary) {
         let passed = now.saturating_duration_since(self.heard);
         let weight = (-passed.as_secs_f64() / MEMORY.as_secs_f64()).exp();
-        self.seen = self.seen * weight + f64::from(lost + received);
-        self.lost = self.lost * weight + f64::from(lost);
+        self.seen *= weight;
+        self.lost *= weight;
         self.heard = now;
+        if summary.queueing > SHORT_QUEUE {
+            return;
+        }
+        let lost = f64::from(summary.lost) - f64::from(summary.late);
+        self.seen += (f64::from(summary.received) + lost).max(0.0);
+        self.lost = (self.lost + lost).max(0.0);
     }
 
     fn loss(&self) -> f64 {
@@ -158,6 +165,15 @@ mod tests {
         Duration::from_millis(n)
     }
 
+    fn summary(lost: u32, received: u32, queueing: Duration) -> FeedbackSummary {
+        FeedbackSummary {
+            received,
+            lost,
+            queueing,
+            ..FeedbackSummary::default()
+        }
+    }
+
     /// A path that loses `per_mille`, judged for `seconds` every 100 ms; says for how many of these it was protected.
     fn judged(
         protection: &mut Protection,
@@ -170,7 +186,7 @@ mod tests {
             *now += ms(100);
             let before = step as u32 * 30 * per_mille / 1000;
             let lost = (step as u32 + 1) * 30 * per_mille / 1000 - before;
-            protection.on_feedback(*now, lost, 30 - lost);
+            protection.on_feedback(*now, &summary(lost, 30 - lost, path.queueing));
             on += u64::from(protection.judge(*now, path));
         }
         on
@@ -191,6 +207,43 @@ mod tests {
         assert_eq!(judged(&mut protection, &mut now, 9, 60), 600, "no flapping");
         let still = judged(&mut protection, &mut now, 0, 60);
         assert!((1..80).contains(&still), "{still}");
+    }
+
+    #[test]
+    fn what_is_lost_behind_a_queue_is_not_lost_by_chance() {
+        let mut now = Instant::now();
+        let mut protection = Protection::new(now);
+        let queued = Conditions {
+            queueing: ms(80),
+            ..PATH
+        };
+        assert_eq!(judged(&mut protection, &mut now, (0, 20), PATH), 0);
+        assert_eq!(judged(&mut protection, &mut now, (100, 20), queued), 0);
+        assert_eq!(judged(&mut protection, &mut now, (0, 5), PATH), 0);
+        // What was lost by chance before the queue is forgotten as if there had been none.
+        let mut protection = Protection::new(now);
+        assert!(judged(&mut protection, &mut now, (30, 20), PATH) > 0);
+        judged(&mut protection, &mut now, (100, 20), queued);
+        assert!(judged(&mut protection, &mut now, (0, 3), PATH) < 10);
+    }
+
+    #[test]
+    fn what_comes_late_is_not_lost() {
+        let mut now = Instant::now();
+        let mut protection = Protection::new(now);
+        let mut late = 0;
+        for _ in 0..200 {
+            now += ms(100);
+            let report = FeedbackSummary {
+                late,
+                ..summary(1, 29 + late, Duration::ZERO)
+            };
+            late = report.lost;
+            protection.on_feedback(now, &report);
+            assert!(!protection.judge(now, PATH));
+        }
+        // Less than 1 % of the packets are missing at any moment, and all of them come.
+        assert!(protection.loss() < 0.01, "{}", protection.loss());
     }
 
     #[test]
@@ -225,7 +278,7 @@ mod tests {
             let mut bytes = 0;
             for _ in 0..300 {
                 now += ms(33);
-                protection.on_feedback(now, 2, 8);
+                protection.on_feedback(now, &summary(2, 8, path.queueing));
                 protection.judge(now, path);
                 bytes += protection.grant(now, 20, true, 1_250) * 1_250;
             }

@@ -176,3 +176,38 @@ fn numbers_go_on_when_the_path_gets_better_and_worse_again() {
         assert_eq!(pair[1], pair[0] + 1);
     }
 }
+
+#[test]
+fn where_packets_only_change_places_there_are_none() {
+    let (mut world, viewer) = watched(&offer(), 75, 0.0);
+    world.links[viewer].0.reordered = 0.1;
+    // Of the first packets, the few that are missing for a moment are a larger share.
+    world.run(seconds(5));
+    let before = sent(&world, viewer).1;
+    world.run(seconds(15));
+    assert_eq!(sent(&world, viewer).1, before);
+}
+
+#[test]
+fn whatever_the_publisher_loses() {
+    let mut world = World::new();
+    let mut source = Source::new(1);
+    // Its keyframes are longer than what one repair packet can name, and what comes again is as far behind.
+    source.layers[0].bitrate = 6_000_000;
+    let publisher = world.publish(&Offer::publisher(), source);
+    let viewer = world.watch(&offer());
+    world.links[viewer].0.latency = ms(75);
+    world.links[viewer].1.latency = ms(75);
+    world.connect(&[publisher, viewer]);
+    world.links[publisher].0.latency = ms(100);
+    world.links[publisher].1.latency = ms(100);
+    world.links[publisher].1.loss = 0.1;
+    let mut random = Random(world.random.next());
+    mender(&mut world, viewer).misses = Box::new(move |_| random.share() < 0.05);
+    world.run(seconds(8));
+    for _ in 0..12 {
+        let before = mender(&mut world, viewer).repair_packets;
+        world.run(seconds(1));
+        assert!(mender(&mut world, viewer).repair_packets > before);
+    }
+}
