@@ -31,6 +31,10 @@ const MOST_RATE: f64 = 100_000_000.0;
 const CALM: Duration = Duration::from_millis(700);
 /// A probe fills a queue of its own, which says nothing of what was sent before it: for so long, and a round trip.
 const AFTER_PROBE: Duration = Duration::from_millis(300);
+/// A surge says nothing of what was sent before it for so long at most, and again only this long after the last one: a path
+/// that is caught up with again and again, and never done, is too thin.
+const LONGEST_SURGE: Duration = Duration::from_millis(1_500);
+const BETWEEN_SURGES: Duration = Duration::from_secs(3);
 /// A probe is this much above what is wanted: one that just fills it could be a little short for many reasons.
 const PROBE_MARGIN: f64 = 1.2;
 /// A queue this long is too long, growing or not.
@@ -65,6 +69,8 @@ pub(crate) struct Controller {
     /// When packets of a probe were last reported or a surge was under way, and whether the report being read tells of a
     /// probe.
     probed: Option<Instant>,
+    /// When a surge began, and was last seen.
+    surge: Option<(Instant, Instant)>,
     reports_probe: bool,
     lost: u32,
     total: u32,
@@ -85,6 +91,7 @@ impl Controller {
             prober: Prober::new(seed),
             receiver: Receiver::new(),
             probed: None,
+            surge: None,
             reports_probe: false,
             lost: 0,
             total: 0,
@@ -119,7 +126,15 @@ impl Controller {
     /// More than the layer's own rate leaves for a while: a group of pictures is caught up with. As with a probe, the
     /// queue that this fills says nothing of the layer.
     pub(crate) fn on_surge(&mut self, now: Instant) {
-        self.probed = Some(now);
+        let since = |at| now.saturating_duration_since(at);
+        let began = match self.surge {
+            Some((began, last)) if since(last) < BETWEEN_SURGES => began,
+            _ => now,
+        };
+        self.surge = Some((began, now));
+        if since(began) < LONGEST_SURGE {
+            self.probed = Some(now);
+        }
     }
 
     /// Accounts for a packet of a probe that left.

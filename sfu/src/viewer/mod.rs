@@ -278,11 +278,12 @@ impl Viewer {
         let current = egress.forwarder.current();
         let media = match current.and_then(|layer| track.layers.get(usize::from(layer))) {
             Some(layer) if current != Some(selected.choice.layer) => layer.bitrate,
-            _ => selected.choice.bitrate,
+            _ => selected.choice.bitrate.saturating_sub(beside),
         };
         let measured = self.history.controller().is_measured();
-        self.pacer.set_rate(now, estimate, media, measured);
-        egress.protect(now, &self.path, estimate, media);
+        self.pacer.set_rate(now, estimate, media + beside, measured);
+        let room = estimate.saturating_sub(beside);
+        egress.protect(now, &self.path, room, media);
         if let Some(wanted) = selected.wanted
             && (egress.forwarder.is_live() || egress.forwarder.is_waiting())
             && egress.has_rtx()

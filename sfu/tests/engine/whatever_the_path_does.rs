@@ -13,14 +13,16 @@ use crate::support::{
     *,
 };
 
-/// Plays with `SPILLWAY_SEEDS` seeds, a few without that, on all processors.
+/// Plays with `SPILLWAY_SEEDS` random seeds, or with a few that are always the same, on all processors.
 fn each_seed(play: impl Fn(u64) + Sync) {
     let seeds: Vec<u64> = if let Some(seed) = seed_of_environment() {
         vec![seed]
     } else {
         let count = std::env::var("SPILLWAY_SEEDS").ok();
-        let count = count.and_then(|n| n.parse().ok()).unwrap_or(6);
-        (0..count).map(|_| rand::random()).collect()
+        match count.and_then(|n| n.parse::<usize>().ok()) {
+            Some(count) => (0..count).map(|_| rand::random()).collect(),
+            None => (1..=6).collect(),
+        }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let threads = threads.min(seeds.len());
