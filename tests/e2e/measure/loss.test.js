@@ -64,10 +64,14 @@ test('5 % random loss at a round trip of 60 ms', { skip }, async () => {
   assert.ok(figures.longestGapMs <= 700, `frozen for ${figures.longestGapMs} ms`);
 });
 
-test('2 % loss in bursts of 5 packets in the mean, and some of more than 10', { skip }, async () => {
-  const figures = await watchThrough('bursts', ['--burst-loss', '2%:5']);
-  assert.ok(figures.decodedShare >= 0.985, `${figures.decodedShare} of the frames decoded`);
-});
+test(
+  '2 % loss in bursts of 5 packets in the mean, and some of more than 10',
+  { skip },
+  async () => {
+    const figures = await watchThrough('bursts', ['--burst-loss', '2%:5']);
+    assert.ok(figures.decodedShare >= 0.985, `${figures.decodedShare} of the frames decoded`);
+  },
+);
 
 const ROUGH = '--loss 10% --jitter 30ms --reorder 2% --reorder-by 20ms'.split(' ');
 

@@ -52,6 +52,13 @@ describe('withOpusOptions', () => {
     expect(withOpusOptions(sdp)).toBe(sdp);
   });
 
+  it('lets redundant sound make up for losses where a browser watches and takes it', () => {
+    const recvonly = `${OFFER}a=recvonly\r\na=rtpmap:63 red/48000/2\r\n`;
+    expect(withOpusOptions(recvonly)).not.toContain('a=rtcp-fb:');
+    const plain = recvonly.replaceAll('red/48000', 'CN/48000');
+    expect(withOpusOptions(plain)).toContain('a=rtcp-fb:111 nack\r\n');
+  });
+
   it('is not fooled by sprop-stereo alone', () => {
     const sdp = OFFER.replace('useinbandfec=1', 'sprop-stereo=1');
     expect(withOpusOptions(sdp)).toContain(';stereo=1;');

@@ -10,10 +10,13 @@ function join(all: readonly string[]): string {
 
 /**
  * Asks for more of Opus than browsers offer by themselves: stereo (RFC 7587 §7.1; they decode and send mono unless
- * `stereo=1` is said), and lost packets again (RFC 4585 §6.2.1; in-band FEC doesn't cover music).
+ * `stereo=1` is said), and lost packets again (RFC 4585 §6.2.1; in-band FEC doesn't cover music). Not where the browser
+ * watches and takes redundant sound (RFC 2198): that makes up for losses sooner, and the node sends it instead.
  */
 export function withOpusOptions(sdp: string): string {
   const all = lines(sdp);
+  const watches = all.includes('a=recvonly');
+  const redundant = watches && all.some((line) => /^a=rtpmap:\d+ red\/48000/i.test(line));
   const payloadTypes = new Set<string>();
   for (const line of all) {
     const match = /^a=rtpmap:(\d+) opus\//i.exec(line);
@@ -26,7 +29,7 @@ export function withOpusOptions(sdp: string): string {
       if (!payloadTypes.has(payloadType)) return [line];
       if (attribute === 'rtpmap') {
         const nack = `a=rtcp-fb:${payloadType} nack`;
-        return all.includes(nack) ? [line] : [line, nack];
+        return redundant || all.includes(nack) ? [line] : [line, nack];
       }
       const stereo = /(^|;)\s*stereo=1/.test(value);
       return [stereo ? line : `${line};stereo=1;sprop-stereo=1`];
