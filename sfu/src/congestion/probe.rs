@@ -1,6 +1,6 @@
 //! Probes: for a moment as much is sent as a better layer would take, to see whether it arrives at that pace. What media
-//! doesn't fill is filled with retransmissions, or padding. Without probes a viewer of a small layer would never be known to have
-//! a path for a larger one.
+//! doesn't fill is filled with retransmissions, or padding. Without probes a viewer of a small layer would never be known
+//! to have a path for a larger one.
 
 use std::time::{Duration, Instant};
 
