@@ -129,26 +129,34 @@ impl Engine {
             }
             Rtcp::PictureLoss { media, .. } => {
                 let need = viewer.on_keyframe_request(now, media, channel);
-                let begins = viewer.is_catching_up();
-                self.need_keyframe(now, channel_index, need, out);
-                if begins {
-                    self.pump(now, index, out);
-                }
+                self.answer_keyframe_request(now, index, need, out);
             }
             Rtcp::FullIntra { mut requests, .. } => {
                 let need = requests
                     .next()
                     .and_then(|(ssrc, _)| viewer.on_keyframe_request(now, ssrc, channel));
-                let begins = viewer.is_catching_up();
-                self.need_keyframe(now, channel_index, need, out);
-                if begins {
-                    self.pump(now, index, out);
-                }
+                self.answer_keyframe_request(now, index, need, out);
             }
             Rtcp::SourceDescription
             | Rtcp::Goodbye { .. }
             | Rtcp::ExtendedReport { .. }
             | Rtcp::Other { .. } => {}
+        }
+    }
+
+    /// Asks for what a viewer's request needs, and sends what it may get of the cache if it begins with that.
+    fn answer_keyframe_request(
+        &mut self,
+        now: Instant,
+        index: usize,
+        need: Option<KeyframeNeed>,
+        out: &mut dyn Output,
+    ) {
+        let session = &self.sessions[index];
+        let begins = matches!(&session.role, Role::Viewer(viewer) if viewer.is_catching_up());
+        self.need_keyframe(now, session.channel, need, out);
+        if begins {
+            self.pump(now, index, out);
         }
     }
 

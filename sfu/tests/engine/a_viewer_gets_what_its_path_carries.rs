@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::support::{
     record::{Record, audio_lost, longest_gap},
     *,
@@ -20,29 +22,40 @@ fn set_rate(world: &mut World, viewer: PeerId, rate: u64) {
     world.links[viewer].0.rate = Some(rate);
 }
 
-#[test]
-fn when_it_narrows_and_widens_again() {
+/// A viewer whose path falls from 5 Mbit/s to 0.8 and recovers, so many seconds each. It has each of `layers` for `least` of
+/// the time, from and to so many seconds after it came. Returns the world, the viewer, and when it came.
+fn narrows_and_widens(
+    offer: &Offer,
+    spells: [u64; 3],
+    (layers, least): ([(u8, u64, u64); 3], f64),
+) -> (World, PeerId, Duration) {
     let (mut world, _) = simulcast();
-    let viewer = world.watch(&Offer::viewer());
+    let viewer = world.watch(offer);
     set_rate(&mut world, viewer, 5_000_000);
     world.connect(&[viewer]);
     let start = world.now - world.start;
     let mut record = Record::default();
-    record.run(&mut world, viewer, seconds(12));
-    set_rate(&mut world, viewer, 800_000);
-    record.run(&mut world, viewer, seconds(20));
-    set_rate(&mut world, viewer, 5_000_000);
-    record.run(&mut world, viewer, seconds(20));
-    for (layer, from, to) in [(0, 2, 12), (2, 15, 32), (0, 42, 52)] {
+    for (spell, rate) in spells.into_iter().zip([5_000_000, 800_000, 5_000_000]) {
+        set_rate(&mut world, viewer, rate);
+        record.run(&mut world, viewer, seconds(spell));
+    }
+    for (layer, from, to) in layers {
         let share = record.share(layer, start + seconds(from), start + seconds(to));
-        if share < 0.99 {
+        if share < least {
             record.print();
         }
         assert!(
-            share >= 0.99,
+            share >= least,
             "layer {layer} for {share} of {from} s to {to} s"
         );
     }
+    (world, viewer, start)
+}
+
+#[test]
+fn when_it_narrows_and_widens_again() {
+    let layers = [(0, 2, 12), (2, 15, 32), (0, 42, 52)];
+    let (world, viewer, start) = narrows_and_widens(&Offer::viewer(), [12, 20, 20], (layers, 0.99));
     let gap = longest_gap(&world, viewer, start + seconds(2), start + seconds(52));
     assert!(gap < seconds(1), "no frame for {gap:?}");
     let lost = audio_lost(&world, viewer);
@@ -51,27 +64,9 @@ fn when_it_narrows_and_widens_again() {
 
 #[test]
 fn also_if_it_estimates_its_path_itself() {
-    let (mut world, _) = simulcast();
-    let viewer = world.watch(&Offer::viewer_with_remb());
-    set_rate(&mut world, viewer, 5_000_000);
-    world.connect(&[viewer]);
-    let start = world.now - world.start;
-    let mut record = Record::default();
-    record.run(&mut world, viewer, seconds(12));
-    set_rate(&mut world, viewer, 800_000);
-    record.run(&mut world, viewer, seconds(30));
-    set_rate(&mut world, viewer, 5_000_000);
-    record.run(&mut world, viewer, seconds(60));
-    for (layer, from, to) in [(0, 5, 12), (2, 20, 42), (0, 82, 102)] {
-        let share = record.share(layer, start + seconds(from), start + seconds(to));
-        if share < 0.95 {
-            record.print();
-        }
-        assert!(
-            share >= 0.95,
-            "layer {layer} for {share} of {from} s to {to} s"
-        );
-    }
+    let layers = [(0, 5, 12), (2, 20, 42), (0, 82, 102)];
+    let (world, viewer, _) =
+        narrows_and_widens(&Offer::viewer_with_remb(), [12, 30, 60], (layers, 0.95));
     let lost = audio_lost(&world, viewer);
     assert!(lost < 0.02, "{lost} of the sound lost");
 }
