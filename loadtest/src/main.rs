@@ -1,7 +1,7 @@
 //! The command `spillway-loadtest`.
 
 use clap::{Parser, Subcommand};
-use spillway_loadtest::link;
+use spillway_loadtest::{floor, link, load};
 
 /// Load and network conditions for testing Spillway.
 #[derive(Parser)]
@@ -14,12 +14,18 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Joins two network namespaces by a link with loss, delay and a limited rate.
-    Link(link::Options),
+    Link(Box<link::Options>),
+    /// Publishes to a WHIP server and watches over WHEP, counts every packet, and reports.
+    Run(Box<load::Options>),
+    /// Measures what rewriting, sealing and sending a packet costs on this machine, in a bare loop.
+    Floor(floor::Options),
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::Link(options) => link::run(options).await,
+        Command::Link(options) => link::run(*options).await,
+        Command::Floor(options) => floor::run(&options),
+        Command::Run(options) => load::run(*options).await,
     }
 }

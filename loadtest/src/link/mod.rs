@@ -17,7 +17,6 @@ use tun_rs::AsyncDevice;
 pub mod model;
 pub mod options;
 pub mod tun;
-pub mod units;
 
 use model::{Counts, Model};
 use options::LinkConditions;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Parser};
 
 use super::model::{BurstLoss, Conditions, QueueLimit};
-use super::units;
+use crate::units;
 
 /// How long packets are held back unless told.
 const REORDER_BY: Duration = Duration::from_millis(10);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::model::{BurstLoss, QueueLimit};
+use crate::link::model::{BurstLoss, QueueLimit};
 
 /// A value that can't be read.
 #[derive(Debug, Error, PartialEq)]

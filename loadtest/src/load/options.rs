@@ -1,0 +1,295 @@
+//! The options of `spillway-loadtest run`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use url::Url;
+
+use super::publisher::Plan;
+use crate::media::mark::MAX_PUBLISHERS;
+use crate::media::source::{Codec, LayerPlan, PicturePlan};
+use crate::units::{rate, time};
+
+/// Simulcast layers at most, as the mark can tell them apart.
+const MOST_LAYERS: usize = 6;
+const MOST_VIEWERS: usize = 100_000;
+
+/// Publishes to a WHIP server and watches over WHEP, counts every packet, and reports.
+#[derive(Args, Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub struct Options {
+    /// The server, such as `http://127.0.0.1:8080`. `{channel}` may stand in the paths below.
+    #[arg(long, default_value = "http://127.0.0.1:8080", value_parser = parse_server)]
+    pub server: Url,
+    /// Where a channel is published.
+    #[arg(long, default_value = "/whip/{channel}")]
+    pub whip_path: String,
+    /// Where a channel is watched.
+    #[arg(long, default_value = "/whep/{channel}")]
+    pub whep_path: String,
+    /// Token to publish and watch with; for several channels on Spillway an admin token.
+    #[arg(long, env = "SPILLWAY_LOADTEST_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// Name of the channel; with several channels they are named NAME-0, NAME-1, …
+    #[arg(long, default_value = "load")]
+    pub channel: String,
+    /// Channels, each with a publisher.
+    #[arg(long, default_value_t = 1)]
+    pub channels: usize,
+    /// Only watch: something else publishes. Nothing is known of latency and loss then.
+    #[arg(long)]
+    pub only_watch: bool,
+
+    /// Viewers of each channel.
+    #[arg(long, default_value_t = 100)]
+    pub viewers: usize,
+    /// Sessions begun each second.
+    #[arg(long, default_value_t = 50.0)]
+    pub rate: f64,
+    /// From the last join to the measured window.
+    #[arg(long, default_value = "5s", value_parser = time)]
+    pub settle: Duration,
+    /// The measured window.
+    #[arg(long, default_value = "30s", value_parser = time)]
+    pub duration: Duration,
+    /// Each viewer stays so long, give or take a half, and another comes in its place.
+    #[arg(long, value_parser = time)]
+    pub churn: Option<Duration>,
+    /// Share of the viewers who leave without a word.
+    #[arg(long, default_value_t = 0.0)]
+    pub vanish: f64,
+    /// All viewers leave and come back at once, this often.
+    #[arg(long, value_parser = time)]
+    pub storm: Option<Duration>,
+    /// After all viewers have left: how long the server's memory is looked at.
+    #[arg(long, default_value = "5s", value_parser = time)]
+    pub linger: Duration,
+
+    /// How pictures are coded.
+    #[arg(long, value_enum, default_value = "h264")]
+    pub video: Codec,
+    /// Bitrate of each simulcast layer, the best first: 2.5mbit or 2.5mbit,1mbit,300kbit.
+    #[arg(long, default_value = "2.5mbit", value_delimiter = ',', value_parser = rate)]
+    pub bitrate: Vec<u64>,
+    /// Pictures a second.
+    #[arg(long, default_value_t = 30.0)]
+    pub fps: f64,
+    /// Width and height of the best layer; each further one has half.
+    #[arg(long, default_value = "1280x720", value_parser = parse_size)]
+    pub size: (u32, u32),
+    /// From keyframe to keyframe.
+    #[arg(long, default_value = "2s", value_parser = time)]
+    pub gop: Duration,
+    /// How many times the mean picture a keyframe has.
+    #[arg(long, default_value_t = 6.0)]
+    pub key_factor: f64,
+    /// Publishers send no keyframe that was asked for, as OBS.
+    #[arg(long)]
+    pub ignore_pli: bool,
+    /// A picture's packets leave over so much time; 0: at once.
+    #[arg(long, default_value = "0ms", value_parser = time)]
+    pub spread: Duration,
+    /// Bitrate of the sound; 0: none.
+    #[arg(long, default_value = "64kbit", value_parser = parse_rate_or_none)]
+    pub audio: u64,
+
+    /// Viewers open a data channel.
+    #[arg(long)]
+    pub data_channel: bool,
+    /// Viewers whose packets are opened wholly and checked; of the others only the marks are read.
+    #[arg(long, default_value_t = 5)]
+    pub verify: usize,
+    /// Each viewer comes from an address of this network, such as 127.1.0.0/16; by default that one if the server is on
+    /// loopback, else the system's choice.
+    #[arg(long)]
+    pub sources: Option<ipnet::IpNet>,
+    /// Takes datagrams one by one, without `UDP_GRO`. Makes the server's sending on loopback dearer.
+    #[arg(long)]
+    pub no_gro: bool,
+    /// Process of the server on this machine: its CPU time, memory and context switches are looked at.
+    #[arg(long)]
+    pub server_pid: Option<u32>,
+
+    /// Afterwards measures what the machine itself takes to send such bursts, on the server's cores, to compare with.
+    #[arg(long, requires = "server_pid")]
+    pub floor: bool,
+
+    /// Writes the result as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Writes the result as an HTML page with plots.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// Options that make no sense together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct OptionsError(String);
+
+impl Options {
+    /// Says what is wrong with them, if something is.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        let problem = |what: &str| Err(OptionsError(what.to_owned()));
+        if self.channels == 0 || self.channels > MAX_PUBLISHERS {
+            return problem("--channels must be from 1 to 16384");
+        }
+        if self.viewers.saturating_mul(self.channels) > MOST_VIEWERS {
+            return problem("there can be 100000 viewers in all; lower --viewers or --channels");
+        }
+        if self.channels > 1 && self.only_watch && self.viewers == 0 {
+            return problem("--only-watch with --viewers 0 does nothing");
+        }
+        if !(self.rate > 0.0 && self.rate.is_finite()) {
+            return problem("--rate must be more than 0 sessions a second");
+        }
+        if !(1.0..=240.0).contains(&self.fps) {
+            return problem("--fps must be from 1 to 240");
+        }
+        if !(1.0..=100.0).contains(&self.key_factor) {
+            return problem("--key-factor must be from 1 to 100");
+        }
+        if self.bitrate.is_empty() || self.bitrate.len() > MOST_LAYERS {
+            return problem("--bitrate takes 1 to 6 layers");
+        }
+        if self
+            .bitrate
+            .iter()
+            .any(|rate| !(10_000..=200_000_000).contains(rate))
+        {
+            return problem("--bitrate must be from 10kbit to 200mbit");
+        }
+        if self.audio > 510_000 {
+            return problem("--audio can be 510kbit at most, as Opus is");
+        }
+        if !(0.0..=1.0).contains(&self.vanish) {
+            return problem("--vanish is a share from 0 to 1");
+        }
+        if self.gop.is_zero() || self.duration.is_zero() {
+            return problem("--gop and --duration must be more than 0");
+        }
+        if self.spread.as_secs_f64() > 1.0 / self.fps {
+            return problem("--spread must be shorter than the time between two pictures");
+        }
+        if self
+            .churn
+            .is_some_and(|stay| stay < Duration::from_millis(500))
+        {
+            return problem("--churn must be at least 500ms: viewers have to join in it");
+        }
+        if self
+            .storm
+            .is_some_and(|every| every < Duration::from_secs(1))
+        {
+            return problem("--storm must be at least 1s");
+        }
+        Ok(())
+    }
+
+    /// The name of a channel.
+    pub fn channel_name(&self, number: usize) -> String {
+        if self.channels == 1 {
+            self.channel.clone()
+        } else {
+            format!("{}-{number}", self.channel)
+        }
+    }
+
+    /// The URL that channel `number` is published at (`whip`) or watched at.
+    pub fn endpoint(&self, number: usize, whip: bool) -> Result<Url, OptionsError> {
+        let path = if whip {
+            &self.whip_path
+        } else {
+            &self.whep_path
+        };
+        let path = path.replace("{channel}", &self.channel_name(number));
+        self.server
+            .join(&path)
+            .map_err(|error| OptionsError(format!("{path} is no path: {error}")))
+    }
+
+    /// What each publisher sends.
+    pub fn plan(&self) -> Plan {
+        let layers = self.bitrate.iter().enumerate().map(|(layer, &bitrate)| {
+            let (width, height) = self.size;
+            LayerPlan {
+                bitrate,
+                size: ((width >> layer).max(16), (height >> layer).max(16)),
+            }
+        });
+        Plan {
+            pictures: PicturePlan {
+                codec: self.video,
+                rate: self.fps,
+                group: self.gop,
+                key_factor: self.key_factor,
+                layers: layers.collect(),
+                honours_requests: !self.ignore_pli,
+            },
+            sound: self.audio,
+            spread: self.spread,
+        }
+    }
+
+    /// The address that peer `number` comes from.
+    pub fn source(&self, number: usize) -> Option<IpAddr> {
+        let loopback = match self.server.host() {
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Domain(name)) => name == "localhost",
+            _ => false,
+        };
+        let network = self.sources.or_else(|| {
+            if loopback {
+                "127.1.0.0/16".parse().ok()
+            } else {
+                None
+            }
+        })?;
+        // Neither the network's own address nor, while there are others, its broadcast address.
+        let hosts = match network {
+            ipnet::IpNet::V4(net) => 1u128 << (32 - net.prefix_len()),
+            ipnet::IpNet::V6(net) => 1u128
+                .checked_shl(u32::from(128 - net.prefix_len()))
+                .unwrap_or(u128::MAX),
+        };
+        let offset = if hosts <= 2 {
+            0
+        } else {
+            1 + number as u128 % (hosts - 2)
+        };
+        Some(match network.network() {
+            IpAddr::V4(base) => IpAddr::V4((u32::from(base) + offset as u32).into()),
+            IpAddr::V6(base) => IpAddr::V6((u128::from(base) + offset).into()),
+        })
+    }
+}
+
+fn parse_server(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if url.scheme() == "http" && url.has_host() {
+        Ok(url)
+    } else {
+        Err("must be http://HOST:PORT; for TLS put the load test beside the server".to_owned())
+    }
+}
+
+fn parse_size(text: &str) -> Result<(u32, u32), String> {
+    let parsed = text.split_once('x').and_then(|(width, height)| {
+        let (width, height) = (width.parse().ok()?, height.parse().ok()?);
+        let sound = |side: u32| (16..=8_192).contains(&side) && side.is_multiple_of(2);
+        (sound(width) && sound(height)).then_some((width, height))
+    });
+    parsed.ok_or_else(|| "must be WIDTHxHEIGHT, both even and from 16 to 8192".to_owned())
+}
+
+fn parse_rate_or_none(text: &str) -> Result<u64, String> {
+    if text == "0" {
+        return Ok(0);
+    }
+    rate(text).map_err(|error| error.to_string())
+}

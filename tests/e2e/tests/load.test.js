@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { harness } from '../lib/harness.js';
+import { load } from '../lib/load.js';
+
+const STEADY = ['--settle', '2s', '--duration', '5s', '--linger', '2s'];
+
+const parts = harness('load', { browser: false });
+
+test('viewers of a load test get every packet, and the report says so', async () => {
+  const report = await load(parts.spillway, '--viewers', '60', '--data-channel', ...STEADY);
+  assert.deepEqual(report.failures, {});
+  assert.equal(report.viewers, 60);
+  assert.equal(report.data_channels, 60);
+  assert.equal(report.without_picture, 0);
+  assert.equal(report.join_ms.count, 60);
+  // 30 pictures and 50 packets of sound a second, 5 s, to each.
+  assert.ok(report.latency_ms.count > 60 * 30 * 4.5, `${report.latency_ms.count} pictures`);
+  assert.ok(report.expected > 60 * (250 + 50) * 4.5, `${report.expected} packets`);
+  assert.equal(report.lost, 0);
+  assert.equal(report.duplicates, 0);
+  assert.equal(report.broken, 0);
+  assert.ok(report.datagrams_per_message > 2, 'bursts arrive as bursts');
+  assert.ok(report.server.ns_per_datagram > 0);
+  assert.match(report.table, /lost +0 of \d+/);
+  assert.match(report.html, /<polyline/);
+});
+
+test('three layers, and viewers who come and go, some without a word', async () => {
+  const report = await load(
+    parts.spillway,
+    ...['--viewers', '30', '--bitrate', '1mbit,400kbit,150kbit', '--video', 'vp8'],
+    ...['--churn', '3s', '--vanish', '0.3', '--settle', '1s', '--duration', '10s'],
+  );
+  assert.deepEqual(report.failures, {});
+  assert.ok(report.joins > 60, `${report.joins} joins`);
+  assert.equal(report.without_picture, 0);
+  assert.equal(report.broken, 0);
+  assert.ok(report.latency_ms.count > 30 * 30 * 7, `${report.latency_ms.count} pictures`);
+});
+
+test('a load test says what a server refuses', async () => {
+  const wrong = load(parts.spillway, '--whip-path', '/nowhere/{channel}', ...STEADY);
+  await assert.rejects(wrong, /can't publish: 404/);
+});
