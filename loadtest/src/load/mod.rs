@@ -2,6 +2,8 @@
 
 pub mod arrivals;
 pub mod clock;
+pub mod course;
+pub mod endpoint;
 pub mod html;
 pub mod http;
 pub mod options;
@@ -23,8 +25,9 @@ use anyhow::Context;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use course::Progress;
 pub use options::Options;
-use reactor::{LoadError, Progress, Reactor};
+use reactor::{LoadError, Reactor};
 use result::{Report, Second};
 
 use crate::floor;
