@@ -2,13 +2,13 @@
 # what else they need, they install.
 
 .DEFAULT_GOAL := help
-.PHONY: help run web test check advisories bench measure plot soak setup
+.PHONY: help run web test check advisories bench bench-check measure plot soak setup
 
 # Where `make measure` finds what it built; absolute, since npm runs elsewhere.
 BIN := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/quick
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: setup web ## build and run a node with a moving test picture, at http://localhost:8080/watch/demo
 	@echo "Building. The first time takes several minutes; the address to open comes when the node runs."
@@ -34,6 +34,10 @@ advisories: ## known vulnerabilities of dependencies; asks GitHub
 
 bench: setup ## cost per packet of the media core
 	cargo bench -p spillway-sfu --locked $(ARGS)
+
+bench-check: ## instructions per forwarded packet, against the committed figure
+	@scripts/setup.sh bench-check
+	scripts/bench-check.sh $(ARGS)
 
 measure: setup web ## join times and latency in real browsers, on an idle machine
 	tests/e2e/setup.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building Spillway needs and isn't there yet, and says so. Instant when all is there.
-# With `check`: what `make check` needs on top.
+# With `check` or `bench-check`: what that target of make needs on top.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,6 +39,7 @@ needs make command -v make   # opus, too
 needs nasm command -v nasm   # openh264 encodes the demo several times as fast with its assembly
 needs pkg-config command -v pkg-config
 needs libssl-dev pkg-config --exists openssl # DTLS
+[ "${1:-}" != bench-check ] || needs valgrind command -v valgrind
 if [ ${#packages[@]} -gt 0 ]; then
     command -v apt-get >/dev/null || fail "these are missing, and there is no apt-get to install them with: ${packages[*]}"
     say "installing ${packages[*]}"

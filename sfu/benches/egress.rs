@@ -1,6 +1,8 @@
 //! What it costs to send one packet to one viewer: the media core alone, without sockets.
 //!
 //! `cargo bench -p spillway-sfu` (`-- 1 100` for these numbers of viewers). It fails if forwarding allocates.
+//!
+//! `-- --count 100` runs the same without clocks, for `scripts/bench-check.sh`, which counts instructions.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -109,6 +111,15 @@ fn floor() -> f64 {
     rounds.fold(f64::MAX, f64::min)
 }
 
+/// Frames before those that count: by then nothing grows any more.
+const WARM_UP: usize = 80;
+
+/// The call whose instructions `scripts/bench-check.sh` counts, by this name.
+#[inline(never)]
+fn counted_flush(engine: &mut Engine, now: Instant, out: &mut Drain) {
+    engine.flush(now, out);
+}
+
 struct Figures {
     nanoseconds: f64,
     per_message: f64,
@@ -116,7 +127,8 @@ struct Figures {
     floor: f64,
 }
 
-fn measure(viewers: usize) -> Figures {
+/// One channel at its live edge, and its publisher.
+fn world_of(viewers: usize) -> (World, usize) {
     let mut world = World::new();
     world.recording = false;
     let source = Source {
@@ -140,26 +152,48 @@ fn measure(viewers: usize) -> Figures {
     // A keyframe for everyone, and the live edge.
     world.peers[publisher].source.as_mut().unwrap().layers[0].wants_keyframe = true;
     world.run(ms(400));
-    let floor_before = floor();
+    for _ in 0..WARM_UP {
+        let now = take_frame(&mut world, publisher, &mut Drain::default());
+        world.engines[0].flush(now, &mut Drain::default());
+    }
+    (world, publisher)
+}
 
-    let frames = (30_000 / viewers).clamp(80, 2_400);
-    let (mut spent, mut allocations, mut drain) = (Duration::ZERO, 0, Drain::default());
+/// The publisher's next frame reaches the engine.
+fn take_frame(world: &mut World, publisher: usize, drain: &mut Drain) -> Instant {
     let path = world.peers[publisher].path();
-    for frame in 0..frames {
-        let now = world.peers[publisher].source.as_ref().unwrap().next();
-        world.now = now;
-        world.peers[publisher].produce(now);
-        let outbox = std::mem::take(&mut world.peers[publisher].outbox);
-        let engine = &mut world.engines[0];
-        for mut datagram in outbox {
-            engine.handle_datagram(now, path, &mut datagram, &mut drain);
-        }
-        if frame < frames / 4 {
-            engine.flush(now, &mut Drain::default());
-            continue;
-        }
+    let now = world.peers[publisher].source.as_ref().unwrap().next();
+    world.now = now;
+    world.peers[publisher].produce(now);
+    for mut datagram in std::mem::take(&mut world.peers[publisher].outbox) {
+        world.engines[0].handle_datagram(now, path, &mut datagram, drain);
+    }
+    now
+}
+
+/// Frames that are forwarded to be measured.
+fn frames(viewers: usize) -> usize {
+    (22_500 / viewers).clamp(60, 1_800)
+}
+
+fn count(viewers: usize) {
+    let (mut world, publisher) = world_of(viewers);
+    let mut drain = Drain::default();
+    for _ in 0..frames(viewers) {
+        let now = take_frame(&mut world, publisher, &mut drain);
+        counted_flush(&mut world.engines[0], now, &mut drain);
+    }
+    println!("packets: {}", drain.datagrams);
+}
+
+fn measure(viewers: usize) -> Figures {
+    let (mut world, publisher) = world_of(viewers);
+    let floor_before = floor();
+    let (mut spent, mut allocations, mut drain) = (Duration::ZERO, 0, Drain::default());
+    for _ in 0..frames(viewers) {
+        let now = take_frame(&mut world, publisher, &mut drain);
         let before = (cpu(), ALLOCATIONS.load(Ordering::Relaxed));
-        engine.flush(now, &mut drain);
+        world.engines[0].flush(now, &mut drain);
         spent += spent_since(before.0);
         allocations += ALLOCATIONS.load(Ordering::Relaxed) - before.1;
     }
@@ -176,6 +210,9 @@ fn main() {
     let mut counts: Vec<usize> = std::env::args().filter_map(|a| a.parse().ok()).collect();
     if counts.is_empty() {
         counts = vec![1, 100, 1_000, 10_000];
+    }
+    if std::env::args().any(|argument| argument == "--count") {
+        return counts.into_iter().for_each(count);
     }
     let mut allocated = 0;
     println!("viewers  ns/packet  floor  ratio  packets/message  allocations");

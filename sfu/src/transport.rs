@@ -412,6 +412,7 @@ impl Transport {
             Ok(len) => datagram.get_mut(..len),
             Err(error) => return self.reject(error.into()),
         };
+        self.dtls.peer_is_done();
         self.heard(now, path);
         match plain {
             Some(plain) if rtcp => Incoming::Rtcp(plain),

@@ -4,6 +4,12 @@
 //! send it again on a timer of ours, in the caller's time and quicker. OpenSSL still gets its turn first: when its
 //! timer has run out it repeats the flight with new record numbers, which is what makes a peer whose last flight was
 //! lost repeat that (RFC 6347 §4.2.4; a peer drops our copies as replays).
+//!
+//! After the handshake [`Records`] seals and opens. OpenSSL stays only until the peer is known to be done as well, since
+//! it would have to repeat its last flight, and then makes room.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::VecDeque,
@@ -14,17 +20,24 @@ use std::{
 
 use openssl::{
     error::ErrorStack,
-    ssl::{ErrorCode, Ssl, SslStream, SslVerifyMode},
+    ssl::{ErrorCode, Ssl, SslRef, SslStream, SslVerifyMode},
     x509::{X509StoreContextRef, X509VerifyResult},
 };
 
-use super::{Certificate, DtlsRole, Fingerprint};
+use super::{
+    Certificate, DtlsRole, Fingerprint,
+    records::{self, Record, Records},
+};
 use crate::srtp::Profile;
 
 /// Bytes of a datagram: leaves room for IPv6, UDP and TURN on a path of 1280 (RFC 8200 §5).
 const MTU: u32 = 1200;
 /// Datagrams that wait to be taken by `poll_transmit`. Those beyond are lost, as on any network.
 const MAX_OUTBOUND: usize = 64;
+/// Messages of the peer that wait to be read. Those beyond are lost.
+const MAX_INBOX: usize = 64;
+/// The longest message (RFC 6347 §4.1).
+const MAX_MESSAGE: usize = 1 << 14;
 /// The first wait before a flight is sent again, doubled with each.
 const FIRST_RETRANSMISSION: Duration = Duration::from_millis(200);
 /// The longest such wait.
@@ -68,18 +81,214 @@ pub(crate) enum Failure {
 
 /// DTLS with one peer.
 pub(crate) struct Association {
-    stream: SslStream<Wire>,
+    state: State,
     role: DtlsRole,
+    /// Datagrams to send.
+    outbound: VecDeque<Vec<u8>>,
+}
+
+enum State {
+    Handshaking(Box<Handshake>),
+    Established(Box<Established>),
+    /// Failed, or closed.
+    Over,
+}
+
+/// OpenSSL at work.
+struct Handshake {
+    stream: SslStream<Wire>,
     fingerprint: Fingerprint,
-    established: bool,
     /// What we sent last and the peer hasn't answered.
     flight: Vec<Vec<u8>>,
     retransmit_at: Option<Instant>,
     retransmit_after: Duration,
 }
 
+/// Keys for data, which OpenSSL isn't needed for.
+struct Established {
+    records: Records,
+    inbox: VecDeque<Vec<u8>>,
+    closed: bool,
+    /// The peer may still need our last flight again.
+    lingering: Option<SslStream<Wire>>,
+}
+
 impl Association {
     pub(crate) fn new(
+        certificate: &Certificate,
+        role: DtlsRole,
+        fingerprint: Fingerprint,
+    ) -> Result<Self, ErrorStack> {
+        Ok(Self {
+            state: State::Handshaking(Box::new(Handshake::new(certificate, role, fingerprint)?)),
+            role,
+            outbound: VecDeque::new(),
+        })
+    }
+
+    /// There is a path: the client begins. Calling it again does nothing.
+    pub(crate) fn start(&mut self, now: Instant) -> Result<Progress, Failure> {
+        match &self.state {
+            State::Handshaking(handshake)
+                if self.role == DtlsRole::Client && handshake.flight.is_empty() =>
+            {
+                self.shake(now)
+            }
+            _ => Ok(Progress::Handshaking),
+        }
+    }
+
+    /// Takes a datagram in. Anything that isn't a record of this association is ignored (RFC 6347 §4.1.2.7).
+    pub(crate) fn handle(&mut self, now: Instant, datagram: &[u8]) -> Result<Progress, Failure> {
+        match &mut self.state {
+            State::Handshaking(handshake) => {
+                handshake.stream.get_mut().inbound = Some(datagram.to_vec());
+                let progress = self.shake(now)?;
+                match &mut self.state {
+                    State::Handshaking(handshake) => handshake.stream.get_mut().inbound = None,
+                    // Behind the peer's last flight there may be data already.
+                    State::Established(established) => {
+                        established.take_data(datagram);
+                    }
+                    State::Over => {}
+                }
+                Ok(progress)
+            }
+            State::Established(established) => {
+                established.handle(datagram, &mut self.outbound);
+                Ok(Progress::Established)
+            }
+            State::Over => Ok(Progress::Handshaking),
+        }
+    }
+
+    /// Reads one message of the peer into `buffer`. `None` if there is no more. Call after `handle`, until `None`.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Failure> {
+        let State::Established(established) = &mut self.state else {
+            return Ok(None);
+        };
+        if let Some(message) = established.inbox.pop_front() {
+            let len = message.len().min(buffer.len());
+            buffer[..len].copy_from_slice(&message[..len]);
+            return Ok(Some(len));
+        }
+        if established.closed {
+            Err(Failure::ClosedByPeer)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Seals one message. Before the handshake is done, or when it is too long, it is lost.
+    pub(crate) fn write(&mut self, message: &[u8]) {
+        let State::Established(established) = &mut self.state else {
+            return;
+        };
+        if message.len() > MAX_MESSAGE {
+            tracing::debug!(len = message.len(), "a message is too long for DTLS");
+        } else if let Some(record) = established.records.seal_data(message) {
+            push(&mut self.outbound, record);
+        }
+    }
+
+    /// Media under the keys of the handshake came: the peer has our last flight.
+    pub(crate) fn peer_is_done(&mut self) {
+        if let State::Established(established) = &mut self.state {
+            established.lingering = None;
+        }
+    }
+
+    /// Says good-bye (`close_notify`), also in answer to the peer's.
+    pub(crate) fn close(&mut self) {
+        match mem::replace(&mut self.state, State::Over) {
+            State::Established(mut established) => {
+                if let Some(record) = established.records.seal_close() {
+                    push(&mut self.outbound, record);
+                }
+            }
+            State::Handshaking(mut handshake) => {
+                // Fails in the middle of a handshake, when there is nobody to say good-bye to.
+                if let Err(error) = handshake.stream.shutdown() {
+                    tracing::debug!(%error, "DTLS association ends without good-bye");
+                }
+                handshake.stream.get_mut().drain_into(&mut self.outbound);
+            }
+            State::Over => {}
+        }
+    }
+
+    pub(crate) fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.outbound.pop_front()
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        match &self.state {
+            State::Handshaking(handshake) => handshake.retransmit_at,
+            _ => None,
+        }
+    }
+
+    /// Sends the last flight again if it is time.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<Progress, Failure> {
+        let wait = match &self.state {
+            State::Handshaking(handshake)
+                if handshake.retransmit_at.is_some_and(|at| at <= now) =>
+            {
+                (handshake.retransmit_after * 2).min(LAST_RETRANSMISSION)
+            }
+            _ => return Ok(Progress::Handshaking),
+        };
+        let before = self.outbound.len();
+        let progress = self.shake(now)?;
+        if let State::Handshaking(handshake) = &mut self.state {
+            if self.outbound.len() == before {
+                for datagram in &handshake.flight {
+                    push(&mut self.outbound, datagram.clone());
+                }
+            }
+            handshake.retransmit_after = wait;
+            handshake.retransmit_at = Some(now + wait);
+        }
+        Ok(progress)
+    }
+
+    /// Lets OpenSSL do what it can with what has come.
+    fn shake(&mut self, now: Instant) -> Result<Progress, Failure> {
+        let State::Handshaking(handshake) = &mut self.state else {
+            return Ok(Progress::Handshaking);
+        };
+        let done = handshake.shake();
+        // An alert too, if it failed.
+        let flight = handshake.stream.get_mut().drain_into(&mut self.outbound);
+        if !done? {
+            if !flight.is_empty() {
+                handshake.flight = flight;
+                handshake.retransmit_after = FIRST_RETRANSMISSION;
+                handshake.retransmit_at = Some(now + FIRST_RETRANSMISSION);
+            }
+            return Ok(Progress::Handshaking);
+        }
+        let keys = handshake.keys(self.role)?;
+        let sent = handshake.flight.iter().chain(&flight);
+        let records = Records::new(handshake.stream.ssl(), self.role, sent);
+        let records = records.ok_or(Failure::Handshake)?;
+        let State::Handshaking(handshake) = mem::replace(&mut self.state, State::Over) else {
+            return Err(Failure::Handshake);
+        };
+        // The server's flight is the last: only the server may have to repeat one.
+        let lingering = (self.role == DtlsRole::Server).then_some(handshake.stream);
+        self.state = State::Established(Box::new(Established {
+            records,
+            inbox: VecDeque::new(),
+            closed: false,
+            lingering,
+        }));
+        Ok(Progress::Connected(Box::new(keys)))
+    }
+}
+
+impl Handshake {
+    fn new(
         certificate: &Certificate,
         role: DtlsRole,
         fingerprint: Fingerprint,
@@ -97,117 +306,18 @@ impl Association {
         );
         Ok(Self {
             stream: SslStream::new(ssl, Wire::default())?,
-            role,
             fingerprint,
-            established: false,
             flight: Vec::new(),
             retransmit_at: None,
             retransmit_after: FIRST_RETRANSMISSION,
         })
     }
 
-    /// There is a path: the client begins. Calling it again does nothing.
-    pub(crate) fn start(&mut self, now: Instant) -> Result<Progress, Failure> {
-        if self.role == DtlsRole::Client && self.flight.is_empty() && !self.established {
-            return self.shake(now);
-        }
-        Ok(Progress::Handshaking)
-    }
-
-    /// Takes a datagram in. Anything that isn't a record of this association is ignored (RFC 6347 §4.1.2.7).
-    pub(crate) fn handle(&mut self, now: Instant, datagram: &[u8]) -> Result<Progress, Failure> {
-        self.stream.get_mut().offer(datagram);
-        let progress = if self.established {
-            Ok(Progress::Established)
-        } else {
-            self.shake(now)
-        };
-        if matches!(progress, Ok(Progress::Handshaking)) {
-            self.stream.get_mut().forget();
-        }
-        progress
-    }
-
-    /// Reads one message of the peer into `buffer`. `None` if there is no more. Call after `handle`, until `None`.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Failure> {
-        match self.stream.ssl_read(buffer) {
-            Ok(len) => Ok(Some(len)),
-            Err(error) => {
-                self.stream.get_mut().forget();
-                let ends = matches!(error.code(), ErrorCode::ZERO_RETURN | ErrorCode::SSL);
-                if ends {
-                    Err(Failure::ClosedByPeer)
-                } else {
-                    Ok(None)
-                }
-            }
-        }
-    }
-
-    /// Seals one message. Before the handshake is done, or when it is too long, it is lost.
-    pub(crate) fn write(&mut self, message: &[u8]) {
-        if self.established && self.stream.ssl_write(message).is_err() {
-            tracing::debug!(len = message.len(), "DTLS didn't take a message");
-        }
-    }
-
-    /// Says good-bye (`close_notify`), also in answer to the peer's.
-    pub(crate) fn close(&mut self) {
-        self.retransmit_at = None;
-        // Fails in the middle of a handshake, when there is nobody to say good-bye to.
-        if let Err(error) = self.stream.shutdown() {
-            tracing::debug!(%error, "DTLS association ends without good-bye");
-        }
-    }
-
-    pub(crate) fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        self.stream.get_mut().outbound.pop_front()
-    }
-
-    pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.retransmit_at
-    }
-
-    /// Sends the last flight again if it is time.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<Progress, Failure> {
-        if self.established || self.retransmit_at.is_none_or(|at| at > now) {
-            return Ok(Progress::Handshaking);
-        }
-        let wait = (self.retransmit_after * 2).min(LAST_RETRANSMISSION);
-        let before = self.stream.get_ref().outbound.len();
-        let progress = self.shake(now)?;
-        if self.stream.get_ref().outbound.len() == before {
-            for datagram in &self.flight {
-                self.stream.get_mut().send(datagram.clone());
-            }
-        }
-        self.retransmit_after = wait;
-        self.retransmit_at = Some(now + wait);
-        Ok(progress)
-    }
-
-    /// Lets OpenSSL do what it can with what has come.
-    fn shake(&mut self, now: Instant) -> Result<Progress, Failure> {
-        let before = self.stream.get_ref().outbound.len();
-        let result = self.stream.do_handshake();
-        let flight: Vec<Vec<u8>> = self
-            .stream
-            .get_ref()
-            .outbound
-            .iter()
-            .skip(before)
-            .cloned()
-            .collect();
-        match result {
-            Ok(()) => self.finish().map(Progress::Connected),
-            Err(error) if error.code() == ErrorCode::WANT_READ => {
-                if !flight.is_empty() {
-                    self.flight = flight;
-                    self.retransmit_after = FIRST_RETRANSMISSION;
-                    self.retransmit_at = Some(now + FIRST_RETRANSMISSION);
-                }
-                Ok(Progress::Handshaking)
-            }
+    /// Whether it is done.
+    fn shake(&mut self) -> Result<bool, Failure> {
+        match self.stream.do_handshake() {
+            Ok(()) => Ok(true),
+            Err(error) if error.code() == ErrorCode::WANT_READ => Ok(false),
             Err(error) => {
                 self.retransmit_at = None;
                 tracing::debug!(%error, "DTLS handshake failed");
@@ -222,51 +332,89 @@ impl Association {
         }
     }
 
-    fn finish(&mut self) -> Result<Box<Keys>, Failure> {
-        self.flight = Vec::new();
-        self.retransmit_at = None;
+    fn keys(&self, role: DtlsRole) -> Result<Keys, Failure> {
         // The callback has said so already; without this an OpenSSL that never asked it would be trusted.
         let certificate = self.stream.ssl().peer_certificate();
         if !certificate.is_some_and(|certificate| self.fingerprint.matches(&certificate)) {
             return Err(Failure::FingerprintMismatch);
         }
-        let keys = self.export_keys().ok_or(Failure::Handshake)?;
-        self.established = true;
-        Ok(Box::new(keys))
+        export_keys(self.stream.ssl(), role).ok_or(Failure::Handshake)
+    }
+}
+
+impl Established {
+    fn handle(&mut self, datagram: &[u8], outbound: &mut VecDeque<Vec<u8>>) {
+        if self.take_data(datagram) {
+            self.lingering = None;
+        }
+        if let Some(stream) = &mut self.lingering
+            && !records::split(datagram).any(records::is_protected_data)
+        {
+            // A handshake message again: OpenSSL repeats its flight. It reads no data, since none is given to it.
+            stream.get_mut().inbound = Some(datagram.to_vec());
+            let outcome = stream.ssl_read(&mut [0]);
+            tracing::trace!(?outcome, "a handshake message after the handshake");
+            stream.get_mut().inbound = None;
+            stream.get_mut().drain_into(outbound);
+        }
     }
 
-    /// RFC 5764 §4.2: client key, server key, client salt, server salt.
-    fn export_keys(&self) -> Option<Keys> {
-        let ssl = self.stream.ssl();
-        let name = ssl.selected_srtp_profile()?.name();
-        let profile = Profile::ALL
-            .into_iter()
-            .find(|profile| profile.openssl_name() == name)?;
-        let (key_len, salt_len) = (profile.key_len(), profile.salt_len());
-        let mut material = vec![0; 2 * (key_len + salt_len)];
-        ssl.export_keying_material(&mut material, EXPORTER_LABEL, None)
-            .ok()?;
-        let (keys, salts) = material.split_at(2 * key_len);
-        let (client_key, server_key) = keys.split_at(key_len);
-        let (client_salt, server_salt) = salts.split_at(salt_len);
-        let client = MasterKey {
-            key: client_key.to_vec(),
-            salt: client_salt.to_vec(),
-        };
-        let server = MasterKey {
-            key: server_key.to_vec(),
-            salt: server_salt.to_vec(),
-        };
-        let (local, remote) = match self.role {
-            DtlsRole::Server => (server, client),
-            DtlsRole::Client => (client, server),
-        };
-        Some(Keys {
-            profile,
-            local,
-            remote,
-        })
+    /// Opens what records of data and alerts there are. Whether one was authentic.
+    fn take_data(&mut self, datagram: &[u8]) -> bool {
+        let mut authentic = false;
+        for record in records::split(datagram).filter(|record| records::is_protected_data(record)) {
+            let Some(opened) = self.records.open(record) else {
+                continue;
+            };
+            authentic = true;
+            match opened {
+                Record::Data(message) if self.inbox.len() < MAX_INBOX => {
+                    self.inbox.push_back(message);
+                }
+                Record::Closed => self.closed = true,
+                Record::Data(_) | Record::Other => {}
+            }
+        }
+        authentic
     }
+}
+
+fn push(outbound: &mut VecDeque<Vec<u8>>, datagram: Vec<u8>) {
+    if outbound.len() < MAX_OUTBOUND {
+        outbound.push_back(datagram);
+    }
+}
+
+/// RFC 5764 §4.2: client key, server key, client salt, server salt.
+fn export_keys(ssl: &SslRef, role: DtlsRole) -> Option<Keys> {
+    let name = ssl.selected_srtp_profile()?.name();
+    let profile = Profile::ALL
+        .into_iter()
+        .find(|profile| profile.openssl_name() == name)?;
+    let (key_len, salt_len) = (profile.key_len(), profile.salt_len());
+    let mut material = vec![0; 2 * (key_len + salt_len)];
+    ssl.export_keying_material(&mut material, EXPORTER_LABEL, None)
+        .ok()?;
+    let (keys, salts) = material.split_at(2 * key_len);
+    let (client_key, server_key) = keys.split_at(key_len);
+    let (client_salt, server_salt) = salts.split_at(salt_len);
+    let client = MasterKey {
+        key: client_key.to_vec(),
+        salt: client_salt.to_vec(),
+    };
+    let server = MasterKey {
+        key: server_key.to_vec(),
+        salt: server_salt.to_vec(),
+    };
+    let (local, remote) = match role {
+        DtlsRole::Server => (server, client),
+        DtlsRole::Client => (client, server),
+    };
+    Some(Keys {
+        profile,
+        local,
+        remote,
+    })
 }
 
 /// Peers' certificates are self-signed: what counts is that the leaf is the one of the SDP (RFC 8122 §6.2).
@@ -287,23 +435,17 @@ fn verify(expected: &Fingerprint, context: &mut X509StoreContextRef) -> bool {
 #[derive(Default)]
 struct Wire {
     inbound: Option<Vec<u8>>,
-    outbound: VecDeque<Vec<u8>>,
+    outbound: Vec<Vec<u8>>,
 }
 
 impl Wire {
-    fn offer(&mut self, datagram: &[u8]) {
-        self.inbound = Some(datagram.to_vec());
-    }
-
-    /// What OpenSSL left of a datagram it won't want again.
-    fn forget(&mut self) {
-        self.inbound = None;
-    }
-
-    fn send(&mut self, datagram: Vec<u8>) {
-        if self.outbound.len() < MAX_OUTBOUND {
-            self.outbound.push_back(datagram);
+    /// Moves out what OpenSSL sent, and returns a copy of it.
+    fn drain_into(&mut self, outbound: &mut VecDeque<Vec<u8>>) -> Vec<Vec<u8>> {
+        let sent = mem::take(&mut self.outbound);
+        for datagram in &sent {
+            push(outbound, datagram.clone());
         }
+        sent
     }
 }
 
@@ -318,7 +460,9 @@ impl Read for Wire {
 
 impl Write for Wire {
     fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
-        self.send(datagram.to_vec());
+        if self.outbound.len() < MAX_OUTBOUND {
+            self.outbound.push(datagram.to_vec());
+        }
         Ok(datagram.len())
     }
 

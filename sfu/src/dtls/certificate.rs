@@ -40,24 +40,34 @@ pub struct CertificateError(#[from] ErrorStack);
 impl Certificate {
     /// Makes a new key (ECDSA P-256) and certificate.
     pub fn generate() -> Result<Self, CertificateError> {
-        Ok(Self::from_key(&ecdsa_key()?, &Profile::ALL)?)
+        Ok(Self::from_key(&ecdsa_key()?, &Profile::ALL, CIPHERS)?)
+    }
+
+    /// With other ciphers than ours.
+    #[cfg(test)]
+    pub(crate) fn generate_with_ciphers(ciphers: &str) -> Result<Self, CertificateError> {
+        Ok(Self::from_key(&ecdsa_key()?, &Profile::ALL, ciphers)?)
     }
 
     /// With an RSA key, as `GStreamer` makes.
     #[cfg(test)]
     pub(crate) fn generate_rsa() -> Result<Self, CertificateError> {
         let key = PKey::from_rsa(openssl::rsa::Rsa::generate(2048)?)?;
-        Ok(Self::from_key(&key, &Profile::ALL)?)
+        Ok(Self::from_key(&key, &Profile::ALL, CIPHERS)?)
     }
 
     /// With the SRTP profiles of other implementations.
     #[cfg(test)]
     pub(crate) fn generate_with_profiles(profiles: &[Profile]) -> Result<Self, CertificateError> {
-        Ok(Self::from_key(&ecdsa_key()?, profiles)?)
+        Ok(Self::from_key(&ecdsa_key()?, profiles, CIPHERS)?)
     }
 
     /// As server OpenSSL picks the first of `profiles` that the peer offers.
-    fn from_key(key: &PKey<Private>, profiles: &[Profile]) -> Result<Self, ErrorStack> {
+    fn from_key(
+        key: &PKey<Private>,
+        profiles: &[Profile],
+        ciphers: &str,
+    ) -> Result<Self, ErrorStack> {
         let certificate = self_signed(key)?;
         let fingerprint =
             Fingerprint::of(HashAlgorithm::Sha256, &certificate).ok_or_else(ErrorStack::get)?;
@@ -65,7 +75,7 @@ impl Certificate {
             .iter()
             .map(|profile| profile.openssl_name())
             .collect();
-        let context = |method| build_context(method, key, &certificate, &names.join(":"));
+        let context = |method| build_context(method, key, &certificate, &names.join(":"), ciphers);
         Ok(Self {
             fingerprint,
             server: context(SslMethod::dtls_server())?,
@@ -119,13 +129,14 @@ fn build_context(
     key: &PKey<Private>,
     certificate: &X509,
     profiles: &str,
+    ciphers: &str,
 ) -> Result<SslContext, ErrorStack> {
     let mut context: SslContextBuilder = SslContext::builder(method)?;
     context.set_certificate(certificate)?;
     context.set_private_key(key)?;
     context.set_min_proto_version(Some(SslVersion::DTLS1_2))?;
     context.set_max_proto_version(Some(SslVersion::DTLS1_2))?;
-    context.set_cipher_list(CIPHERS)?;
+    context.set_cipher_list(ciphers)?;
     context.set_groups_list(GROUPS)?;
     context.set_tlsext_use_srtp(profiles)?;
     // The associations themselves decide by fingerprint; no certificate at all is never enough (RFC 5763 §5).

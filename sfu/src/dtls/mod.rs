@@ -6,6 +6,7 @@
 mod association;
 mod certificate;
 mod fingerprint;
+mod records;
 
 pub(crate) use association::{Association, Failure, Keys, Progress};
 pub use certificate::{Certificate, CertificateError};

@@ -148,7 +148,7 @@ impl Egress {
             selected: None,
             header,
             playout_delay,
-            sent: SentPackets::new(),
+            sent: SentPackets::new(outgoing.kind),
             flexfec: outgoing
                 .flexfec
                 .map(|payload_type| Box::new(FlexFec::new(now, payload_type, ssrcs))),
@@ -221,6 +221,11 @@ impl Egress {
     pub(crate) fn wait(&mut self) {
         self.forwarder.wait();
         self.header.set_playout_delay(self.playout_delay);
+    }
+
+    /// Gives memory back after a time of many packets.
+    pub(crate) fn fit(&mut self, now: u16) {
+        self.sent.fit(now);
     }
 
     /// Whether this track bears this SSRC, retransmissions included.

@@ -243,8 +243,11 @@ impl Viewer {
         if self.next_report.is_none_or(|at| now < at) {
             return;
         }
+        let milliseconds = self.history.milliseconds(now);
+        self.history.fit(now);
         let mut written = false;
-        for egress in self.egress.iter().flatten().filter(|e| e.packets > 0) {
+        for egress in self.egress.iter_mut().flatten().filter(|e| e.packets > 0) {
+            egress.fit(milliseconds);
             let Some(rtp) = rtp_at(egress, (now, wall), channel) else {
                 continue;
             };

@@ -4,16 +4,24 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 
-use super::{Changes, PathSign, Rewrite};
+use super::{
+    Changes, PathSign, Rewrite,
+    ring::{Ring, Slot},
+};
 use crate::{
+    MediaKind,
     congestion::{Controller, PacketResult},
     rtcp::{TICKS_PER_REFERENCE, TransportFeedback},
 };
 
-/// Packets of one track that can be asked for again.
-const SENT_PACKETS: usize = 512;
-/// Packets of one session whose feedback is understood.
-const TRANSPORT_PACKETS: usize = 1024;
+/// Packets of one track that can be asked for again, at least and at most, and for how many milliseconds they should be: as
+/// long as they are of use, on a far path.
+const SENT_VIDEO: (usize, usize, u16) = (128, 4_096, 2_000);
+const SENT_AUDIO: (usize, usize, u16) = (32, 512, 1_000);
+/// Packets of one session whose feedback is understood, at least and at most, and for how many microseconds it is waited for.
+const TRANSPORT_PACKETS: (usize, usize, u64) = (128, 8_192, 2_000_000);
+/// At most so many while none has come.
+const BEFORE_FEEDBACK: usize = 512;
 /// Missing packets of one report that are sent again without being asked for.
 pub(crate) const MAX_MISSING: usize = 32;
 /// A packet is sent again at most this often.
@@ -26,7 +34,10 @@ const BASELINE_AGE: Duration = Duration::from_secs(30);
 /// Where a packet that was sent on one track came from, by the viewer's sequence number.
 #[derive(Debug)]
 pub(crate) struct SentPackets {
-    slots: Box<[Sent]>,
+    slots: Ring<Sent>,
+    most: usize,
+    /// Milliseconds that a packet is kept for.
+    kept: u16,
     /// Low bits of the number that was recorded last.
     newest: u32,
 }
@@ -81,7 +92,19 @@ impl SourcePacket {
     }
 }
 
+impl Slot for Sent {
+    fn number(&self) -> Option<u32> {
+        // What is asked for is known by its lowest 16 bits, which decide the place.
+        self.used.then_some(self.out)
+    }
+}
+
 impl Sent {
+    /// Whether it left so short a time ago that it may be asked for.
+    fn is_kept(&self, now: u16, kept: u16) -> bool {
+        self.used && now.wrapping_sub(self.departed) < kept
+    }
+
     fn source_packet(&self) -> SourcePacket {
         SourcePacket {
             layer: self.layer,
@@ -94,24 +117,34 @@ impl Sent {
 }
 
 impl SentPackets {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(kind: MediaKind) -> Self {
+        let (least, most, kept) = match kind {
+            MediaKind::Video => SENT_VIDEO,
+            MediaKind::Audio => SENT_AUDIO,
+        };
         Self {
-            slots: vec![Sent::default(); SENT_PACKETS].into(),
+            slots: Ring::new(least),
+            most,
+            kept,
             newest: 0,
         }
     }
 
     /// Forgets everything: the source is gone.
     pub(crate) fn clear(&mut self) {
-        self.slots.fill(Sent::default());
+        self.slots.clear();
     }
 
     #[inline]
     pub(crate) fn record(&mut self, now: u16, out: Rewrite, layer: u8, source: u64) {
         self.newest = out.sequence as u32;
-        let slot = &mut self.slots[out.sequence as usize & (SENT_PACKETS - 1)];
+        let number = out.sequence as u32;
+        let kept = self.kept;
+        let slot = self
+            .slots
+            .place(number, self.most, |sent| sent.is_kept(now, kept));
         *slot = Sent {
-            out: out.sequence as u32,
+            out: number,
             source: source as u32,
             timestamp: out.timestamp,
             changes: out.changes,
@@ -122,21 +155,29 @@ impl SentPackets {
         };
     }
 
+    /// Gives memory back after a time of many packets.
+    pub(crate) fn fit(&mut self, now: u16) {
+        let (kept, newest) = (self.kept, self.newest);
+        // What fills a probe is written like the newest.
+        self.slots
+            .fit(|sent| sent.is_kept(now, kept) || (sent.used && sent.out == newest));
+    }
+
     /// The packet that was sent so many before the last one, with the viewer's number for it.
     pub(crate) fn recent(&self, back: u32) -> Option<(u16, SourcePacket)> {
         let out = self.newest.wrapping_sub(back);
-        let slot = &self.slots[out as usize & (SENT_PACKETS - 1)];
+        let slot = self.slots.at(out);
         (slot.used && slot.out == out).then(|| (out as u16, slot.source_packet()))
     }
 
     /// The timestamp of the last one; 0 before any.
     pub(crate) fn last_timestamp(&self) -> u32 {
-        self.slots[self.newest as usize & (SENT_PACKETS - 1)].timestamp
+        self.slots.at(self.newest).timestamp
     }
 
     /// Whether the packet with this number left for the last time at `at`, in milliseconds, wrapping.
     pub(crate) fn left_last(&self, out: u16, at: u16) -> bool {
-        let slot = &self.slots[usize::from(out) & (SENT_PACKETS - 1)];
+        let slot = self.slots.at(out.into());
         let last = if slot.resends > 0 {
             slot.resent
         } else {
@@ -147,19 +188,19 @@ impl SentPackets {
 
     /// A later packet bore a copy of the one with this number: it needn't be sent again.
     pub(crate) fn mark_copied(&mut self, out: u16) {
-        let slot = &mut self.slots[usize::from(out) & (SENT_PACKETS - 1)];
+        let slot = self.slots.at_mut(out.into());
         slot.copied |= slot.out as u16 == out;
     }
 
     /// Where the packet with this number came from.
     pub(crate) fn find(&self, out: u16) -> Option<SourcePacket> {
-        let slot = &self.slots[usize::from(out) & (SENT_PACKETS - 1)];
+        let slot = self.slots.at(out.into());
         (slot.used && slot.out as u16 == out).then(|| slot.source_packet())
     }
 
     /// The packet to send again for a NACK of `out`, unless that was done often or just now, or is of no use any more.
     pub(crate) fn resend(&mut self, out: u16, policy: ResendPolicy) -> Option<SourcePacket> {
-        let slot = &mut self.slots[usize::from(out) & (SENT_PACKETS - 1)];
+        let slot = self.slots.at_mut(out.into());
         let since = |at| policy.now.wrapping_sub(at);
         let too_soon = slot.resends > 0 && since(slot.resent) < policy.apart;
         let too_late = since(slot.departed) > policy.within;
@@ -179,7 +220,9 @@ impl SentPackets {
 #[derive(Debug)]
 pub(crate) struct TransportHistory {
     next: u16,
-    slots: Box<[Departure]>,
+    slots: Ring<Departure>,
+    /// Feedback has come.
+    heard: bool,
     /// All times are counted from here, in microseconds.
     epoch: Instant,
     /// Shortest one-way delay seen, up to the difference between the two clocks, and when.
@@ -214,6 +257,19 @@ enum Fate {
     Missing,
 }
 
+impl Slot for Departure {
+    fn number(&self) -> Option<u32> {
+        (self.at > 0).then_some(self.sequence.into())
+    }
+}
+
+impl Departure {
+    /// Whether a report may still speak of it.
+    fn is_awaited(&self, now: u64) -> bool {
+        self.fate != Fate::Unknown && now.saturating_sub(self.at) < TRANSPORT_PACKETS.2
+    }
+}
+
 /// What one feedback report says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct FeedbackSummary {
@@ -243,7 +299,8 @@ impl TransportHistory {
     pub(crate) fn new(now: Instant, number: u32) -> Self {
         Self {
             next: 1,
-            slots: vec![Departure::default(); TRANSPORT_PACKETS].into(),
+            slots: Ring::new(TRANSPORT_PACKETS.0),
+            heard: false,
             epoch: now,
             baseline: None,
             probing: false,
@@ -270,7 +327,7 @@ impl TransportHistory {
 
     /// Ends what has run its time.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        let last = &self.slots[usize::from(self.next.wrapping_sub(1)) & (TRANSPORT_PACKETS - 1)];
+        let last = self.slots.at(self.next.wrapping_sub(1).into());
         let sent = (last.at > 0).then(|| self.epoch + Duration::from_micros(last.at));
         self.controller.handle_timeout(now, sent);
         self.probing = self.controller.is_probing();
@@ -287,8 +344,15 @@ impl TransportHistory {
     pub(crate) fn depart(&mut self, now: Instant, bytes: usize, video: u16) -> u16 {
         let sequence = self.next;
         self.next = self.next.wrapping_add(1);
-        let at = now.saturating_duration_since(self.epoch).as_micros() as u64;
-        self.slots[usize::from(sequence) & (TRANSPORT_PACKETS - 1)] = Departure {
+        let at = self.microseconds(now);
+        let most = if self.heard {
+            TRANSPORT_PACKETS.1
+        } else {
+            BEFORE_FEEDBACK
+        };
+        *self
+            .slots
+            .place(sequence.into(), most, |slot| slot.is_awaited(at)) = Departure {
             at,
             bytes: bytes as u16,
             sequence,
@@ -300,6 +364,19 @@ impl TransportHistory {
             self.controller.on_probe_sent(bytes);
         }
         sequence
+    }
+
+    /// Gives memory back after a time of many packets.
+    pub(crate) fn fit(&mut self, now: Instant) {
+        let now = self.microseconds(now);
+        let newest = self.next.wrapping_sub(1);
+        // When the newest left tells whether anything flows.
+        self.slots
+            .fit(|slot| slot.is_awaited(now) || slot.sequence == newest);
+    }
+
+    fn microseconds(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.epoch).as_micros() as u64
     }
 
     /// Milliseconds since the session began, wrapping.
@@ -314,12 +391,13 @@ impl TransportHistory {
         rtt: Option<Duration>,
         feedback: &TransportFeedback<'_>,
     ) -> FeedbackSummary {
+        self.heard = true;
         let mut summary = FeedbackSummary::default();
         self.missing.clear();
         let mut newest = None;
         let reference = i64::from(feedback.reference_time) * TICKS_PER_REFERENCE;
         for (sequence, arrival) in feedback.statuses() {
-            let slot = &mut self.slots[usize::from(sequence) & (TRANSPORT_PACKETS - 1)];
+            let slot = self.slots.at_mut(sequence.into());
             if slot.fate == Fate::Unknown || slot.sequence != sequence {
                 continue;
             }

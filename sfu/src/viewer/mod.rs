@@ -18,6 +18,7 @@ mod pump;
 mod redundancy;
 mod resend_rate;
 mod rewriter;
+mod ring;
 mod sealed;
 mod selection;
 
