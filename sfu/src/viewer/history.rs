@@ -16,8 +16,8 @@ use crate::{
 
 /// Packets of one track that can be asked for again, at least and at most, and for how many milliseconds they should be: as
 /// long as they are of use, on a far path.
-const SENT_VIDEO: (usize, usize, u16) = (128, 4_096, 2_000);
-const SENT_AUDIO: (usize, usize, u16) = (32, 512, 1_000);
+const SENT_VIDEO: (usize, usize, u16) = (128, 4_096, 1_500);
+const SENT_AUDIO: (usize, usize, u16) = (32, 512, 500);
 /// Packets of one session whose feedback is understood, at least and at most, and for how many microseconds it is waited for.
 const TRANSPORT_PACKETS: (usize, usize, u64) = (128, 8_192, 2_000_000);
 /// At most so many while none has come.
