@@ -39,6 +39,9 @@ pub struct Options {
     /// Bytes of a packet, header and tag included.
     #[arg(long, default_value_t = 1_200)]
     pub size: usize,
+    /// Messages to each receiver a second, as a server sends them, with the CPU idle between; 0: as many as can be.
+    #[arg(long, default_value_t = 0.0)]
+    pub rhythm: f64,
     /// Process whose CPU cores to measure on.
     #[arg(long)]
     pub like_pid: Option<u32>,
@@ -148,6 +151,11 @@ pub fn measure(options: &Options) -> Result<Floor, FloorError> {
     {
         return Err(FloorError::Options("--bursts must be from 1 to 64 packets"));
     }
+    if !(0.0..=1_000.0).contains(&options.rhythm) {
+        return Err(FloorError::Options(
+            "--rhythm must be from 0 to 1000 a second",
+        ));
+    }
     let bursts = {
         let most = 65_000 / options.size;
         let mut bursts: Vec<usize> = options.bursts.iter().map(|b| (*b).min(most)).collect();
@@ -189,7 +197,7 @@ fn measure_here(
     let loopback = |joined| -> Result<Vec<f64>, FloorError> {
         let sink =
             Sink::new(options.viewers, joined, *elsewhere).map_err(system("can't receive"))?;
-        let mut sender = Sender::new(Ipv4Addr::LOCALHOST, sink.addresses(), options.size)
+        let mut sender = Sender::new(Ipv4Addr::LOCALHOST, sink.addresses(), options)
             .map_err(system("can't send"))?;
         let result = bursts
             .iter()
@@ -201,7 +209,7 @@ fn measure_here(
     let without_gro = loopback(false)?;
     let dropped = dropped(options, bursts);
     let mut sender =
-        Sender::new(Ipv4Addr::LOCALHOST, &[], options.size).map_err(system("can't send"))?;
+        Sender::new(Ipv4Addr::LOCALHOST, &[], options).map_err(system("can't send"))?;
     let seal = least(|| sender.seal_only()).map_err(system("can't seal"))?;
     let costs = bursts.iter().enumerate().map(|(i, burst)| Cost {
         burst: *burst,
@@ -217,13 +225,13 @@ fn measure_here(
 
 /// In a network namespace of its own, which ends with the thread.
 fn dropped(options: &Options, bursts: &[usize]) -> Option<Vec<f64>> {
-    let (viewers, size, bursts) = (options.viewers, options.size, bursts.to_vec());
+    let (options, bursts) = (options.clone(), bursts.to_vec());
     let measuring = thread::spawn(move || -> io::Result<Vec<f64>> {
         interface::enter_namespace_that_drops(NOWHERE)?;
-        let addresses: Vec<SocketAddrV4> = (0..viewers as u32)
+        let addresses: Vec<SocketAddrV4> = (0..options.viewers as u32)
             .map(|i| SocketAddrV4::new(Ipv4Addr::from(u32::from(NOWHERE) + 1 + i), 9))
             .collect();
-        let mut sender = Sender::new(Ipv4Addr::UNSPECIFIED, &addresses, size)?;
+        let mut sender = Sender::new(Ipv4Addr::UNSPECIFIED, &addresses, &options)?;
         bursts
             .iter()
             .map(|burst| least(|| sender.round(*burst, |_| ())))
@@ -274,6 +282,7 @@ mod tests {
     fn larger_bursts_cost_less_and_sealing_alone_least() {
         let floor = measure(&Options {
             viewers: 8,
+            rhythm: 0.0,
             bursts: vec![1, 8],
             size: 1_200,
             like_pid: Some(std::process::id()),

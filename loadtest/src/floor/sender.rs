@@ -4,12 +4,13 @@ use std::hint::black_box;
 use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsRawFd;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrIn, sendmsg, setsockopt, sockopt};
 
-use super::cpu;
+use super::{Options, cpu};
 
 /// RTP header with mid and transport-wide number.
 const HEADER: usize = 24;
@@ -26,6 +27,8 @@ pub(super) struct Sender {
     payload: Vec<u8>,
     message: Vec<u8>,
     size: usize,
+    /// From message to message to one receiver; none: without rest.
+    between: Option<Duration>,
     sealed: u64,
     sent: u64,
 }
@@ -39,7 +42,8 @@ fn key(number: usize) -> io::Result<LessSafeKey> {
 }
 
 impl Sender {
-    pub(super) fn new(from: Ipv4Addr, to: &[SocketAddrV4], size: usize) -> io::Result<Self> {
+    pub(super) fn new(from: Ipv4Addr, to: &[SocketAddrV4], options: &Options) -> io::Result<Self> {
+        let size = options.size;
         let socket = UdpSocket::bind((from, 0))?;
         // The larger one takes privileges.
         if setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER).is_err() {
@@ -56,6 +60,7 @@ impl Sender {
             payload: vec![0xa6; size - HEADER - TAG],
             message: Vec::new(),
             size,
+            between: (options.rhythm > 0.0).then(|| Duration::from_secs_f64(1.0 / options.rhythm)),
             sealed: 0,
             sent: 0,
         })
@@ -67,7 +72,12 @@ impl Sender {
         let rounds = MESSAGES.div_ceil(self.receivers.len());
         let (mut packets, mut paused) = (0, 0);
         let (mut spent, mut since) = (Duration::ZERO, cpu());
-        for _ in 0..rounds {
+        let start = Instant::now();
+        for round in 0..rounds {
+            if let Some(between) = self.between {
+                let due = start + between * round as u32;
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+            }
             for receiver in 0..self.receivers.len() {
                 self.fill(burst, receiver)?;
                 self.send(receiver)?;

@@ -47,6 +47,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
             viewers: (options.viewers * options.channels).clamp(1, FLOOR_RECEIVERS),
             bursts: vec![1, 2, 4, 8, 16],
             size: 1_200,
+            rhythm: options.fps,
             like_pid: options.server_pid,
             json: false,
         })?);
