@@ -6,37 +6,45 @@ use arrayvec::ArrayVec;
 
 use super::{Engine, statistics::Totals};
 use crate::{
-    Output, PeerMessage,
-    media::{Burst, Channel, Feed, MediaPacket, Track},
+    MediaKind, Output, PeerMessage,
+    media::{Burst, Channel, Feed, MediaPacket, Track, track_index},
     rtp::time::NtpTime,
     session::{Role, Session},
     viewer::{BATCH, Sent, Viewer, Wire},
 };
 
 impl Engine {
-    /// Forwards what came in since the last call. Call it after each batch of datagrams.
+    /// Forwards what came in since the last call, but for pictures that aren't complete yet: those wait a little. Call it
+    /// after each batch of datagrams.
     pub fn flush(&mut self, now: Instant, out: &mut dyn Output) {
-        let wall = self.wall(now);
-        while let Some(index) = self.dirty.pop() {
-            let Some(channel) = self.channels.get_mut(index) else {
-                continue;
-            };
-            channel.dirty = false;
-            for track in 0..channel.tracks.len() {
-                let layers = channel.tracks[track].as_ref().map_or(0, |t| t.layers.len());
-                for layer in 0..layers {
-                    fan_out(
-                        channel,
-                        (track, layer),
-                        &mut self.sessions,
-                        &mut self.scratch,
-                        (&mut self.totals, &mut self.held),
-                        (now, wall),
-                        out,
-                    );
-                }
-            }
+        if self.dirty.is_empty() {
+            return;
         }
+        let wall = self.wall(now);
+        let mut waits = None;
+        self.dirty.retain(|&index| {
+            let Some(channel) = self.channels.get_mut(index) else {
+                return false;
+            };
+            let mut ready = Ready::new();
+            let mut more = true;
+            while more {
+                more = take_ready(now, channel, &mut ready, &mut waits);
+                fan_out(
+                    channel,
+                    &ready,
+                    &mut self.sessions,
+                    &mut self.scratch,
+                    (&mut self.totals, &mut self.held),
+                    (now, wall),
+                    out,
+                );
+                give_back(channel, &mut ready);
+            }
+            channel.dirty = channel.has_pending();
+            channel.dirty
+        });
+        self.gathered_by = waits;
         while let Some(viewer) = self.held.pop() {
             self.reschedule(now, viewer);
         }
@@ -83,6 +91,52 @@ impl Engine {
     }
 }
 
+/// Layers whose packets go to viewers together, with the packets' numbers. Sound is last: it may be shorter than what is
+/// sent before it, and ride in the same message.
+type Ready = ArrayVec<(usize, usize, Vec<u64>), MAX_READY>;
+
+/// Layers of one fan-out. A broadcast with more of them at once takes several.
+const MAX_READY: usize = 4;
+
+/// Takes what is pending and waits for nothing. Says whether there is more; notes until when the rest waits.
+fn take_ready(
+    now: Instant,
+    channel: &mut Channel,
+    ready: &mut Ready,
+    waits: &mut Option<Instant>,
+) -> bool {
+    for kind in [MediaKind::Video, MediaKind::Audio] {
+        let track = track_index(kind);
+        let layers = channel.tracks[track].iter_mut().flat_map(|t| &mut t.layers);
+        for (layer, source) in layers.enumerate().filter(|(_, l)| !l.pending.is_empty()) {
+            if kind == MediaKind::Video
+                && let Some(until) = source.gathers_until(now)
+            {
+                *waits = Some(waits.map_or(until, |earlier: Instant| earlier.min(until)));
+                continue;
+            }
+            if ready.is_full() {
+                return true;
+            }
+            ready.push((track, layer, std::mem::take(&mut source.pending)));
+        }
+    }
+    false
+}
+
+/// Gives the layers back what they note pending packets in.
+fn give_back(channel: &mut Channel, ready: &mut Ready) {
+    for (track, layer, mut pending) in ready.drain(..) {
+        pending.clear();
+        if let Some(source) = channel.tracks[track]
+            .as_mut()
+            .and_then(|t| t.layers.get_mut(layer))
+        {
+            source.pending = pending;
+        }
+    }
+}
+
 /// Runs `act` with a viewer and its way out, if it has one. Returns what was sent.
 pub(super) fn with_wire(
     session: &mut Session,
@@ -97,71 +151,78 @@ pub(super) fn with_wire(
     let (Some(path), Some(sealer)) = (session.transport.path(), session.transport.sealer()) else {
         return Sent::default();
     };
-    let mut wire = Wire {
-        now,
-        sealer,
-        path,
-        send_time: wall.abs_send_time(),
-        scratch,
-        out,
-        sent: Sent::default(),
-    };
+    let mut wire = Wire::new(now, wall.abs_send_time(), (sealer, path), scratch, out);
     act(viewer, &mut wire);
+    wire.flush();
     let sent = wire.sent;
     viewer.sent.packets += sent.packets;
     viewer.sent.bytes += sent.bytes;
     sent
 }
 
-/// Forwards one layer's pending packets: to other workers once each, to this worker's viewers one by one.
+/// Forwards packets of some layers: to other workers once each, to this worker's viewers one by one.
 fn fan_out(
-    channel: &mut Channel,
-    (track, layer): (usize, usize),
+    channel: &Channel,
+    ready: &Ready,
     sessions: &mut slab::Slab<Session>,
     scratch: &mut [u8],
     (totals, held): (&mut Totals, &mut Vec<usize>),
     time: (Instant, NtpTime),
     out: &mut dyn Output,
 ) {
-    let Some(source) = channel.tracks[track]
-        .as_mut()
-        .and_then(|t| t.layers.get_mut(layer))
-    else {
-        return;
-    };
-    if source.pending.is_empty() {
-        return;
-    }
-    let mut pending = std::mem::take(&mut source.pending);
-    if let Some(track) = &channel.tracks[track] {
-        share(channel, track, layer, &pending, out);
-        for chunk in pending.chunks(BATCH) {
-            let cache = &track.layers[layer].cache;
-            let packets: ArrayVec<(u64, MediaPacket<'_>), BATCH> = chunk
-                .iter()
-                .filter_map(|&sequence| Some((sequence, cache.get(sequence)?)))
-                .collect();
-            for &index in &channel.viewers {
-                let Some(session) = sessions.get_mut(index) else {
-                    continue;
-                };
-                let mut holds = false;
-                let sent = with_wire(session, scratch, time, out, |viewer, wire| {
-                    holds = viewer.forward(track, layer as u8, &packets, wire);
-                });
-                if holds {
-                    held.push(index);
-                }
-                totals.add_sent(sent);
-            }
+    for (track, layer, pending) in ready {
+        if let Some(track) = &channel.tracks[*track] {
+            share(channel, track, *layer, pending, out);
         }
     }
-    pending.clear();
-    if let Some(source) = channel.tracks[track]
-        .as_mut()
-        .and_then(|t| t.layers.get_mut(layer))
-    {
-        source.pending = pending;
+    let rounds = ready
+        .iter()
+        .map(|(.., pending)| pending.len().div_ceil(BATCH));
+    for round in 0..rounds.max().unwrap_or(0) {
+        let parts: ArrayVec<Part<'_>, MAX_READY> = ready
+            .iter()
+            .filter_map(|(track, layer, pending)| {
+                let track = channel.tracks[*track].as_ref()?;
+                Part::new(track, *layer, pending.chunks(BATCH).nth(round)?)
+            })
+            .collect();
+        for &index in &channel.viewers {
+            let Some(session) = sessions.get_mut(index) else {
+                continue;
+            };
+            let mut holds = false;
+            let sent = with_wire(session, scratch, time, out, |viewer, wire| {
+                for part in &parts {
+                    holds |= viewer.forward(part.track, part.layer, &part.packets, wire);
+                }
+            });
+            if holds {
+                held.push(index);
+            }
+            totals.add_sent(sent);
+        }
+    }
+}
+
+/// Packets of one layer that go out together.
+struct Part<'a> {
+    track: &'a Track,
+    layer: u8,
+    packets: ArrayVec<(u64, MediaPacket<'a>), BATCH>,
+}
+
+impl<'a> Part<'a> {
+    fn new(track: &'a Track, layer: usize, sequences: &[u64]) -> Option<Self> {
+        let cache = &track.layers.get(layer)?.cache;
+        let packets = sequences
+            .iter()
+            .filter_map(|&sequence| Some((sequence, cache.get(sequence)?)))
+            .collect();
+        Some(Self {
+            track,
+            layer: layer as u8,
+            packets,
+        })
     }
 }
 

@@ -107,7 +107,9 @@ pub struct Engine {
     catch_up_credit: f64,
     catch_up_filled: Instant,
     totals: statistics::Totals,
-    /// Room for one segmented message, for one RTCP compound, for one datagram.
+    /// When packets that wait for the rest of their picture go without it.
+    gathered_by: Option<Instant>,
+    /// Room for segmented messages, for one RTCP compound, for one datagram.
     scratch: Box<[u8]>,
     rtcp: Vec<u8>,
     transmit: Vec<u8>,
@@ -137,7 +139,8 @@ impl Engine {
             catch_up_credit: 0.0,
             catch_up_filled: now,
             totals: statistics::Totals::default(),
-            scratch: vec![0; 65_536].into(),
+            scratch: vec![0; crate::viewer::Wire::SCRATCH].into(),
+            gathered_by: None,
             rtcp: Vec::with_capacity(1500),
             transmit: Vec::with_capacity(1500),
             config,

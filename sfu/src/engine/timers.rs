@@ -16,9 +16,11 @@ const RETARGET_TICKS: u64 = 5;
 impl Engine {
     /// When [`Engine::handle_timeout`] is to be called next.
     pub fn next_timeout(&self) -> Instant {
-        self.timers
-            .peek()
-            .map_or(self.next_tick, |Reverse((at, ..))| self.next_tick.min(*at))
+        let timer = self.timers.peek().map(|Reverse((at, ..))| *at);
+        [timer, self.gathered_by]
+            .into_iter()
+            .flatten()
+            .fold(self.next_tick, Instant::min)
     }
 
     /// Does what is due.
@@ -39,6 +41,9 @@ impl Engine {
         if now >= self.next_tick {
             self.next_tick = now + TICK;
             self.tick(now, out);
+        }
+        if self.gathered_by.is_some_and(|at| at <= now) {
+            self.flush(now, out);
         }
     }
 

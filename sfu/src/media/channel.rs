@@ -45,6 +45,12 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
+    /// Whether packets wait to be fanned out.
+    pub(crate) fn has_pending(&self) -> bool {
+        let mut layers = self.tracks.iter().flatten().flat_map(|t| &t.layers);
+        layers.any(|layer| !layer.pending.is_empty())
+    }
+
     pub(crate) fn new(name: ChannelName) -> Self {
         Self {
             name,

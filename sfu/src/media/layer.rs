@@ -11,6 +11,10 @@ use crate::{
 
 /// A layer without a packet for this long isn't flowing.
 const STALL: Duration = Duration::from_millis(1500);
+/// Packets wait so long for the rest of their picture, ...
+const GATHERING: Duration = Duration::from_millis(2);
+/// ... and until they are as many as leave in one message.
+const GATHERED: usize = 48;
 
 /// One layer as this worker holds it.
 #[derive(Debug)]
@@ -24,6 +28,7 @@ pub(crate) struct Layer {
     pub(crate) cache: PacketCache,
     /// Sequence numbers that came since the last fan-out, in the order they came.
     pub(crate) pending: Vec<u64>,
+    pending_since: Instant,
     /// Keyframe requests towards the feed.
     pub(crate) keyframes: KeyframeRequests,
     /// How its RTP timestamps relate to our clock, once a sender report told.
@@ -64,6 +69,7 @@ impl Layer {
             codec: None,
             cache: PacketCache::new(cache_limit),
             pending: Vec::with_capacity(64),
+            pending_since: now,
             keyframes: KeyframeRequests::new(keyframe_interval),
             clock: None,
             size: (0, 0),
@@ -117,9 +123,23 @@ impl Layer {
             }
             self.bytes += packet.payload.len() as u64;
             self.sub_layers.count(packet.info, packet.payload.len());
+            if self.pending.is_empty() {
+                self.pending_since = now;
+            }
             self.pending.push(sequence);
         }
         pushed
+    }
+
+    /// Until when what is pending waits for the rest of its picture; none where it is complete, or has waited.
+    ///
+    /// A publisher's packets of a picture come one after the other, and the fan-out takes longer than that: without waiting the
+    /// first would go by themselves, at the price of a message for each viewer. The picture can't be shown before its last packet.
+    pub(crate) fn gathers_until(&self, now: Instant) -> Option<Instant> {
+        let newest = self.cache.get(*self.pending.last()?)?;
+        let until = self.pending_since + GATHERING;
+        let waits = !newest.info.marker && self.pending.len() < GATHERED && now < until;
+        waits.then_some(until)
     }
 
     /// Takes a packet in that viewers only get when they catch up.

@@ -2,8 +2,12 @@
 
 mod filler;
 mod redundant;
+mod wire;
 
 use std::time::{Duration, Instant};
+
+use wire::MESSAGE_BYTES;
+pub(crate) use wire::{Sent, Wire};
 
 use super::{
     Changes, Decision, FeedbackSummary, Forwarder, HeaderWriter, PathEstimate, ResendPolicy,
@@ -11,7 +15,7 @@ use super::{
     parity::Place, protection::Conditions,
 };
 use crate::{
-    MediaKind, Output, Path,
+    MediaKind,
     codec::{Codec, Counters},
     media::{Extras, ExtrasBuffer, Layer, MediaPacket, PacketInfo, Track},
     rtp::time::PlayoutDelay,
@@ -21,8 +25,6 @@ use crate::{
 
 /// Packets that are decided on and written together: what Linux takes as one segmented message (`UDP_MAX_SEGMENTS`).
 pub(crate) const BATCH: usize = 64;
-/// Bytes of one segmented message at most: below the 65,507 of the largest datagram.
-const MESSAGE_BYTES: usize = 64_000;
 /// Padding that is worth its bytes for having packets of equal size, which one message needs: libwebrtc's packets of
 /// one frame differ by a few bytes.
 const MAX_PADDING: usize = 64;
@@ -74,26 +76,6 @@ fn content(packet: MediaPacket<'_>, changes: Changes) -> MediaPacket<'_> {
         extras: Extras::default(),
         payload: &[],
     }
-}
-
-/// What writing needs beside the track: the session's way out.
-pub(crate) struct Wire<'a> {
-    pub(crate) now: Instant,
-    pub(crate) sealer: &'a Sealer,
-    pub(crate) path: Path,
-    /// This moment as abs-send-time.
-    pub(crate) send_time: [u8; 3],
-    /// Room for one message, reused.
-    pub(crate) scratch: &'a mut [u8],
-    pub(crate) out: &'a mut dyn Output,
-    pub(crate) sent: Sent,
-}
-
-/// What was handed to [`Output`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Sent {
-    pub(crate) packets: u64,
-    pub(crate) bytes: u64,
 }
 
 /// The viewer's payload types for the codec that flows.
@@ -320,9 +302,12 @@ impl Egress {
         let milliseconds = history.milliseconds(wire.now);
         let mut written = 0;
         let mut flexfec = self.flexfec.take();
+        let sealer = wire.sealer;
+        let (now, send_time) = (wire.now, wire.send_time);
+        let room = wire.room(MESSAGE_BYTES);
         for (index, item) in run.iter().enumerate() {
             let padded = if index + 1 < run.len() { size } else { 0 };
-            let Some(target) = wire.scratch.get_mut(written..) else {
+            let Some(target) = room.get_mut(written..) else {
                 break;
             };
             let Some(length) = self.write(
@@ -330,10 +315,10 @@ impl Egress {
                 item,
                 padded,
                 selected,
-                wire.sealer,
+                sealer,
                 history,
-                wire.now,
-                wire.send_time,
+                now,
+                send_time,
                 flexfec.as_deref_mut(),
             ) else {
                 continue;
@@ -348,9 +333,7 @@ impl Egress {
             written += length;
         }
         self.flexfec = flexfec;
-        wire.sent.packets += run.len() as u64;
-        wire.sent.bytes += written as u64;
-        wire.out.send(wire.path, &wire.scratch[..written], segment);
+        wire.push(written, segment);
     }
 
     /// Writes and seals one packet, padded to `padded` bytes before the tag. `None` if `target` lacks the room.
@@ -498,9 +481,8 @@ impl Egress {
         }) = self.selected
         else {
             if let Some(datagram) = self.sealed.as_ref().and_then(|sealed| sealed.get(lost)) {
-                wire.sent.packets += 1;
-                wire.sent.bytes += datagram.len() as u64;
-                wire.out.send(wire.path, datagram, datagram.len());
+                wire.room(datagram.len())[..datagram.len()].copy_from_slice(datagram);
+                wire.push(datagram.len(), datagram.len());
             }
             return;
         };
@@ -518,7 +500,8 @@ impl Egress {
         let header = self.header.length(extras);
         let end = header + 2 + packet.payload.len();
         let total = end + wire.sealer.tag_len();
-        let Some(target) = wire.scratch.get_mut(..total) else {
+        let (sealer, now, send_time) = (wire.sealer, wire.now, wire.send_time);
+        let Some(target) = wire.room(total).get_mut(..total) else {
             return;
         };
         let stamp = Stamp {
@@ -528,8 +511,8 @@ impl Egress {
             sequence: self.rtx_next as u16,
             timestamp: source.timestamp,
             ssrc: self.rtx_ssrc,
-            transport_sequence: history.depart(wire.now, total, if tracked { lost } else { 0 }),
-            send_time: wire.send_time,
+            transport_sequence: history.depart(now, total, if tracked { lost } else { 0 }),
+            send_time,
             frame_number: changes.frame_number,
         };
         self.header.write(target, &stamp, extras);
@@ -537,11 +520,9 @@ impl Egress {
         let payload = &mut target[header + 2..end];
         payload.copy_from_slice(packet.payload);
         shift_counters(codec, payload, changes);
-        wire.sealer.seal_rtp(target, header, self.rtx_next);
+        sealer.seal_rtp(target, header, self.rtx_next);
         self.rtx_next += 1;
-        wire.sent.packets += 1;
-        wire.sent.bytes += total as u64;
-        wire.out.send(wire.path, target, total);
+        wire.push(total, total);
     }
 }
 

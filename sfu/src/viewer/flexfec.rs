@@ -129,11 +129,13 @@ impl FlexFec {
         wire: &mut Wire<'_>,
     ) {
         let mut written = 0;
+        let (sealer, now, send_time) = (wire.sealer, wire.now, wire.send_time);
+        let room = wire.room(count * size);
         for index in 0..count {
-            let Some(target) = wire.scratch.get_mut(written..written + size) else {
+            let Some(target) = room.get_mut(written..written + size) else {
                 break;
             };
-            let payload = &mut target[header..size - wire.sealer.tag_len()];
+            let payload = &mut target[header..size - sealer.tag_len()];
             if group
                 .write(payload, (index, count), self.ssrcs.media)
                 .is_none()
@@ -147,20 +149,16 @@ impl FlexFec {
                 sequence: self.next as u16,
                 timestamp: group.timestamp(),
                 ssrc: self.ssrcs.flexfec,
-                transport_sequence: history.depart(wire.now, size, 0),
-                send_time: wire.send_time,
+                transport_sequence: history.depart(now, size, 0),
+                send_time,
                 frame_number: 0,
             };
             writer.write(target, &stamp, Extras::default());
-            wire.sealer.seal_rtp(target, header, self.next);
+            sealer.seal_rtp(target, header, self.next);
             self.next += 1;
-            wire.sent.packets += 1;
             written += size;
         }
-        if written > 0 {
-            wire.sent.bytes += written as u64;
-            wire.out.send(wire.path, &wire.scratch[..written], size);
-        }
+        wire.push(written, size);
     }
 
     /// What left so far isn't protected any more.

@@ -35,7 +35,8 @@ impl Egress {
         let header = self.header.length(Extras::default());
         let end = header + usize::from(u8::MAX);
         let total = end + wire.sealer.tag_len();
-        let Some(target) = wire.scratch.get_mut(..total) else {
+        let (sealer, now, send_time) = (wire.sealer, wire.now, wire.send_time);
+        let Some(target) = wire.room(total).get_mut(..total) else {
             return;
         };
         let stamp = Stamp {
@@ -45,17 +46,15 @@ impl Egress {
             sequence: self.rtx_next as u16,
             timestamp: self.sent.last_timestamp(),
             ssrc: self.rtx_ssrc,
-            transport_sequence: history.depart(wire.now, total, 0),
-            send_time: wire.send_time,
+            transport_sequence: history.depart(now, total, 0),
+            send_time,
             frame_number: 0,
         };
         self.header.write(target, &stamp, Extras::default());
         target[header..end].fill(0);
         target[end - 1] = u8::MAX;
-        wire.sealer.seal_rtp(target, header, self.rtx_next);
+        sealer.seal_rtp(target, header, self.rtx_next);
         self.rtx_next += 1;
-        wire.sent.packets += 1;
-        wire.sent.bytes += total as u64;
-        wire.out.send(wire.path, target, total);
+        wire.push(total, total);
     }
 }

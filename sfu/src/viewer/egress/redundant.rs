@@ -90,7 +90,8 @@ impl Egress {
         let header = self.header.length(packet.extras);
         let payload = red::length(blocks, packet.payload);
         let total = header + payload + wire.sealer.tag_len();
-        let Some(target) = wire.scratch.get_mut(..total) else {
+        let (sealer, now, send_time) = (wire.sealer, wire.now, wire.send_time);
+        let Some(target) = wire.room(total).get_mut(..total) else {
             return;
         };
         let stamp = Stamp {
@@ -100,23 +101,21 @@ impl Egress {
             sequence: rewrite.sequence as u16,
             timestamp: rewrite.timestamp,
             ssrc: self.ssrc,
-            transport_sequence: history.depart(wire.now, total, 0),
-            send_time: wire.send_time,
+            transport_sequence: history.depart(now, total, 0),
+            send_time,
             frame_number: 0,
         };
         self.header.write(target, &stamp, packet.extras);
         let room = &mut target[header..header + payload];
         red::write(room, selected.payload_type, blocks, packet.payload);
-        wire.sealer.seal_rtp(target, header, rewrite.sequence);
+        sealer.seal_rtp(target, header, rewrite.sequence);
         if let Some(sealed) = &mut self.sealed {
             sealed.keep(rewrite.sequence, target);
         }
-        let milliseconds = history.milliseconds(wire.now);
+        let milliseconds = history.milliseconds(now);
         self.sent.record(milliseconds, rewrite, layer, item.source);
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(payload as u32);
-        wire.sent.packets += 1;
-        wire.sent.bytes += total as u64;
-        wire.out.send(wire.path, target, total);
+        wire.push(total, total);
     }
 }
