@@ -27,6 +27,7 @@ mod lost_packets_come_again;
 mod no_number_is_sealed_twice;
 mod numbers_go_on;
 mod obs_publishes;
+mod one_picture_is_one_message;
 mod repair_packets_mend_losses;
 mod sender_reports_are_translated;
 mod sessions_are_limited;
