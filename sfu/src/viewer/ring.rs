@@ -57,8 +57,9 @@ impl<T: Slot> Ring<T> {
     /// Gives memory back where little of it is of use.
     pub(super) fn fit(&mut self, of_use: impl Fn(&T) -> bool) {
         let count = self.slots.iter().filter(|slot| of_use(slot)).count();
-        let enough = (count * 2).next_power_of_two().max(self.least);
-        if enough * 2 < self.slots.len() {
+        // An eighth more, so that a small change doesn't make it grow at once.
+        let enough = (count + count / 8).next_power_of_two().max(self.least);
+        if enough < self.slots.len() {
             self.resize(enough, of_use);
         }
     }
@@ -117,7 +118,7 @@ mod tests {
         let mut ring = Ring::new(4);
         fill(&mut ring, 0..100, 64, 1_000);
         ring.fit(|slot| slot.0.is_some_and(|n| n >= 95));
-        assert_eq!(ring.slots.len(), 16);
+        assert_eq!(ring.slots.len(), 8);
         for number in 95..100 {
             assert_eq!(ring.at(number).0, Some(number));
         }
