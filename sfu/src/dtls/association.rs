@@ -184,7 +184,11 @@ impl Association {
         let State::Established(established) = &mut self.state else {
             return;
         };
-        if message.len() > MAX_MESSAGE {
+        if established.lingering.is_some() {
+            // A record of ours that overtook the Finished would make the peer take the Finished for a replay. Nothing is lost
+            // that isn't said again: the peer speaks first.
+            tracing::debug!("a message before the peer is done with the handshake");
+        } else if message.len() > MAX_MESSAGE {
             tracing::debug!(len = message.len(), "a message is too long for DTLS");
         } else if let Some(record) = established.records.seal_data(message) {
             push(&mut self.outbound, record);
@@ -271,7 +275,10 @@ impl Association {
         let keys = handshake.keys(self.role)?;
         let sent = handshake.flight.iter().chain(&flight);
         let records = Records::new(handshake.stream.ssl(), self.role, sent);
-        let records = records.ok_or(Failure::Handshake)?;
+        let records = records.ok_or_else(|| {
+            tracing::debug!("the handshake's keys can't be used for DTLS records");
+            Failure::Handshake
+        })?;
         let State::Handshaking(handshake) = mem::replace(&mut self.state, State::Over) else {
             return Err(Failure::Handshake);
         };

@@ -18,6 +18,8 @@ impl Engine {
     /// after each batch of datagrams.
     pub fn flush(&mut self, now: Instant, out: &mut dyn Output) {
         if self.dirty.is_empty() {
+            // The channel that waited may be gone.
+            self.gathered_by = None;
             return;
         }
         let wall = self.wall(now);
@@ -105,11 +107,14 @@ fn take_ready(
     ready: &mut Ready,
     waits: &mut Option<Instant>,
 ) -> bool {
+    // What comes from another worker has waited there.
+    let is_ours = matches!(channel.feed, Feed::Local { .. });
     for kind in [MediaKind::Video, MediaKind::Audio] {
         let track = track_index(kind);
         let layers = channel.tracks[track].iter_mut().flat_map(|t| &mut t.layers);
         for (layer, source) in layers.enumerate().filter(|(_, l)| !l.pending.is_empty()) {
-            if kind == MediaKind::Video
+            if is_ours
+                && kind == MediaKind::Video
                 && let Some(until) = source.gathers_until(now)
             {
                 *waits = Some(waits.map_or(until, |earlier: Instant| earlier.min(until)));

@@ -29,6 +29,8 @@ pub(crate) struct Layer {
     /// Sequence numbers that came since the last fan-out, in the order they came.
     pub(crate) pending: Vec<u64>,
     pending_since: Instant,
+    /// One of them ends a picture, or is late already.
+    pending_urgent: bool,
     /// Keyframe requests towards the feed.
     pub(crate) keyframes: KeyframeRequests,
     /// How its RTP timestamps relate to our clock, once a sender report told.
@@ -70,6 +72,7 @@ impl Layer {
             cache: PacketCache::new(cache_limit),
             pending: Vec::with_capacity(64),
             pending_since: now,
+            pending_urgent: false,
             keyframes: KeyframeRequests::new(keyframe_interval),
             clock: None,
             size: (0, 0),
@@ -112,6 +115,7 @@ impl Layer {
 
     /// Takes a packet in that viewers get with the next fan-out.
     pub(crate) fn push(&mut self, now: Instant, sequence: u64, packet: &MediaPacket<'_>) -> Pushed {
+        let behind = self.cache.highest().is_some_and(|newest| sequence < newest);
         let pushed = self.backfill(now, sequence, packet);
         if matches!(pushed, Pushed::Kept { .. }) {
             let timestamp = packet.info.timestamp;
@@ -125,7 +129,9 @@ impl Layer {
             self.sub_layers.count(packet.info, packet.payload.len());
             if self.pending.is_empty() {
                 self.pending_since = now;
+                self.pending_urgent = false;
             }
+            self.pending_urgent |= behind || packet.info.marker;
             self.pending.push(sequence);
         }
         pushed
@@ -136,9 +142,8 @@ impl Layer {
     /// A publisher's packets of a picture come one after the other, and the fan-out takes longer than that: without waiting the
     /// first would go by themselves, at the price of a message for each viewer. The picture can't be shown before its last packet.
     pub(crate) fn gathers_until(&self, now: Instant) -> Option<Instant> {
-        let newest = self.cache.get(*self.pending.last()?)?;
         let until = self.pending_since + GATHERING;
-        let waits = !newest.info.marker && self.pending.len() < GATHERED && now < until;
+        let waits = !self.pending_urgent && self.pending.len() < GATHERED && now < until;
         waits.then_some(until)
     }
 

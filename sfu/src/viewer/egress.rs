@@ -130,7 +130,7 @@ impl Egress {
             selected: None,
             header,
             playout_delay,
-            sent: SentPackets::new(outgoing.kind),
+            sent: SentPackets::new(outgoing.kind, playout_delay.max.saturating_mul(10)),
             flexfec: outgoing
                 .flexfec
                 .map(|payload_type| Box::new(FlexFec::new(now, payload_type, ssrcs))),

@@ -18,10 +18,12 @@ use crate::{
 /// long as they are of use, on a far path.
 const SENT_VIDEO: (usize, usize, u16) = (128, 4_096, 1_500);
 const SENT_AUDIO: (usize, usize, u16) = (32, 512, 500);
+/// Players that hold back more than so many milliseconds get no more of it.
+const MOST_HELD_BACK: u16 = 10_000;
 /// Packets of one session whose feedback is understood, at least and at most, and for how many microseconds it is waited for.
 const TRANSPORT_PACKETS: (usize, usize, u64) = (128, 8_192, 2_000_000);
 /// At most so many while none has come.
-const BEFORE_FEEDBACK: usize = 512;
+const BEFORE_FEEDBACK: usize = 1_024;
 /// Missing packets of one report that are sent again without being asked for.
 pub(crate) const MAX_MISSING: usize = 32;
 /// A packet is sent again at most this often.
@@ -117,7 +119,8 @@ impl Sent {
 }
 
 impl SentPackets {
-    pub(crate) fn new(kind: MediaKind) -> Self {
+    /// `held_back` is how many milliseconds longer than others the viewer's player may wait for a packet.
+    pub(crate) fn new(kind: MediaKind, held_back: u16) -> Self {
         let (least, most, kept) = match kind {
             MediaKind::Video => SENT_VIDEO,
             MediaKind::Audio => SENT_AUDIO,
@@ -125,7 +128,7 @@ impl SentPackets {
         Self {
             slots: Ring::new(least),
             most,
-            kept,
+            kept: kept + held_back.min(MOST_HELD_BACK),
             newest: 0,
         }
     }

@@ -111,3 +111,19 @@ fn but_nothing_waits_long_for_the_rest() {
     assert_eq!(pictures.len(), 1, "{:?}", messages.0);
     assert_eq!(pictures[0].len(), 2);
 }
+
+#[test]
+fn and_a_publisher_that_ends_leaves_no_timer() {
+    let mut world = World::new();
+    let publisher = world.publish(&Offer::publisher(), Source::new(1));
+    world.connect(&[publisher]);
+    world.run(seconds(1));
+    let (now, picture, _) = next_picture_and_sound(&mut world, publisher);
+    take(&mut world, now, publisher, picture[..2].to_vec());
+    let engine = &mut world.engines[0];
+    engine.flush(now, &mut Messages::default());
+    assert!(engine.next_timeout() <= now + ms(2));
+    engine.close_all(now, &mut Messages::default());
+    engine.handle_timeout(now + ms(2), &mut Messages::default());
+    assert!(engine.next_timeout() > now + ms(2));
+}

@@ -34,15 +34,22 @@ impl Pair {
             .is_ok_and(|progress| is_connected(&progress));
         while !connected {
             self.deliver();
-            // Waits for more, until it is done.
-            let _ = self.theirs.do_handshake();
-            for datagram in mem::take(&mut self.theirs.get_mut().outbound) {
-                connected |= is_connected(&self.ours.handle(self.now, &datagram).unwrap());
-            }
+            connected = self.their_turn();
         }
         self.deliver();
         // As client it has yet to see our Finished.
         let _ = self.theirs.do_handshake();
+    }
+
+    /// They do what they can and we hear of it; whether that connects us.
+    fn their_turn(&mut self) -> bool {
+        // Waits for more, until it is done.
+        let _ = self.theirs.do_handshake();
+        let mut connected = false;
+        for datagram in mem::take(&mut self.theirs.get_mut().outbound) {
+            connected |= is_connected(&self.ours.handle(self.now, &datagram).unwrap());
+        }
+        connected
     }
 
     /// Brings what we sent, and returns what they read of it.
@@ -102,10 +109,10 @@ fn data_goes_both_ways_with_every_suite() {
     each_suite_and_role(|pair| {
         for len in [1, 100, 1_100, MAX_MESSAGE] {
             let message: Vec<u8> = (0..len).map(|i| i as u8).collect();
-            pair.ours.write(&message);
-            assert_eq!(pair.deliver(), std::slice::from_ref(&message));
             let datagram = pair.their_datagram(&message);
-            assert_eq!(pair.take(&datagram), [message]);
+            assert_eq!(pair.take(&datagram), std::slice::from_ref(&message));
+            pair.ours.write(&message);
+            assert_eq!(pair.deliver(), [message]);
         }
         pair.ours.write(&vec![0; MAX_MESSAGE + 1]);
         assert_eq!(pair.ours.poll_transmit(), None);
@@ -162,4 +169,28 @@ fn openssl_makes_room_once_the_peer_is_done() {
     let datagram = pair.their_datagram(b"data");
     assert_eq!(pair.take(&datagram), [b"data"]);
     assert!(!lingers(&pair));
+}
+
+/// OpenSSL as the peer repeats its flight by the wall clock, after a second.
+#[test]
+fn a_last_flight_that_was_lost_comes_again() {
+    let mut pair = Pair::new(DtlsRole::Server, "ECDHE+AESGCM");
+    let mut connected = false;
+    while !connected {
+        pair.deliver();
+        connected = pair.their_turn();
+    }
+    // Our last flight is lost, and what we say before the peer has it isn't said.
+    while pair.ours.poll_transmit().is_some() {}
+    pair.ours.write(b"early");
+    assert_eq!(pair.ours.poll_transmit(), None);
+    std::thread::sleep(Duration::from_millis(1_100));
+    pair.their_turn();
+    pair.deliver();
+    let _ = pair.theirs.do_handshake();
+    assert!(pair.theirs.ssl().is_init_finished());
+    let datagram = pair.their_datagram(b"hello");
+    assert_eq!(pair.take(&datagram), [b"hello"]);
+    pair.ours.write(b"welcome");
+    assert_eq!(pair.deliver(), [b"welcome"]);
 }
