@@ -95,7 +95,11 @@ impl Reactor<'_> {
         self.outcome.counts_at_start = self.counts();
         self.outcome.at_start = self.sample();
         let start = Instant::now();
-        self.window_start = start;
+        let viewers = self.occupants(false);
+        self.counted = viewers
+            .iter()
+            .map(|(id, seat)| (*id, self.seats[*seat].channel))
+            .collect();
         let end = start + self.options.duration;
         match self.options.storm {
             None => self.until(end, "measuring", progress)?,
@@ -124,6 +128,9 @@ impl Reactor<'_> {
     ) -> Result<(), LoadError> {
         while Instant::now() < end {
             self.turn()?;
+            if let Some(reason) = self.lost_publisher.take() {
+                return Err(LoadError::Publish(reason));
+            }
             if self.start.elapsed() >= Duration::from_secs(self.seconds.len() as u64 + 1) {
                 let second = self.second();
                 progress.second(&second, phase);
@@ -136,6 +143,7 @@ impl Reactor<'_> {
     /// All viewers leave and come back.
     fn storm(&mut self, now: Instant) {
         for (id, seat) in self.occupants(false) {
+            self.counted.remove(&id);
             self.remove(id, true);
             let after = STORM_SPREAD.mul_f64(rand::rng().random());
             self.timers.push(Reverse((now + after, Due::Join(seat))));
@@ -151,7 +159,7 @@ impl Reactor<'_> {
         }
     }
 
-    /// After the window: what arrived at those who were there all the time, of what was sent.
+    /// After the window: what arrived of what was sent, at those who were there when it began and didn't mean to leave.
     fn count_viewers(&mut self) {
         let mut sent = BTreeMap::new();
         for endpoint in self.endpoints.values() {
@@ -161,18 +169,17 @@ impl Reactor<'_> {
                 self.outcome.keyframe_requests += publisher.requests();
             }
         }
-        let began = self.window_start;
-        for endpoint in self.endpoints.values() {
-            let channel = self.seats[endpoint.seat].channel;
-            if let (Role::Viewer(viewer), Some(sent)) = (&endpoint.role, sent.get(&channel)) {
+        for (id, endpoint) in &self.endpoints {
+            if let Role::Viewer(viewer) = &endpoint.role {
                 self.outcome.watching += u64::from(endpoint.connected);
                 self.outcome.data_channels += u64::from(endpoint.peer.has_data_channel());
-                if endpoint.born < began && viewer.first_picture().is_some() {
-                    self.outcome.expected += sent;
+                if self.counted.contains_key(id) {
                     self.outcome.arrived += viewer.in_window();
                 }
             }
         }
+        let channels = self.counted.values();
+        self.outcome.expected = channels.filter_map(|channel| sent.get(channel)).sum();
         self.outcome.single_layer = self.options.bitrate.len() == 1;
     }
 

@@ -100,7 +100,10 @@ pub struct Reactor<'a> {
     pub(super) outcome: Outcome,
     pub(super) seconds: Vec<Second>,
     pub(super) start: Instant,
-    pub(super) window_start: Instant,
+    /// Viewers who should get all of the window, with their channel.
+    pub(super) counted: HashMap<usize, usize>,
+    /// Why a publisher isn't on air any more: the test is over.
+    pub(super) lost_publisher: Option<String>,
 }
 
 impl<'a> Reactor<'a> {
@@ -126,7 +129,8 @@ impl<'a> Reactor<'a> {
             outcome: Outcome::default(),
             seconds: Vec::new(),
             start: Instant::now(),
-            window_start: Instant::now(),
+            counted: HashMap::new(),
+            lost_publisher: None,
         })
     }
 
@@ -372,8 +376,14 @@ impl<'a> Reactor<'a> {
             }) => *after,
             _ => RETRY,
         };
-        if !self.seats[endpoint.seat].is_publisher {
-            self.retry(endpoint.seat, wait);
+        match &endpoint.role {
+            Role::Publisher(_) => self.lost_publisher = Some(error.to_string()),
+            Role::Viewer(viewer) => {
+                if self.counted.contains_key(&id) {
+                    self.outcome.arrived += viewer.in_window();
+                }
+                self.retry(endpoint.seat, wait);
+            }
         }
     }
 
@@ -396,6 +406,7 @@ impl<'a> Reactor<'a> {
 
     /// A viewer's stay is over: another takes the seat.
     fn end_stay(&mut self, id: usize) {
+        self.counted.remove(&id);
         let vanishes = rand::rng().random_bool(self.options.vanish);
         if let Some(endpoint) = self.remove(id, !vanishes) {
             self.timers

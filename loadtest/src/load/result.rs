@@ -444,6 +444,11 @@ fn cost(outcome: &Outcome, counts: Counts, seconds: f64) -> Option<Cost> {
     );
     let cpu = (end.cpu.saturating_sub(start.cpu)) as f64;
     let switches = |sample: Sample| sample.voluntary_switches + sample.involuntary_switches;
+    // While media flows: afterwards some is given back already.
+    let with = Sample {
+        resident: with.resident.max(end.resident),
+        ..with
+    };
     let grown = with.resident.saturating_sub(before.resident) as f64;
     let kept = after.resident.saturating_sub(before.resident) as f64;
     Some(Cost {

@@ -29,6 +29,8 @@ const REPORTS: Duration = Duration::from_secs(1);
 const IMPATIENCE: Duration = Duration::from_secs(1);
 /// Closer than this a viewer is at the live edge.
 const LIVE: u64 = 300_000_000;
+/// A viewer who isn't by then counts as one who is: what it sees is late.
+const CATCHING_UP: Duration = Duration::from_secs(3);
 /// Enough of a payload to find most marks in; all of [`PEEK`] is opened only where that isn't enough.
 const USUALLY: usize = 48;
 /// SSRCs that a server may send to one viewer.
@@ -270,12 +272,19 @@ impl Viewer {
             self.on_keyframe_packet(now, mark);
         }
         if mark.last {
-            self.on_picture(arrived, late, in_window, totals);
+            self.on_picture(now, arrived, late, in_window, totals);
         }
     }
 
-    fn on_picture(&mut self, arrived: u64, late: u64, in_window: bool, totals: &mut Totals) {
-        self.is_live |= late < LIVE;
+    fn on_picture(
+        &mut self,
+        now: Instant,
+        arrived: u64,
+        late: u64,
+        in_window: bool,
+        totals: &mut Totals,
+    ) {
+        self.is_live |= late < LIVE || now.saturating_duration_since(self.since) > CATCHING_UP;
         if !self.is_live {
             return;
         }
