@@ -28,7 +28,8 @@ failed=0
 counted=()
 for viewers in 1 100; do
     now=$(count $viewers)
-    before=$(sed -n "s/^$viewers viewers*: //p" "$baseline" 2>/dev/null || true)
+    before=
+    [[ ! -f $baseline ]] || before=$(sed -n "s/^$viewers viewers*: //p" "$baseline")
     counted+=("$viewers viewers: $now")
     if [[ -z $before ]]; then
         echo "$viewers viewers: $now instructions a packet; there is nothing to compare with"

@@ -130,7 +130,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         );
     }
     if floor.costs.iter().all(|cost| cost.dropped.is_none()) {
-        eprintln!("No figures for an interface that drops: that takes root and the command `ip`.");
+        eprintln!(
+            "No figures for an interface that drops: that takes root, the command `ip`, and a kernel with dummy interfaces."
+        );
     }
     Ok(())
 }

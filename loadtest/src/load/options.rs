@@ -142,7 +142,7 @@ impl Options {
         if self.viewers.saturating_mul(self.channels) > MOST_VIEWERS {
             return problem("there can be 100000 viewers in all; lower --viewers or --channels");
         }
-        if self.channels > 1 && self.only_watch && self.viewers == 0 {
+        if self.only_watch && self.viewers == 0 {
             return problem("--only-watch with --viewers 0 does nothing");
         }
         if !(self.rate > 0.0 && self.rate.is_finite()) {

@@ -110,6 +110,9 @@ impl<'a> Reactor<'a> {
     /// Prepares everything but does nothing yet. HTTP runs on `runtime`.
     pub fn new(options: &'a Options, runtime: Handle) -> Result<Self, LoadError> {
         options.check()?;
+        for whip in [true, false] {
+            options.endpoint(0, whip)?;
+        }
         let server = options.server_pid.map(Server::new).transpose();
         Ok(Self {
             options,
