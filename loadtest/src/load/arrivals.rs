@@ -1,5 +1,7 @@
 //! Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01): what arrived, and when.
 
+use std::collections::VecDeque;
+
 use rtc_rtcp::transport_feedbacks::transport_layer_cc::{
     PacketStatusChunk, RecvDelta, RunLengthChunk, StatusChunkTypeTcc, StatusVectorChunk,
     SymbolSizeTypeTcc, SymbolTypeTcc, TransportLayerCc,
@@ -9,17 +11,20 @@ use rtc_rtcp::transport_feedbacks::transport_layer_cc::{
 const TICK: i64 = 250;
 /// Microseconds of the reference time's unit.
 const REFERENCE: i64 = 64_000;
-/// Packets of one report. More than this in a tenth of a second is no viewer's path.
-const MOST: u64 = 2_048;
+/// Packets of one report, and packets that are remembered. More than this in half a second is no viewer's path.
+const MOST: usize = 2_048;
+/// Microseconds that told packets are remembered for, as libwebrtc does: a late one has those above it told again.
+const MEMORY: i64 = 500_000;
 /// Two-bit symbols in a chunk.
 const VECTOR: usize = 7;
 
 /// Collects arrivals until they are reported.
 #[derive(Debug, Default)]
 pub struct Arrivals {
-    /// Unwrapped numbers with microseconds since 1970.
-    pending: Vec<(u64, i64)>,
+    /// Unwrapped numbers with microseconds since 1970, in the order of the numbers.
+    came: VecDeque<(u64, i64)>,
     newest: Option<u64>,
+    /// The first number of the next report.
     next: u64,
     reports: u8,
 }
@@ -27,6 +32,7 @@ pub struct Arrivals {
 impl Arrivals {
     /// A packet with this transport-wide number came `at` nanoseconds since 1970.
     pub fn note(&mut self, number: u16, at: u64) {
+        let at = (at / 1_000) as i64;
         let number = match self.newest {
             None => {
                 // Room below for what comes late.
@@ -39,21 +45,32 @@ impl Arrivals {
             }
         };
         self.newest = self.newest.max(Some(number));
-        self.pending.push((number, (at / 1_000) as i64));
+        if self.came.back().is_none_or(|(last, _)| *last < self.next) {
+            // All is told.
+            let forgotten = |(old, came): &mut (u64, i64)| *old < number && at - *came >= MEMORY;
+            while self.came.pop_front_if(forgotten).is_some() {}
+        }
+        self.next = self.next.min(number);
+        if let Err(place) = self.came.binary_search_by_key(&number, |(known, _)| *known) {
+            self.came.insert(place, (number, at));
+        }
+        if self.came.len() > MOST {
+            self.came.pop_front();
+        }
     }
 
-    /// A report of what came since the last one.
+    /// A report of what came since the last one. Behind a packet that came late, what was told before is told again:
+    /// else it would be said not to have come.
     pub fn report(&mut self, sender: u32, media: u32) -> Option<TransportLayerCc> {
-        self.pending.sort_unstable();
-        self.pending.dedup_by_key(|(number, _)| *number);
-        let (first, first_at) = *self.pending.first()?;
-        let base = first.min(self.next);
-        let base = base.max((self.pending.last()?.0 + 1).saturating_sub(MOST));
+        let (last, _) = *self.came.back()?;
+        let base = self.next.max((last + 1).saturating_sub(MOST as u64));
+        let begin = self.came.partition_point(|(number, _)| *number < base);
+        let (_, first_at) = *self.came.get(begin)?;
         let reference = first_at.div_euclid(REFERENCE);
         let mut before = reference * REFERENCE;
         let (mut symbols, mut deltas) = (Vec::new(), Vec::new());
         let mut expected = base;
-        for (number, at) in self.pending.drain(..).filter(|(number, _)| *number >= base) {
+        for &(number, at) in self.came.range(begin..) {
             let missing = (number - expected) as usize;
             symbols.extend(std::iter::repeat_n(
                 SymbolTypeTcc::PacketNotReceived,
@@ -74,7 +91,7 @@ impl Arrivals {
                 delta: ticks * TICK,
             });
         }
-        self.next = self.next.max(expected);
+        self.next = expected;
         self.reports = self.reports.wrapping_add(1);
         Some(TransportLayerCc {
             sender_ssrc: sender,
@@ -180,6 +197,35 @@ mod tests {
         let report = arrivals.report(1, 2).unwrap();
         assert_eq!((report.base_sequence_number, report.fb_pkt_count), (4, 1));
         assert_eq!(read(&report), [(5, wrapped + 100_000)]);
+    }
+
+    #[test]
+    fn who_comes_after_its_report_is_told_with_all_behind_it() {
+        let mut arrivals = Arrivals::default();
+        let base = 64_000_000_i64;
+        let note = |arrivals: &mut Arrivals, number, at: i64| {
+            arrivals.note(number, (base + at) as u64 * 1_000);
+        };
+        let times = |report: &TransportLayerCc| -> Vec<(u16, i64)> {
+            let told = read(report);
+            told.iter().map(|(n, at)| (*n, at - base)).collect()
+        };
+        for (number, at) in [(1, 0), (2, 250), (4, 500), (5, 750)] {
+            note(&mut arrivals, number, at);
+        }
+        let report = arrivals.report(1, 2).unwrap();
+        assert_eq!(times(&report), [(1, 0), (2, 250), (4, 500), (5, 750)]);
+        note(&mut arrivals, 3, 100_000);
+        note(&mut arrivals, 6, 100_250);
+        let report = arrivals.report(1, 2).unwrap();
+        assert_eq!(report.base_sequence_number, 3);
+        let all = [(3, 100_000), (4, 500), (5, 750), (6, 100_250)];
+        assert_eq!(times(&report), all);
+        assert_eq!(arrivals.report(1, 2), None);
+        // After half a second the rest is forgotten: it is as if it hadn't come.
+        note(&mut arrivals, 7, 600_250);
+        assert_eq!(times(&arrivals.report(1, 2).unwrap()), [(7, 600_250)]);
+        assert_eq!(arrivals.came.len(), 1);
     }
 
     #[test]

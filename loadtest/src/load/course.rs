@@ -8,7 +8,7 @@ use rand::RngExt;
 
 use super::clock::since_1970;
 use super::endpoint::Role;
-use super::reactor::{Due, LoadError, Reactor, TICK};
+use super::reactor::{Due, LoadError, Parting, Reactor, TICK};
 use super::result::{self, Second};
 use super::server::Sample;
 
@@ -92,6 +92,12 @@ impl Reactor<'_> {
     fn measure(&mut self, progress: &mut dyn Progress) -> Result<(), LoadError> {
         let from = since_1970();
         self.totals.window = from..from + self.options.duration.as_nanos() as u64;
+        for endpoint in self.endpoints.values_mut() {
+            match &mut endpoint.role {
+                Role::Publisher(publisher) => publisher.begin_window(),
+                Role::Viewer(viewer) => viewer.begin_window(),
+            }
+        }
         self.outcome.counts_at_start = self.counts();
         self.outcome.at_start = self.sample();
         let start = Instant::now();
@@ -144,7 +150,7 @@ impl Reactor<'_> {
     fn storm(&mut self, now: Instant) {
         for (id, seat) in self.occupants(false) {
             self.counted.remove(&id);
-            self.remove(id, true);
+            self.remove(id, Parting::Polite);
             let after = STORM_SPREAD.mul_f64(rand::rng().random());
             self.timers.push(Reverse((now + after, Due::Join(seat))));
         }
@@ -155,7 +161,7 @@ impl Reactor<'_> {
         self.timers
             .retain(|Reverse((_, due))| matches!(due, Due::Endpoint(_)));
         for (id, _) in self.occupants(publishers) {
-            self.remove(id, true);
+            self.remove(id, Parting::Polite);
         }
     }
 
@@ -169,17 +175,22 @@ impl Reactor<'_> {
                 self.outcome.keyframe_requests += publisher.requests();
             }
         }
-        for (id, endpoint) in &self.endpoints {
-            if let Role::Viewer(viewer) = &endpoint.role {
+        for (id, endpoint) in &mut self.endpoints {
+            if let Role::Viewer(viewer) = &mut endpoint.role {
                 self.outcome.watching += u64::from(endpoint.connected);
                 self.outcome.data_channels += u64::from(endpoint.peer.has_data_channel());
+                let (came, gap) = viewer.end_window(u64::MAX, &self.totals.window);
+                self.outcome.note_gap(gap);
                 if self.counted.contains_key(id) {
-                    self.outcome.arrived += viewer.in_window();
+                    self.outcome.arrived += came;
                 }
             }
         }
-        let channels = self.counted.values();
-        self.outcome.expected = channels.filter_map(|channel| sent.get(channel)).sum();
+        // The window is counted: nobody who leaves from now on has anything to add to it.
+        self.totals.window = 0..0;
+        for channel in std::mem::take(&mut self.counted).values() {
+            self.outcome.expected += sent.get(channel).copied().unwrap_or_default();
+        }
         self.outcome.single_layer = self.options.bitrate.len() == 1;
     }
 

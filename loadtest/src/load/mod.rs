@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod html;
 pub mod http;
 pub mod options;
+pub mod pictures;
 pub mod publisher;
 pub mod reactor;
 pub mod receiver;

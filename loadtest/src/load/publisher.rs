@@ -14,6 +14,7 @@ use rtc_rtp::header::{Extension, Header};
 use rtc_shared::marshal::Marshal;
 
 use super::clock::{since_1970, to_ntp};
+use super::totals::Flow;
 use crate::media::mark::{self, Mark, SOUND};
 use crate::media::source::{Codec, Groups, PicturePlan};
 use crate::media::{h264, opus, vp8};
@@ -89,8 +90,8 @@ pub struct Publisher {
     next_report: Instant,
     transport_cc: bool,
     transport_sequence: u16,
-    /// Packets that were sent within the measured window.
-    in_window: u64,
+    /// What was sent within the measured window; pictures whose last packet was.
+    in_window: Flow,
     /// How often a keyframe was asked for.
     requests: u64,
 }
@@ -126,7 +127,7 @@ impl Publisher {
             next_report: now + REPORTS,
             transport_cc: false,
             transport_sequence: 0,
-            in_window: 0,
+            in_window: Flow::default(),
             requests: 0,
         }
     }
@@ -169,8 +170,13 @@ impl Publisher {
         self.start = Some(now);
     }
 
-    /// Packets of the measured window.
-    pub fn in_window(&self) -> u64 {
+    /// A measured window begins.
+    pub fn begin_window(&mut self) {
+        self.in_window = Flow::default();
+    }
+
+    /// What was sent in the measured window.
+    pub fn in_window(&self) -> Flow {
         self.in_window
     }
 
@@ -207,7 +213,10 @@ impl Publisher {
         }
         while let Some(packet) = self.waiting.pop_front_if(|packet| packet.at <= now) {
             let sent = since_1970();
-            self.in_window += u64::from(window.contains(&sent));
+            if window.contains(&sent) {
+                self.in_window.packets += 1;
+                self.in_window.pictures += u64::from(packet.marker);
+            }
             speech.rtp.extend(self.packet(packet, sent));
         }
         if self.next_report <= now {

@@ -16,6 +16,7 @@ use mio::{Events, Interest, Poll, Token};
 use rand::RngExt;
 use tokio::runtime::Handle;
 
+use super::clock::since_1970;
 use super::endpoint::{Endpoint, Role, SessionError};
 use super::http::{Caller, HttpError, Session};
 use super::options::{Options, OptionsError};
@@ -73,6 +74,17 @@ pub(super) struct Seat {
     pub(super) channel: usize,
     occupant: Option<usize>,
     is_publisher: bool,
+}
+
+/// How a session ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parting {
+    /// With a good-bye.
+    Polite,
+    /// Without a word.
+    Silent,
+    /// It failed: the viewer didn't mean to leave.
+    Lost,
 }
 
 /// What the HTTP side has done.
@@ -369,7 +381,7 @@ impl<'a> Reactor<'a> {
     /// A session failed.
     fn lose(&mut self, id: usize, error: &SessionError) {
         self.fail(error);
-        let Some(endpoint) = self.remove(id, false) else {
+        let Some(endpoint) = self.remove(id, Parting::Lost) else {
             return;
         };
         let wait = match error {
@@ -381,12 +393,7 @@ impl<'a> Reactor<'a> {
         };
         match &endpoint.role {
             Role::Publisher(_) => self.lost_publisher = Some(error.to_string()),
-            Role::Viewer(viewer) => {
-                if self.counted.contains_key(&id) {
-                    self.outcome.arrived += viewer.in_window();
-                }
-                self.retry(endpoint.seat, wait);
-            }
+            Role::Viewer(_) => self.retry(endpoint.seat, wait),
         }
     }
 
@@ -410,8 +417,12 @@ impl<'a> Reactor<'a> {
     /// A viewer's stay is over: another takes the seat.
     fn end_stay(&mut self, id: usize) {
         self.counted.remove(&id);
-        let vanishes = rand::rng().random_bool(self.options.vanish);
-        if let Some(endpoint) = self.remove(id, !vanishes) {
+        let parting = if rand::rng().random_bool(self.options.vanish) {
+            Parting::Silent
+        } else {
+            Parting::Polite
+        };
+        if let Some(endpoint) = self.remove(id, parting) {
             self.timers
                 .push(Reverse((Instant::now(), Due::Join(endpoint.seat))));
         }
@@ -425,8 +436,8 @@ impl<'a> Reactor<'a> {
             .collect()
     }
 
-    /// Forgets a session, after a good-bye if it is `polite`.
-    pub(super) fn remove(&mut self, id: usize, polite: bool) -> Option<Endpoint> {
+    /// Forgets a session, after a good-bye if there is to be one.
+    pub(super) fn remove(&mut self, id: usize, parting: Parting) -> Option<Endpoint> {
         let mut endpoint = self.endpoints.remove(&id)?;
         let now = Instant::now();
         self.seats[endpoint.seat].occupant = None;
@@ -435,7 +446,7 @@ impl<'a> Reactor<'a> {
             .poll
             .registry()
             .deregister(&mut SourceFd(&endpoint.socket.fd()));
-        if polite {
+        if parting == Parting::Polite {
             let mut out = Outbox::new();
             endpoint.peer.close(now, &mut out);
             for (to, datagram) in out {
@@ -447,11 +458,20 @@ impl<'a> Reactor<'a> {
                     .spawn(async move { caller.delete(&session.url).await });
             }
         }
-        if let Role::Viewer(viewer) = &endpoint.role {
-            self.outcome.note_viewer(
-                viewer,
-                now.saturating_duration_since(endpoint.born) >= PATIENCE,
-            );
+        if let Role::Viewer(viewer) = &mut endpoint.role {
+            // Who was thrown out sees nothing up to the window's end.
+            let until = if parting == Parting::Lost {
+                u64::MAX
+            } else {
+                since_1970()
+            };
+            let (came, gap) = viewer.end_window(until, &self.totals.window);
+            self.outcome.note_gap(gap);
+            if self.counted.contains_key(&id) {
+                self.outcome.arrived += came;
+            }
+            let had_time = now.saturating_duration_since(endpoint.born) >= PATIENCE;
+            self.outcome.note_viewer(viewer, had_time);
         }
         Some(endpoint)
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::options::Options;
 use super::server::Sample;
-use super::totals::Totals;
+use super::totals::{Flow, Totals};
 use super::viewer::Viewer;
 use crate::floor::Floor;
 
@@ -70,16 +70,18 @@ pub struct Outcome {
     pub lost: u64,
     /// Packets that came twice.
     pub duplicates: u64,
-    /// Milliseconds of each viewer's longest time between two pictures.
+    /// Viewers who left after a while without having been at the live edge.
+    pub never_live: u64,
+    /// Milliseconds of each viewer's longest time without a new picture in the window.
     pub longest_gaps: Vec<f64>,
     /// Viewers who were connected at the end of the window.
     pub watching: u64,
     /// Those of them with an open data channel.
     pub data_channels: u64,
-    /// Packets that were sent in the window, times the viewers who were there all the time.
-    pub expected: u64,
-    /// Those that arrived.
-    pub arrived: u64,
+    /// What was sent in the window, times the viewers who were there all the time.
+    pub expected: Flow,
+    /// What of it arrived.
+    pub arrived: Flow,
     /// Publishers had one layer each, so that all that is sent is expected.
     pub single_layer: bool,
     /// Keyframes that publishers were asked for.
@@ -109,11 +111,16 @@ impl Outcome {
             Some(after) => self.first_pictures.push(after.as_secs_f64() * 1e3),
             None => self.without_picture += u64::from(had_time),
         }
+        self.never_live += u64::from(had_time && !viewer.was_live());
         let (lost, duplicates) = viewer.lost_and_duplicates();
         self.lost += lost;
         self.duplicates += duplicates;
-        if viewer.longest_gap() > 0 {
-            self.longest_gaps.push(viewer.longest_gap() as f64 / 1e6);
+    }
+
+    /// A viewer's longest time without a new picture in the window, in nanoseconds; 0 if it wasn't there.
+    pub fn note_gap(&mut self, gap: u64) {
+        if gap > 0 {
+            self.longest_gaps.push(gap as f64 / 1e6);
         }
     }
 }
@@ -211,20 +218,26 @@ pub struct Report {
     pub joins: u64,
     /// Viewers who left after a while without a picture.
     pub without_picture: u64,
+    /// Viewers who left after a while without having been at the live edge: what they saw late is in no latency.
+    pub never_live: u64,
     /// Why sessions failed, and how often.
     pub failures: BTreeMap<String, u64>,
     /// From the request to the first whole keyframe.
     pub join_ms: Spread,
-    /// From the sending of a picture's last packet to its arrival.
+    /// From the sending of a picture's last packet to the arrival of all its packets.
     pub latency_ms: Spread,
     /// The same for sound.
     pub sound_latency_ms: Spread,
-    /// Each viewer's longest time between two pictures.
+    /// Each viewer's longest time without a new picture in the window.
     pub longest_gap_ms: Spread,
     /// Packets sent in the window, times the viewers who were there all the time; none with several layers.
     pub expected: Option<u64>,
     /// Those that didn't arrive.
     pub lost: Option<u64>,
+    /// The same for pictures.
+    pub expected_pictures: Option<u64>,
+    /// Those of which a packet or more didn't arrive.
+    pub lost_pictures: Option<u64>,
     /// Packets missing between the first and the last that each viewer got.
     pub gaps: u64,
     /// Packets that came twice.
@@ -263,6 +276,7 @@ impl Report {
     ) -> Self {
         let seconds = outcome.measured.as_secs_f64();
         let counts = outcome.counts_at_end.since(outcome.counts_at_start);
+        let (expected, arrived) = (outcome.expected, outcome.arrived);
         let exact = outcome.single_layer && !options.only_watch;
         Self {
             setting: setting(options),
@@ -271,12 +285,15 @@ impl Report {
             data_channels: outcome.data_channels,
             joins: outcome.joins,
             without_picture: outcome.without_picture,
+            never_live: outcome.never_live,
             join_ms: Spread::of_values(&outcome.first_pictures),
             latency_ms: Spread::of_histogram(&totals.latency),
             sound_latency_ms: Spread::of_histogram(&totals.sound_latency),
             longest_gap_ms: Spread::of_values(&outcome.longest_gaps),
-            expected: exact.then_some(outcome.expected),
-            lost: exact.then(|| outcome.expected.saturating_sub(outcome.arrived)),
+            expected: exact.then_some(expected.packets),
+            lost: exact.then(|| expected.packets.saturating_sub(arrived.packets)),
+            expected_pictures: exact.then_some(expected.pictures),
+            lost_pictures: exact.then(|| expected.pictures.saturating_sub(arrived.pictures)),
             gaps: outcome.lost,
             duplicates: outcome.duplicates,
             retransmissions: totals.retransmissions,
@@ -335,12 +352,16 @@ impl Report {
             "joins",
             format!("{}, {} without a picture", self.joins, self.without_picture),
         );
+        row("never live", self.never_live.to_string());
         row("first picture, ms", spread(&self.join_ms));
         row("latency of pictures, ms", spread(&self.latency_ms));
         row("latency of sound, ms", spread(&self.sound_latency_ms));
         row("longest gap, ms", spread(&self.longest_gap_ms));
         if let (Some(expected), Some(lost)) = (self.expected, self.lost) {
             row("lost", format!("{lost} of {expected}"));
+        }
+        if let (Some(expected), Some(lost)) = (self.expected_pictures, self.lost_pictures) {
+            row("pictures not whole", format!("{lost} of {expected}"));
         }
         row(
             "gaps, twice, sent again",

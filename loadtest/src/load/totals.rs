@@ -1,6 +1,6 @@
 //! What all viewers of a load test count together.
 
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
 
 use hdrhistogram::Histogram;
 
@@ -8,11 +8,27 @@ use hdrhistogram::Histogram;
 const MOST: u64 = 60_000_000_000;
 const DIGITS: u8 = 3;
 
+/// Packets, and pictures, that were sent in the measured window, or came of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// Packets.
+    pub packets: u64,
+    /// Whole pictures.
+    pub pictures: u64,
+}
+
+impl AddAssign for Flow {
+    fn add_assign(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.pictures += other.pictures;
+    }
+}
+
 /// Counts and distributions.
 pub struct Totals {
     /// The measured window, in nanoseconds since 1970: what was sent in it counts.
     pub window: Range<u64>,
-    /// From sending a picture's last packet to its arrival, in nanoseconds.
+    /// From sending a picture's last packet to the arrival of all its packets, in nanoseconds.
     pub latency: Histogram<u64>,
     /// The same of the current second, whether measured or not.
     pub latency_now: Histogram<u64>,
@@ -53,7 +69,7 @@ impl Totals {
         })
     }
 
-    /// A picture was complete at a viewer so many nanoseconds after its last packet had been sent.
+    /// A picture was whole at a viewer so many nanoseconds after its last packet had been sent.
     pub fn note_picture(&mut self, late: u64, in_window: bool) {
         self.latency_now.saturating_record(late);
         if in_window {

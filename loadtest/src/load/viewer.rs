@@ -1,5 +1,6 @@
 //! One viewer: receives, reports as browsers do, and counts.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
@@ -12,9 +13,11 @@ use rtc_rtcp::transport_feedbacks::transport_layer_nack::{
 };
 
 use super::arrivals::Arrivals;
+use super::clock::since_1970;
+use super::pictures::{Gaps, Pictures, Whole};
 use super::receiver::Receiver;
 use super::tally::Tally;
-use super::totals::Totals;
+use super::totals::{Flow, Totals};
 use crate::media::mark::{Mark, SOUND};
 use crate::media::source::Codec;
 use crate::peer::{Opener, PEEK};
@@ -51,22 +54,12 @@ pub struct Viewer {
     next_report: Instant,
     next_plea: Instant,
     tallies: Vec<((u16, u8), Tally)>,
-    keyframe: Option<Keyframe>,
+    pictures: Pictures,
     first_picture: Option<Duration>,
     is_live: bool,
-    last_picture: Option<u64>,
-    longest_gap: u64,
-    /// Packets that were sent within the measured window and came.
-    in_window: u64,
-}
-
-/// A keyframe on its way: packets that came, of how many.
-#[derive(Debug, Clone, Copy)]
-struct Keyframe {
-    frame: (u8, u32),
-    first: Option<u64>,
-    last: Option<u64>,
-    came: u64,
+    gaps: Gaps,
+    /// What was sent within the measured window and came.
+    in_window: Flow,
 }
 
 impl Viewer {
@@ -84,12 +77,11 @@ impl Viewer {
             next_report: now + REPORTS.mul_f64(rng.random()),
             next_plea: now + IMPATIENCE,
             tallies: Vec::new(),
-            keyframe: None,
+            pictures: Pictures::default(),
             first_picture: None,
             is_live: false,
-            last_picture: None,
-            longest_gap: 0,
-            in_window: 0,
+            gaps: Gaps::new(since_1970() + CATCHING_UP.as_nanos() as u64),
+            in_window: Flow::default(),
         }
     }
 
@@ -98,14 +90,23 @@ impl Viewer {
         self.first_picture
     }
 
-    /// The longest time between two pictures since it was live, in nanoseconds.
-    pub fn longest_gap(&self) -> u64 {
-        self.longest_gap
+    /// Whether it ever was at the live edge.
+    pub fn was_live(&self) -> bool {
+        self.is_live
     }
 
-    /// Packets of the measured window that came.
-    pub fn in_window(&self) -> u64 {
-        self.in_window
+    /// A measured window begins.
+    pub fn begin_window(&mut self) {
+        self.in_window = Flow::default();
+        self.gaps.reset();
+    }
+
+    /// The window is over for this viewer, or will be at `until`: what came of it, and the longest time without a new
+    /// picture, in nanoseconds; 0 if it wasn't there.
+    pub fn end_window(&mut self, until: u64, window: &Range<u64>) -> (Flow, u64) {
+        let counted = (self.in_window, self.gaps.longest(until, window));
+        self.begin_window();
+        counted
     }
 
     /// Packets that are missing between the first and the last that came, and those that came twice.
@@ -259,60 +260,34 @@ impl Viewer {
         if !is_new {
             return;
         }
-        let late = arrived.saturating_sub(mark.sent);
         let in_window = totals.window.contains(&mark.sent);
-        self.in_window += u64::from(in_window);
-        if mark.layer == SOUND {
-            if in_window {
-                totals.sound_latency.saturating_record(late);
+        self.in_window.packets += u64::from(in_window);
+        if mark.layer != SOUND {
+            if let Some(whole) = self.pictures.note(mark, arrived) {
+                self.on_picture(now, &whole, totals);
             }
-            return;
-        }
-        if self.first_picture.is_none() && mark.key {
-            self.on_keyframe_packet(now, mark);
-        }
-        if mark.last {
-            self.on_picture(now, arrived, late, in_window, totals);
+        } else if in_window {
+            let late = arrived.saturating_sub(mark.sent);
+            totals.sound_latency.saturating_record(late);
         }
     }
 
-    fn on_picture(
-        &mut self,
-        now: Instant,
-        arrived: u64,
-        late: u64,
-        in_window: bool,
-        totals: &mut Totals,
-    ) {
-        self.is_live |= late < LIVE || now.saturating_duration_since(self.since) > CATCHING_UP;
-        if !self.is_live {
-            return;
+    fn on_picture(&mut self, now: Instant, picture: &Whole, totals: &mut Totals) {
+        let watching = now.saturating_duration_since(self.since);
+        if picture.key && self.first_picture.is_none() {
+            self.first_picture = Some(watching);
         }
-        if let Some(before) = self.last_picture.replace(arrived) {
-            self.longest_gap = self.longest_gap.max(arrived.saturating_sub(before));
+        let in_window = totals.window.contains(&picture.sent);
+        self.in_window.pictures += u64::from(in_window);
+        let late = picture.arrived.saturating_sub(picture.sent);
+        if self.is_live {
+            self.gaps.note(picture.arrived, &totals.window);
+        } else if late < LIVE || watching > CATCHING_UP {
+            self.is_live = true;
+            self.gaps.begin(picture.arrived, &totals.window);
+        } else {
+            return;
         }
         totals.note_picture(late, in_window);
-    }
-
-    fn on_keyframe_packet(&mut self, now: Instant, mark: &Mark) {
-        let frame = (mark.layer, mark.frame);
-        let mut keyframe = self
-            .keyframe
-            .filter(|keyframe| keyframe.frame == frame)
-            .unwrap_or(Keyframe {
-                frame,
-                first: None,
-                last: None,
-                came: 0,
-            });
-        keyframe.came += 1;
-        keyframe.first = keyframe.first.or(mark.first.then_some(mark.packet));
-        keyframe.last = keyframe.last.or(mark.last.then_some(mark.packet));
-        self.keyframe = Some(keyframe);
-        if let (Some(first), Some(last)) = (keyframe.first, keyframe.last)
-            && keyframe.came == last - first + 1
-        {
-            self.first_picture = Some(now.saturating_duration_since(self.since));
-        }
     }
 }

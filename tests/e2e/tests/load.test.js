@@ -18,6 +18,10 @@ test('viewers of a load test get every packet, and the report says so', async ()
   assert.ok(report.latency_ms.count > 60 * 30 * 4.5, `${report.latency_ms.count} pictures`);
   assert.ok(report.expected > 60 * (250 + 50) * 4.5, `${report.expected} packets`);
   assert.equal(report.lost, 0);
+  assert.ok(report.expected_pictures > 60 * 30 * 4.5, `${report.expected_pictures} pictures`);
+  assert.equal(report.lost_pictures, 0);
+  assert.equal(report.never_live, 0);
+  assert.equal(report.longest_gap_ms.count, 60);
   assert.equal(report.duplicates, 0);
   assert.equal(report.broken, 0);
   assert.ok(report.datagrams_per_message > 2, 'bursts arrive as bursts');
