@@ -1,4 +1,4 @@
-//! The course of a load test: publishers get on air, viewers come, the window is measured, all leave.
+//! The course of a load test: publishers get on air, step by step viewers come and are measured, all leave.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,12 +11,14 @@ use super::endpoint::Role;
 use super::reactor::{Due, LoadError, Parting, Reactor, TICK};
 use super::result::{self, Second};
 use super::server::Sample;
+use super::step::{Counts, Step, Window};
+use super::totals::Flow;
 
 /// All publishers are on air this long before the first viewer comes.
 const ON_AIR: Duration = Duration::from_secs(3);
 /// How long publishers may take to get on air.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
-/// After the window nothing more is sent; what is on its way arrives in this time.
+/// What is on its way when the window ends counts if it arrives in this time.
 const DRAIN: Duration = Duration::from_secs(1);
 /// Viewers who come back in a storm do so within this time, as browsers would.
 const STORM_SPREAD: Duration = Duration::from_millis(200);
@@ -32,19 +34,20 @@ impl Reactor<'_> {
     pub fn run(mut self, progress: &mut dyn Progress) -> Result<result::Report, LoadError> {
         self.publish(progress)?;
         self.outcome.before_viewers = self.sample();
-        let now = Instant::now();
-        let viewers = self.options.viewers * self.options.channels;
-        let ramp = Duration::from_secs_f64(viewers as f64 / self.options.rate);
-        for number in 0..viewers {
-            let at = now + ramp.mul_f64(number as f64 / viewers.max(1) as f64);
-            self.add_seat(number % self.options.channels, false, at);
+        let mut steps: Vec<Step> = Vec::new();
+        for viewers in self.options.steps() {
+            match self.step(*viewers, progress) {
+                Ok(step) => steps.push(step),
+                Err(error) if steps.is_empty() => return Err(error),
+                // What was found up to here is worth a report.
+                Err(error) => {
+                    let reason = format!("no step with {viewers} viewers: {error}");
+                    self.outcome.failures.insert(reason, 1);
+                    break;
+                }
+            }
         }
-        self.until(now + ramp + self.options.settle, "joining", progress)?;
-        self.measure(progress)?;
         self.on_air = false;
-        self.until(Instant::now() + DRAIN, "draining", progress)?;
-        self.count_viewers();
-        self.outcome.with_viewers = self.sample();
         self.leave(false);
         self.until(Instant::now() + self.options.linger, "left", progress)?;
         self.outcome.after_viewers = self.sample();
@@ -55,8 +58,30 @@ impl Reactor<'_> {
             self.options,
             self.outcome,
             &self.totals,
+            steps,
             self.seconds,
         ))
+    }
+
+    /// Viewers join until each channel has so many, and are measured.
+    fn step(&mut self, viewers: usize, progress: &mut dyn Progress) -> Result<Step, LoadError> {
+        let failed = self.failed();
+        let now = Instant::now();
+        let there = self.seats.iter().filter(|seat| !seat.is_publisher).count();
+        let joining = there..viewers * self.options.channels;
+        let ramp = Duration::from_secs_f64(joining.len() as f64 / self.options.rate);
+        for number in joining {
+            let after = (number - there) as f64 / self.options.rate;
+            let at = now + Duration::from_secs_f64(after);
+            self.add_seat(number % self.options.channels, false, at);
+        }
+        self.until(now + ramp + self.options.settle, "joining", progress)?;
+        self.measure(progress)?;
+        self.until(Instant::now() + DRAIN, "draining", progress)?;
+        self.count_viewers();
+        self.window.failed = self.failed() - failed;
+        let before = self.outcome.before_viewers;
+        Ok(Step::new(&self.window, &self.totals, before))
     }
 
     /// All publishers get on air, or the test ends.
@@ -90,16 +115,18 @@ impl Reactor<'_> {
 
     /// The measured window.
     fn measure(&mut self, progress: &mut dyn Progress) -> Result<(), LoadError> {
+        self.window = Window::default();
         let from = since_1970();
-        self.totals.window = from..from + self.options.duration.as_nanos() as u64;
+        self.totals
+            .begin_window(from..from + self.options.duration.as_nanos() as u64);
         for endpoint in self.endpoints.values_mut() {
             match &mut endpoint.role {
                 Role::Publisher(publisher) => publisher.begin_window(),
                 Role::Viewer(viewer) => viewer.begin_window(),
             }
         }
-        self.outcome.counts_at_start = self.counts();
-        self.outcome.at_start = self.sample();
+        self.window.counts_at_start = self.counts();
+        self.window.at_start = self.sample();
         let start = Instant::now();
         let viewers = self.occupants(false);
         self.counted = viewers
@@ -119,9 +146,9 @@ impl Reactor<'_> {
                 self.until(end, "measuring", progress)?;
             }
         }
-        self.outcome.at_end = self.sample();
-        self.outcome.counts_at_end = self.counts();
-        self.outcome.measured = start.elapsed();
+        self.window.at_end = self.sample();
+        self.window.counts_at_end = self.counts();
+        self.window.measured = start.elapsed();
         Ok(())
     }
 
@@ -167,35 +194,45 @@ impl Reactor<'_> {
 
     /// After the window: what arrived of what was sent, at those who were there when it began and didn't mean to leave.
     fn count_viewers(&mut self) {
+        let (window, range) = (&mut self.window, &self.totals.window);
         let mut sent = BTreeMap::new();
-        for endpoint in self.endpoints.values() {
-            if let Role::Publisher(publisher) = &endpoint.role {
-                let channel = self.seats[endpoint.seat].channel;
-                sent.insert(channel, publisher.in_window());
-                self.outcome.keyframe_requests += publisher.requests();
-            }
-        }
+        self.outcome.keyframe_requests = 0;
         for (id, endpoint) in &mut self.endpoints {
-            if let Role::Viewer(viewer) = &mut endpoint.role {
-                self.outcome.watching += u64::from(endpoint.connected);
-                self.outcome.data_channels += u64::from(endpoint.peer.has_data_channel());
-                let (came, gap) = viewer.end_window(u64::MAX, &self.totals.window);
-                self.outcome.note_gap(gap);
-                if self.counted.contains_key(id) {
-                    self.outcome.arrived += came;
+            match &mut endpoint.role {
+                Role::Publisher(publisher) => {
+                    let channel = self.seats[endpoint.seat].channel;
+                    sent.insert(channel, publisher.in_window());
+                    self.outcome.keyframe_requests += publisher.requests();
+                }
+                Role::Viewer(viewer) => {
+                    window.watching += u64::from(endpoint.connected);
+                    window.data_channels += u64::from(endpoint.peer.has_data_channel());
+                    let (came, gap) = viewer.end_window(u64::MAX, range);
+                    window.note_gap(gap);
+                    if self.counted.contains_key(id) {
+                        window.arrived += came;
+                    }
                 }
             }
         }
-        // The window is counted: nobody who leaves from now on has anything to add to it.
-        self.totals.window = 0..0;
+        let mut expected = Flow::default();
         for channel in std::mem::take(&mut self.counted).values() {
-            self.outcome.expected += sent.get(channel).copied().unwrap_or_default();
+            expected += sent.get(channel).copied().unwrap_or_default();
         }
-        self.outcome.single_layer = self.options.bitrate.len() == 1;
+        // With several layers nobody gets all that is sent.
+        let exact = self.options.bitrate.len() == 1 && !self.options.only_watch;
+        window.expected = exact.then_some(expected);
+        // Nobody who leaves from now on has anything to add.
+        self.totals.window = 0..0;
     }
 
-    fn counts(&self) -> result::Counts {
-        result::Counts {
+    /// Sessions that failed so far.
+    fn failed(&self) -> u64 {
+        self.outcome.failures.values().sum()
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
             datagrams: self.totals.datagrams,
             messages: self.totals.messages,
             bytes: self.totals.bytes,
@@ -221,7 +258,7 @@ impl Reactor<'_> {
             max_ms: latency.max() as f64 / 1e6,
             counts: self.counts(),
             server: self.server.as_ref().and_then(|server| server.sample().ok()),
-            failures: self.outcome.failures.values().sum(),
+            failures: self.failed(),
         };
         self.totals.latency_now.reset();
         second

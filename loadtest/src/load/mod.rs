@@ -8,12 +8,14 @@ pub mod html;
 pub mod http;
 pub mod options;
 pub mod pictures;
+pub mod plot;
 pub mod publisher;
 pub mod reactor;
 pub mod receiver;
 pub mod result;
 pub mod server;
 pub mod socket;
+pub mod step;
 pub mod tally;
 pub mod totals;
 pub mod viewer;
@@ -45,7 +47,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     if options.floor {
         eprintln!("Measuring the floor.");
         report.compare_with(floor::measure(&floor::Options {
-            viewers: (options.viewers * options.channels).clamp(1, FLOOR_RECEIVERS),
+            viewers: options.most_viewers().clamp(1, FLOOR_RECEIVERS),
             bursts: vec![1, 2, 4, 8, 16],
             size: 1_200,
             rhythm: options.fps,
@@ -60,6 +62,10 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     if let Some(path) = &options.html {
         fs::write(path, html::page(&report))
             .with_context(|| format!("can't write {}", path.display()))?;
+    }
+    if let Some(path) = &options.plot {
+        let drawn = plot::svg(&plot::of_report(&report), &report.setting);
+        fs::write(path, drawn).with_context(|| format!("can't write {}", path.display()))?;
     }
     print!("{}", report.to_table());
     Ok(())

@@ -48,13 +48,16 @@ pub struct Options {
     /// Viewers of each channel.
     #[arg(long, default_value_t = 100)]
     pub viewers: usize,
+    /// Viewers of each channel, step by step: at each they join, settle and are measured. 100,200,500,1000
+    #[arg(long, value_delimiter = ',', conflicts_with = "viewers")]
+    pub steps: Vec<usize>,
     /// Sessions begun each second.
     #[arg(long, default_value_t = 50.0)]
     pub rate: f64,
-    /// From the last join to the measured window.
+    /// From the last join to the measured window, in each step.
     #[arg(long, default_value = "5s", value_parser = time)]
     pub settle: Duration,
-    /// The measured window.
+    /// The measured window, of each step.
     #[arg(long, default_value = "30s", value_parser = time)]
     pub duration: Duration,
     /// Each viewer stays so long, give or take a half, and another comes in its place.
@@ -125,6 +128,9 @@ pub struct Options {
     /// Writes the result as an HTML page with plots.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Draws the result as SVG for white and black pages: against viewers with --steps, else against time.
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
 }
 
 /// Options that make no sense together.
@@ -139,10 +145,13 @@ impl Options {
         if self.channels == 0 || self.channels > MAX_PUBLISHERS {
             return problem("--channels must be from 1 to 16384");
         }
-        if self.viewers.saturating_mul(self.channels) > MOST_VIEWERS {
+        if self.most_viewers() > MOST_VIEWERS {
             return problem("there can be 100000 viewers in all; lower --viewers or --channels");
         }
-        if self.only_watch && self.viewers == 0 {
+        if self.steps.contains(&0) || !self.steps.is_sorted_by(|a, b| a < b) {
+            return problem("--steps must grow, as 100,200,500");
+        }
+        if self.only_watch && self.most_viewers() == 0 {
             return problem("--only-watch with --viewers 0 does nothing");
         }
         if !(self.rate > 0.0 && self.rate.is_finite()) {
@@ -189,6 +198,21 @@ impl Options {
             return problem("--storm must be at least 1s");
         }
         Ok(())
+    }
+
+    /// Viewers of each channel, step by step.
+    pub fn steps(&self) -> &[usize] {
+        if self.steps.is_empty() {
+            std::slice::from_ref(&self.viewers)
+        } else {
+            &self.steps
+        }
+    }
+
+    /// Viewers of all channels in the last step.
+    pub fn most_viewers(&self) -> usize {
+        let last = self.steps().last().copied().unwrap_or_default();
+        last.saturating_mul(self.channels)
     }
 
     /// The name of a channel.
@@ -292,4 +316,49 @@ fn parse_rate_or_none(text: &str) -> Result<u64, String> {
         return Ok(0);
     }
     rate(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn parse(text: &str) -> Result<Options, String> {
+        let words = std::iter::once("run").chain(text.split_whitespace());
+        let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
+        cli.options.check().map_err(|error| error.to_string())?;
+        Ok(cli.options)
+    }
+
+    #[test]
+    fn viewers_are_one_step() {
+        assert_eq!(parse("--viewers 7 --channels 2").unwrap().steps(), [7]);
+        let ramp = parse("--steps 10,20,50 --channels 2").unwrap();
+        assert_eq!(
+            (ramp.steps(), ramp.most_viewers()),
+            (&[10, 20, 50][..], 100)
+        );
+    }
+
+    #[test]
+    fn steps_grow() {
+        for wrong in [
+            "--steps 0,5",
+            "--steps 5,5",
+            "--steps 9,5",
+            "--steps 5,100001",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse("--steps 5 --viewers 5").is_err());
+    }
 }

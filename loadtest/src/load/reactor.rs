@@ -24,6 +24,7 @@ use super::publisher::Publisher;
 use super::result::{Outcome, Second};
 use super::server::Server;
 use super::socket::{Batch, Socket};
+use super::step::Window;
 use super::totals::Totals;
 use super::viewer::Viewer;
 use crate::peer::{Credentials, Identity, Outbox, Peer, PeerError};
@@ -73,7 +74,7 @@ pub(super) enum Due {
 pub(super) struct Seat {
     pub(super) channel: usize,
     occupant: Option<usize>,
-    is_publisher: bool,
+    pub(super) is_publisher: bool,
 }
 
 /// How a session ends.
@@ -110,6 +111,8 @@ pub struct Reactor<'a> {
     /// Publishers still send.
     pub(super) on_air: bool,
     pub(super) outcome: Outcome,
+    /// What is gathered of the current step.
+    pub(super) window: Window,
     pub(super) seconds: Vec<Second>,
     pub(super) start: Instant,
     /// Viewers who should get all of the window, with their channel.
@@ -142,6 +145,7 @@ impl<'a> Reactor<'a> {
                 .map_err(|e| LoadError::System("histograms", io::Error::other(e.to_string())))?,
             on_air: true,
             outcome: Outcome::default(),
+            window: Window::default(),
             seconds: Vec::new(),
             start: Instant::now(),
             counted: HashMap::new(),
@@ -466,9 +470,9 @@ impl<'a> Reactor<'a> {
                 since_1970()
             };
             let (came, gap) = viewer.end_window(until, &self.totals.window);
-            self.outcome.note_gap(gap);
+            self.window.note_gap(gap);
             if self.counted.contains_key(&id) {
-                self.outcome.arrived += came;
+                self.window.arrived += came;
             }
             let had_time = now.saturating_duration_since(endpoint.born) >= PATIENCE;
             self.outcome.note_viewer(viewer, had_time);

@@ -165,34 +165,35 @@ mod tests {
             panic!("bound to IPv4");
         };
         let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let before = since_1970();
-        let burst = [7; 2_500];
-        sendmsg(
-            sender.as_raw_fd(),
-            &[IoSlice::new(&burst)],
-            &[ControlMessage::UdpGsoSegments(&1_000)],
-            MsgFlags::empty(),
-            Some(&SockaddrIn::from(to)),
-        )
-        .unwrap();
-        let after = since_1970();
-        // Read late: the time is still that of the arrival.
-        sleep(Duration::from_millis(20));
-        let mut seen = Vec::new();
-        receiver
-            .receive(&mut Batch::default(), |burst| {
-                let sizes: Vec<usize> = burst.datagrams().map(<[u8]>::len).collect();
-                seen.push((burst.from, burst.arrived, sizes));
-            })
+        let attempt = || {
+            let before = since_1970();
+            let burst = [7; 2_500];
+            sendmsg(
+                sender.as_raw_fd(),
+                &[IoSlice::new(&burst)],
+                &[ControlMessage::UdpGsoSegments(&1_000)],
+                MsgFlags::empty(),
+                Some(&SockaddrIn::from(to)),
+            )
             .unwrap();
-        let [(from, arrived, sizes)] = &seen[..] else {
-            panic!("{seen:?}");
+            let after = since_1970();
+            // Read late: the time is still that of the arrival.
+            sleep(Duration::from_millis(20));
+            let mut seen = Vec::new();
+            receiver
+                .receive(&mut Batch::default(), |burst| {
+                    let sizes: Vec<usize> = burst.datagrams().map(<[u8]>::len).collect();
+                    seen.push((burst.from, burst.arrived, sizes));
+                })
+                .unwrap();
+            let [(from, arrived, sizes)] = &seen[..] else {
+                panic!("{seen:?}");
+            };
+            assert_eq!(*from, sender.local_addr().unwrap());
+            assert_eq!(sizes, &[1_000, 1_000, 500]);
+            (before..=after).contains(arrived)
         };
-        assert_eq!(*from, sender.local_addr().unwrap());
-        assert_eq!(sizes, &[1_000, 1_000, 500]);
-        assert!(
-            (before..=after).contains(arrived),
-            "{before} {arrived} {after}"
-        );
+        // The first socket that wants times has the kernel begin to note them, which takes it a while.
+        assert!((0..50).any(|_| attempt()), "never the time of the arrival");
     }
 }

@@ -69,6 +69,13 @@ impl Totals {
         })
     }
 
+    /// A new window is measured: what was sent in it counts.
+    pub fn begin_window(&mut self, window: Range<u64>) {
+        self.window = window;
+        self.latency.reset();
+        self.sound_latency.reset();
+    }
+
     /// A picture was whole at a viewer so many nanoseconds after its last packet had been sent.
     pub fn note_picture(&mut self, late: u64, in_window: bool) {
         self.latency_now.saturating_record(late);

@@ -13,18 +13,20 @@ export async function load(spillway, ...options) {
   const directory = await fs.mkdtemp(path.join(os.tmpdir(), 'spillway-load-'));
   const json = path.join(directory, 'report.json');
   const html = path.join(directory, 'report.html');
+  const plot = path.join(directory, 'plot.svg');
   try {
     const env = { ...process.env, SPILLWAY_LOADTEST_TOKEN: await spillway.token('admin') };
     const { stdout } = await promisify(execFile)(
       BINARY,
       [
         ...['run', '--server', spillway.url('/'), '--server-pid', String(spillway.pid)],
-        ...['--json', json, '--html', html, ...options],
+        ...['--json', json, '--html', html, '--plot', plot, ...options],
       ],
       { env },
     );
     const report = JSON.parse(await fs.readFile(json, 'utf8'));
-    return { ...report, table: stdout, html: await fs.readFile(html, 'utf8') };
+    const [page, svg] = await Promise.all([html, plot].map((file) => fs.readFile(file, 'utf8')));
+    return { ...report, table: stdout, html: page, svg };
   } finally {
     await fs.rm(directory, { recursive: true });
   }

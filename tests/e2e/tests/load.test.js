@@ -30,6 +30,31 @@ test('viewers of a load test get every packet, and the report says so', async ()
   assert.match(report.html, /<polyline/);
 });
 
+test('a ramp measures each step by itself', async () => {
+  const report = await load(
+    parts.spillway,
+    ...['--steps', '10,20,40', '--settle', '1s', '--duration', '3s', '--linger', '1s'],
+  );
+  assert.deepEqual(report.failures, {});
+  const viewers = [10, 20, 40];
+  assert.deepEqual(
+    report.steps.map((step) => step.viewers),
+    viewers,
+  );
+  for (const [i, step] of report.steps.entries()) {
+    const pictures = viewers[i] * 90;
+    assert.ok(Math.abs(step.expected_pictures - pictures) <= viewers[i], `${pictures} pictures`);
+    assert.equal(step.latency_ms.count, step.expected_pictures);
+    assert.equal(step.lost, 0);
+    assert.equal(step.longest_gap_ms.count, viewers[i]);
+    assert.ok(step.server.ns_per_datagram > 0);
+  }
+  assert.equal(report.viewers, 40);
+  assert.match(report.table, /^ +viewers +median ms[^]+\n +10 [^\n]+\n +20 [^\n]+\n +40 /m);
+  assert.match(report.html, /Step by step/);
+  assert.match(report.svg, />40 viewers</);
+});
+
 test('three layers, and viewers who come and go, some without a word', async () => {
   const report = await load(
     parts.spillway,
