@@ -28,8 +28,8 @@ use crate::{
 
 /// Readiness events taken by one wait.
 const POLL_EVENTS: usize = 256;
-/// Batches taken from a UDP socket before the others have their turn.
-const BATCHES_PER_TURN: usize = 8;
+/// How long a UDP socket is read before what came is sent on.
+const READ_TIME: Duration = Duration::from_millis(5);
 /// Letters taken before the sockets have their turn.
 const LETTERS_PER_TURN: usize = 1_024;
 /// Room for one TCP read behind a partial frame.
@@ -238,13 +238,14 @@ impl<C: Core> Worker<C> {
         self.engine.flush(now, &mut self.outlet);
     }
 
+    /// Takes what a socket has and sends it on together: the later a worker is, the more goes to a viewer as one message,
+    /// and the less a datagram costs.
     fn read_udp(&mut self, index: usize) {
-        for _ in 0..BATCHES_PER_TURN {
-            if !self.udp_ready[index].readable {
-                return;
-            }
+        let began = Instant::now();
+        let mut now = began;
+        while self.udp_ready[index].readable && now.saturating_duration_since(began) < READ_TIME {
             self.udp_ready[index].readable = self.outlet.udp[index].receive(&mut self.batch);
-            let now = Instant::now();
+            now = Instant::now();
             for (path, datagram) in self.batch.datagrams() {
                 deliver(
                     &mut self.engine,
@@ -255,8 +256,8 @@ impl<C: Core> Worker<C> {
                     datagram,
                 );
             }
-            self.engine.flush(now, &mut self.outlet);
         }
+        self.engine.flush(now, &mut self.outlet);
     }
 
     /// Hears of free buffer space only where something waits for it.
