@@ -187,10 +187,15 @@ fn register_connections(connections: &Connections, registry: &mut Registry) {
 impl MediaFigures {
     fn register(self, registry: &mut Registry) {
         let sessions = Family::<WorkerLabel, Gauge>::default();
+        let lag = Family::<WorkerLabel, Gauge<f64, AtomicU64>>::default();
+        let busy = Family::<WorkerLabel, Counter<f64, AtomicU64>>::default();
         let mut counters: Vec<(&'static str, Family<WorkerLabel, Counter>)> = Vec::new();
         for (worker, figures) in (0..).zip(self.workers) {
             let label = WorkerLabel { worker };
             sessions.get_or_create(&label).set(figures.sessions as i64);
+            lag.get_or_create(&label).set(figures.lag.as_secs_f64());
+            busy.get_or_create(&label)
+                .inc_by(figures.busy.as_secs_f64());
             for (name, count) in figures.counters {
                 let known = counters
                     .iter()
@@ -205,6 +210,18 @@ impl MediaFigures {
             }
         }
         registry.register("worker_sessions", "Sessions of a worker now", sessions);
+        registry.register_with_unit(
+            "worker_lag",
+            "How long what a worker gets waits for it, smoothed over half a second",
+            Unit::Seconds,
+            lag,
+        );
+        registry.register_with_unit(
+            "worker_busy",
+            "How long a worker had something to do",
+            Unit::Seconds,
+            busy,
+        );
         for (name, family) in counters {
             registry.register(
                 format!("media_{name}"),
@@ -231,6 +248,8 @@ fn cpu_seconds() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use spillway_signaling::ConnectionLimits;
 
     use super::*;
@@ -254,6 +273,8 @@ mod tests {
         metrics.deliveries.get_or_create(&label).inc();
         let worker = |sessions| WorkerFigures {
             sessions,
+            lag: Duration::from_millis(3),
+            busy: Duration::from_millis(1500),
             counters: vec![("packets_sent", 5)],
         };
         let media = MediaFigures {
@@ -282,6 +303,8 @@ mod tests {
             "spillway_http_connections 0",
             "spillway_http_connections_refused_total{bound=\"per_address\"} 0",
             "spillway_worker_sessions{worker=\"1\"} 1",
+            "spillway_worker_lag_seconds{worker=\"0\"} 0.003",
+            "spillway_worker_busy_seconds_total{worker=\"1\"} 1.5",
             "spillway_media_packets_sent_total{worker=\"0\"} 5",
         ] {
             assert!(

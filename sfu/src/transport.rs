@@ -1,6 +1,11 @@
 //! One peer's transport: ICE-lite, DTLS, SRTP and SCTP over whichever path the peer nominated.
 
 mod stats;
+/// Whether a datagram is (S)RTCP: its packet types lie where RTP would have the payload types 64 to 95 (RFC 5761 §4).
+pub(crate) fn is_rtcp(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..=191, 192..=223, ..])
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -401,8 +406,7 @@ impl Transport {
         let Some(media) = &mut self.media else {
             return self.reject(Rejection::NoKeys);
         };
-        // RFC 5761 §4: RTCP packet types lie where RTP would have the payload types 64 to 95.
-        let rtcp = matches!(datagram.get(1), Some(192..=223));
+        let rtcp = is_rtcp(datagram);
         let opened = if rtcp {
             media.opener.open_rtcp(datagram)
         } else {

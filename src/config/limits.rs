@@ -12,6 +12,10 @@ use super::Problem;
 pub struct Limits {
     /// Viewers on this node; beyond it 503 with `Retry-After`.
     pub viewers: usize,
+    /// How late a media worker may be with what it gets, smoothed over half a second; beyond it new viewers go to other
+    /// workers, and where all are late they get 503 with `Retry-After`.
+    #[serde(with = "humantime_serde")]
+    pub worker_lag: Duration,
     /// Publishers on this node; beyond it 503 with `Retry-After`.
     pub publishers: usize,
     /// Sessions from one address (one IPv6 /64); beyond it 429 with `Retry-After`.
@@ -61,6 +65,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             viewers: 10_000,
+            worker_lag: Duration::from_millis(100),
             publishers: 100,
             sessions_per_address: 256,
             cache_bytes_per_layer: 16 << 20,
@@ -125,6 +130,12 @@ impl Limits {
                     "is under a second, which lets hardly anybody in; write at least \"1s\"",
                 ));
             }
+        }
+        if self.worker_lag < Duration::from_millis(10) {
+            problems.push(Problem::new(
+                "limits.worker_lag",
+                "is under 10 ms, as late as a worker is that has much to do and does it; write at least \"10ms\"",
+            ));
         }
         for (key, value) in [
             ("sdp_bytes", self.sdp_bytes),

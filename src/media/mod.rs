@@ -2,7 +2,7 @@
 
 mod workers;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use spillway_sfu::{
@@ -67,6 +67,10 @@ pub struct MediaFigures {
 pub struct WorkerFigures {
     /// Sessions now.
     pub sessions: u64,
+    /// How long what it gets waits for it, smoothed over half a second.
+    pub lag: Duration,
+    /// How long it had something to do.
+    pub busy: Duration,
     /// Further figures: name (as in the metric `spillway_media_NAME_total`) and count.
     pub counters: Vec<(&'static str, u64)>,
 }

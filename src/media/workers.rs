@@ -53,6 +53,7 @@ fn net_config(config: &Config) -> NetConfig {
         announce: media.announce.clone(),
         include_loopback: media.include_loopback,
         stun_server: (!media.stun_server.is_empty()).then(|| media.stun_server.clone()),
+        most_lag: config.limits.worker_lag,
         ..NetConfig::default()
     }
 }
@@ -166,15 +167,20 @@ fn add(mut figures: MediaFigures, worker: WorkerStatistics<EngineStatistics>) ->
         udp,
         tcp,
         worker,
+        lag,
+        busy,
     } = worker;
     figures.workers.push(WorkerFigures {
         sessions: engine.sessions.len() as u64,
+        lag,
+        busy,
         counters: vec![
             ("packets_in", engine.packets_in),
             ("bits_in", engine.bytes_in * 8),
             ("packets_out", engine.packets_out),
             ("bits_out", engine.bytes_out * 8),
             ("packets_rejected", engine.rejected),
+            ("reports_unread", engine.unread),
             ("keyframe_requests", engine.keyframe_requests),
             ("udp_messages_out", udp.messages),
             ("udp_datagrams_in", udp.received),

@@ -47,6 +47,8 @@ pub struct NetConfig {
     pub send_buffer: usize,
     /// Bytes of kernel receive buffer per UDP socket.
     pub receive_buffer: usize,
+    /// A worker that is later than this (see `WorkerStatistics::lag`) takes no further viewers.
+    pub most_lag: Duration,
     /// Bounds of ICE-TCP.
     pub tcp_limits: TcpLimits,
 }
@@ -64,6 +66,7 @@ impl Default for NetConfig {
             include_loopback: false,
             send_buffer: 8 << 20,
             receive_buffer: 8 << 20,
+            most_lag: Duration::from_millis(100),
             tcp_limits: TcpLimits::default(),
         }
     }

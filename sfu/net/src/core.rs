@@ -69,6 +69,7 @@ pub trait Core: 'static {
         message: PeerMessage,
         out: &mut dyn Output,
     );
+    fn hurry(&mut self, hurries: bool);
     fn flush(&mut self, now: Instant, out: &mut dyn Output);
     fn next_timeout(&self) -> Instant;
     fn handle_timeout(&mut self, now: Instant, out: &mut dyn Output);
@@ -166,6 +167,10 @@ impl Core for Engine {
         out: &mut dyn Output,
     ) {
         Engine::handle_peer(self, now, from, message, out);
+    }
+
+    fn hurry(&mut self, hurries: bool) {
+        Engine::hurry(self, hurries);
     }
 
     fn flush(&mut self, now: Instant, out: &mut dyn Output) {

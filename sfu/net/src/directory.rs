@@ -5,25 +5,31 @@ use std::{
     collections::HashMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use spillway_sfu::{ChannelName, Reject, SessionId, WorkerId};
 
-/// What a session is assumed to weigh before its traffic shows: spreads viewers that come all at once.
-const SESSION_BITS: u64 = 500_000;
+/// What a session is assumed to take of a worker's time, in millionths, before what it takes shows: spreads viewers that
+/// come all at once. One with 2.5 Mbit/s takes about twice as much.
+const SESSION_SHARE: u64 = 500;
 
-/// Sessions and traffic of every worker, and the worker of each live channel's publisher.
+/// Sessions and load of every worker, and the worker of each live channel's publisher.
 pub(crate) struct Directory {
     loads: Vec<Load>,
+    most_lag: Duration,
     publishers: Mutex<Publishers>,
 }
 
 #[derive(Default)]
 struct Load {
     sessions: AtomicU32,
-    bits_per_second: AtomicU64,
+    /// Millionths of its time that the worker was busy.
+    busy: AtomicU32,
+    /// How late it is, in microseconds.
+    lag: AtomicU32,
     gone: AtomicBool,
 }
 
@@ -43,18 +49,28 @@ struct Holder {
 }
 
 impl Directory {
-    pub(crate) fn new(workers: usize) -> Self {
+    pub(crate) fn new(workers: usize, most_lag: Duration) -> Self {
         Self {
             loads: (0..workers).map(|_| Load::default()).collect(),
+            most_lag,
             publishers: Mutex::default(),
         }
     }
 
-    /// Chooses a worker for a viewer, and counts the session there until [`Self::departed`].
-    pub(crate) fn place_viewer(&self) -> WorkerId {
-        let worker = self.least_loaded();
+    /// Chooses a worker for a viewer, and counts the session there until [`Self::departed`]. Nobody is let in whom no
+    /// worker could serve in time: those who watch would have it worse, too.
+    pub(crate) fn place_viewer(&self) -> Result<WorkerId, Reject> {
+        let most = self.most_lag.as_micros();
+        let in_time = |load: &Load| u128::from(load.lag.load(Ordering::Relaxed)) <= most;
+        let worker = self.least_loaded(in_time).ok_or_else(|| {
+            Reject::Overloaded(format!(
+                "this server's media workers have no time for further viewers: what they get waits longer than {} ms \
+                 (limits.worker_lag); try again later",
+                self.most_lag.as_millis()
+            ))
+        })?;
         self.arrived(worker);
-        worker
+        Ok(worker)
     }
 
     /// Chooses a worker for a publisher, counts the session there, and holds the channel for it until
@@ -73,7 +89,8 @@ impl Directory {
                 holder.worker
             }
             None => {
-                let worker = self.least_loaded();
+                // Publishers are few and bring the viewers: their number bounds them, not the load.
+                let worker = self.least_loaded(|_| true).unwrap_or(WorkerId(0));
                 let holder = Holder {
                     worker,
                     live: None,
@@ -126,11 +143,18 @@ impl Directory {
         }
     }
 
-    /// A worker says what it sends.
-    pub(crate) fn set_traffic(&self, worker: WorkerId, bits_per_second: u64) {
+    /// A worker says which part of its time it is busy, in millionths.
+    pub(crate) fn set_busy(&self, worker: WorkerId, millionths: u32) {
         if let Some(load) = self.loads.get(usize::from(worker.0)) {
-            load.bits_per_second
-                .store(bits_per_second, Ordering::Relaxed);
+            load.busy.store(millionths, Ordering::Relaxed);
+        }
+    }
+
+    /// A worker says how late it is.
+    pub(crate) fn set_lag(&self, worker: WorkerId, lag: Duration) {
+        if let Some(load) = self.loads.get(usize::from(worker.0)) {
+            let micros = u32::try_from(lag.as_micros()).unwrap_or(u32::MAX);
+            load.lag.store(micros, Ordering::Relaxed);
         }
     }
 
@@ -169,18 +193,19 @@ impl Directory {
         }
     }
 
-    fn least_loaded(&self) -> WorkerId {
+    /// The worker that does least, of those that run and `may` be chosen.
+    fn least_loaded(&self, may: impl Fn(&Load) -> bool) -> Option<WorkerId> {
         let weight = |load: &Load| {
-            load.bits_per_second.load(Ordering::Relaxed)
-                + u64::from(load.sessions.load(Ordering::Relaxed)) * SESSION_BITS
+            u64::from(load.busy.load(Ordering::Relaxed))
+                + u64::from(load.sessions.load(Ordering::Relaxed)) * SESSION_SHARE
         };
         let least = self
             .loads
             .iter()
             .enumerate()
-            .filter(|(_, load)| !load.gone.load(Ordering::Relaxed))
+            .filter(|(_, load)| !load.gone.load(Ordering::Relaxed) && may(load))
             .min_by_key(|(_, load)| weight(load));
-        WorkerId(least.map_or(0, |(index, _)| index as u8))
+        least.map(|(index, _)| WorkerId(index as u8))
     }
 
     fn lock(&self) -> MutexGuard<'_, Publishers> {
@@ -208,6 +233,10 @@ mod tests {
 
     use super::*;
 
+    fn directory(workers: usize) -> Directory {
+        Directory::new(workers, Duration::from_millis(100))
+    }
+
     fn channel(name: &str) -> ChannelName {
         name.parse().unwrap()
     }
@@ -218,7 +247,7 @@ mod tests {
 
     #[test]
     fn of_two_publishers_at_once_one_gets_the_channel() {
-        let directory = Directory::new(2);
+        let directory = directory(2);
         let demo = channel("demo");
         let worker = directory.place_publisher(&demo, false).unwrap();
         assert_eq!(
@@ -236,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_refused_publisher_frees_the_channel() {
-        let directory = Directory::new(1);
+        let directory = directory(1);
         let demo = channel("demo");
         let worker = directory.place_publisher(&demo, false).unwrap();
         directory.settle(&demo, None);
@@ -246,12 +275,12 @@ mod tests {
 
     #[test]
     fn a_take_over_goes_to_the_present_publishers_worker_and_keeps_the_channel_held() {
-        let directory = Directory::new(4);
+        let directory = directory(4);
         let demo = channel("demo");
         let worker = directory.place_publisher(&demo, false).unwrap();
         directory.settle(&demo, Some(session(worker, 1)));
         for _ in 0..8 {
-            directory.place_viewer();
+            directory.place_viewer().unwrap();
         }
         assert_eq!(directory.place_publisher(&demo, true), Ok(worker));
         // The engine ends the old one before it answers for the new one.
@@ -267,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_refused_take_over_leaves_the_present_publisher() {
-        let directory = Directory::new(2);
+        let directory = directory(2);
         let demo = channel("demo");
         let worker = directory.place_publisher(&demo, false).unwrap();
         directory.settle(&demo, Some(session(worker, 1)));
@@ -281,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_ended_gets_nobody_and_holds_nothing() {
-        let directory = Directory::new(2);
+        let directory = directory(2);
         let demo = channel("demo");
         assert_eq!(directory.place_publisher(&demo, false), Ok(WorkerId(0)));
         directory.settle(&demo, Some(session(WorkerId(0), 1)));
@@ -289,19 +318,34 @@ mod tests {
         directory.worker_gone(WorkerId(0));
         assert!(!directory.all_present());
         assert_eq!(directory.place_publisher(&demo, false), Ok(WorkerId(1)));
-        assert_eq!(directory.place_viewer(), WorkerId(1));
+        assert_eq!(directory.place_viewer(), Ok(WorkerId(1)));
     }
 
     #[test]
-    fn viewers_spread_and_traffic_counts() {
-        let directory = Directory::new(3);
+    fn viewers_spread_and_load_counts() {
+        let directory = directory(3);
         let mut placed = [0; 3];
         for _ in 0..30 {
-            placed[usize::from(directory.place_viewer().0)] += 1;
+            placed[usize::from(directory.place_viewer().unwrap().0)] += 1;
         }
         assert_eq!(placed, [10, 10, 10]);
-        directory.set_traffic(WorkerId(0), 100_000_000);
-        directory.set_traffic(WorkerId(2), 100_000_000);
-        assert_eq!(directory.place_viewer(), WorkerId(1));
+        directory.set_busy(WorkerId(0), 200_000);
+        directory.set_busy(WorkerId(2), 200_000);
+        assert_eq!(directory.place_viewer(), Ok(WorkerId(1)));
+    }
+
+    #[test]
+    fn viewers_go_to_workers_that_are_in_time_or_to_none() {
+        let directory = directory(2);
+        directory.set_lag(WorkerId(0), Duration::from_millis(101));
+        directory.set_busy(WorkerId(1), 990_000);
+        assert_eq!(directory.place_viewer(), Ok(WorkerId(1)));
+        directory.set_lag(WorkerId(1), Duration::from_secs(10_000));
+        let refused = directory.place_viewer();
+        assert!(matches!(refused, Err(Reject::Overloaded(_))), "{refused:?}");
+        let publisher = directory.place_publisher(&channel("demo"), false);
+        assert!(publisher.is_ok(), "who brings viewers gets in");
+        directory.set_lag(WorkerId(0), Duration::from_millis(99));
+        assert_eq!(directory.place_viewer(), Ok(WorkerId(0)));
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     net::SocketAddr,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -22,6 +23,21 @@ pub(crate) struct FakeCore {
     sessions: HashSet<SessionId>,
     known: HashSet<SocketAddr>,
     closed_paths: u64,
+    /// Datagrams since the last flush.
+    read: u64,
+    most_read: u64,
+    hurried: bool,
+}
+
+/// What it says of itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FakeStatistics {
+    /// TCP paths that were closed.
+    pub(crate) closed_paths: u64,
+    /// The most datagrams between two flushes.
+    pub(crate) most_read: u64,
+    /// It was told to hurry.
+    pub(crate) hurried: bool,
 }
 
 impl FakeCore {
@@ -32,6 +48,9 @@ impl FakeCore {
             sessions: HashSet::new(),
             known: HashSet::new(),
             closed_paths: 0,
+            read: 0,
+            most_read: 0,
+            hurried: false,
         }
     }
 
@@ -71,8 +90,7 @@ impl FakeCore {
 }
 
 impl Core for FakeCore {
-    /// TCP paths that were closed.
-    type Statistics = u64;
+    type Statistics = FakeStatistics;
 
     fn publish(
         &mut self,
@@ -143,7 +161,7 @@ impl Core for FakeCore {
         Ok(())
     }
 
-    /// `echo…` comes back; `burst N S` brings N datagrams of S bytes; a zero byte and a digit stand for a STUN check
+    /// `echo…` comes back; `burst N S` brings N datagrams of S bytes; `busy N` takes N ms; a zero byte and a digit stand for a STUN check
     /// that names a worker, which then knows the peer and says its number when `who` is asked.
     fn handle_datagram(
         &mut self,
@@ -152,6 +170,7 @@ impl Core for FakeCore {
         datagram: &mut [u8],
         out: &mut dyn Output,
     ) -> Disposition {
+        self.read += 1;
         let text = String::from_utf8_lossy(datagram).into_owned();
         let words: Vec<&str> = text.split(' ').collect();
         match (words[0], datagram) {
@@ -161,6 +180,7 @@ impl Core for FakeCore {
                 let burst: Vec<u8> = (0..count).flat_map(|n| vec![n as u8; size]).collect();
                 out.send(path, &burst, size);
             }
+            ("busy", _) => thread::sleep(Duration::from_millis(words[1].parse().unwrap())),
             ("who", _) if self.known.contains(&path.remote) => {
                 out.send(path, &[self.worker.0], 1);
             }
@@ -186,7 +206,14 @@ impl Core for FakeCore {
 
     fn handle_peer(&mut self, _: Instant, _: WorkerId, _: PeerMessage, _: &mut dyn Output) {}
 
-    fn flush(&mut self, _: Instant, _: &mut dyn Output) {}
+    fn hurry(&mut self, hurries: bool) {
+        self.hurried |= hurries;
+    }
+
+    fn flush(&mut self, _: Instant, _: &mut dyn Output) {
+        self.most_read = self.most_read.max(self.read);
+        self.read = 0;
+    }
 
     fn next_timeout(&self) -> Instant {
         Instant::now() + PATIENCE
@@ -202,7 +229,11 @@ impl Core for FakeCore {
         self.expect(session).map(|()| Vec::new())
     }
 
-    fn statistics(&self, _: Instant) -> u64 {
-        self.closed_paths
+    fn statistics(&self, _: Instant) -> FakeStatistics {
+        FakeStatistics {
+            closed_paths: self.closed_paths,
+            most_read: self.most_read,
+            hurried: self.hurried,
+        }
     }
 }

@@ -15,6 +15,7 @@ mod core;
 mod directory;
 mod error;
 mod handover;
+mod lag;
 mod mailbox;
 mod media;
 mod outlet;

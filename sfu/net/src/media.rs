@@ -99,7 +99,7 @@ impl<C: Core> Handle<C> {
             .collect::<Result<Vec<_>, _>>()?;
 
         let (events, receiver) = mpsc::channel(EVENTS);
-        let directory = Arc::new(Directory::new(config.workers));
+        let directory = Arc::new(Directory::new(config.workers, config.most_lag));
         let mut polls = Vec::with_capacity(config.workers);
         let mut mailboxes = Vec::with_capacity(config.workers);
         for _ in 0..config.workers {
@@ -177,9 +177,9 @@ impl<C: Core> Handle<C> {
         answered(worker, answer).await?
     }
 
-    /// Accepts a viewer, on the worker that does least.
+    /// Accepts a viewer, on the worker that does least; refuses it with [`Reject::Overloaded`] where all are late.
     pub async fn watch(&self, request: WatchRequest) -> Result<Accepted, Reject> {
-        let worker = self.0.directory.place_viewer();
+        let worker = self.0.directory.place_viewer()?;
         let (reply, answer) = oneshot::channel();
         if let Err(reject) = self.post(worker, Command::Watch { request, reply }) {
             self.0.directory.departed(worker);

@@ -1,5 +1,7 @@
 //! What a node's media I/O says of itself.
 
+use std::time::Duration;
+
 use crate::{tcp::TcpCounters, udp::UdpCounters};
 
 /// One worker's figures.
@@ -13,6 +15,10 @@ pub struct WorkerStatistics<S> {
     pub tcp: TcpCounters,
     /// The event loop's.
     pub worker: WorkerCounters,
+    /// How long what comes waits for the worker, smoothed over half a second.
+    pub lag: Duration,
+    /// How long the worker didn't wait for the network, since the start.
+    pub busy: Duration,
 }
 
 /// What one worker's event loop counted since the start.

@@ -3,6 +3,7 @@
 mod commands;
 mod cost;
 mod descriptors;
+mod load;
 mod shutdown;
 mod single_port;
 mod tcp;

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use crate::{
     core::Core,
     handover::Owners,
+    lag::Lag,
     mailbox::{Letter, Letters},
     outlet::Outlet,
     reflexive::Keepalive,
@@ -28,10 +29,10 @@ use crate::{
 
 /// Readiness events taken by one wait.
 const POLL_EVENTS: usize = 256;
-/// How long a UDP socket is read before what came is sent on.
+/// How long letters, or one UDP socket, are read before what came is sent on.
 const READ_TIME: Duration = Duration::from_millis(5);
-/// Letters taken before the sockets have their turn.
-const LETTERS_PER_TURN: usize = 1_024;
+/// A worker that hasn't read all for so long hurries.
+const TOO_LATE: Duration = Duration::from_millis(50);
 /// Room for one TCP read behind a partial frame.
 const READ_BUFFER: usize = 64 << 10;
 /// How often idle connections are looked for and the load is told.
@@ -54,7 +55,9 @@ pub(crate) struct Worker<C: Core> {
     owners: Owners,
     keepalive: Option<Keepalive>,
     next_sweep: Instant,
-    sent_bytes: u64,
+    lag: Lag,
+    /// How long it was busy by the last sweep.
+    busy: Duration,
     events_wait: bool,
     stop_at: Option<Instant>,
     /// Those who wait for the thread's end: they hear of it by the drop.
@@ -101,7 +104,8 @@ impl<C: Core> Worker<C> {
             owners: Owners::new(now),
             keepalive,
             next_sweep: now + SWEEP_INTERVAL,
-            sent_bytes: 0,
+            lag: Lag::new(now),
+            busy: Duration::ZERO,
             events_wait: false,
             stop_at: None,
             stopped: Vec::new(),
@@ -121,8 +125,14 @@ impl<C: Core> Worker<C> {
                     return;
                 }
             }
+            let began = Instant::now();
+            self.engine.hurry(self.lag.is_behind(began, TOO_LATE));
             self.note(&events);
             self.turn();
+            self.lag.on_turn(began, Instant::now(), self.has_more());
+            self.outlet
+                .directory
+                .set_lag(self.outlet.worker, self.lag.smoothed());
         }
     }
 
@@ -135,10 +145,7 @@ impl<C: Core> Worker<C> {
 
     /// How long nothing needs to be done unless the network or a letter says so.
     fn timeout(&self, now: Instant) -> Duration {
-        if self.more_letters
-            || self.udp_ready.iter().any(|port| port.readable)
-            || self.outlet.tcp.has_ready()
-        {
+        if self.has_more() {
             return Duration::ZERO;
         }
         let mut next = self.next_sweep;
@@ -148,6 +155,13 @@ impl<C: Core> Worker<C> {
         sooner(self.stop_at);
         sooner(self.events_wait.then(|| now + EVENT_RETRY));
         next.saturating_duration_since(now)
+    }
+
+    /// Whether the last turn left something behind.
+    fn has_more(&self) -> bool {
+        self.more_letters
+            || self.udp_ready.iter().any(|port| port.readable)
+            || self.outlet.tcp.has_ready()
     }
 
     fn note(&mut self, events: &Events) {
@@ -210,8 +224,9 @@ impl<C: Core> Worker<C> {
             return;
         }
         self.letters.answer_knock();
-        let now = Instant::now();
-        for _ in 0..LETTERS_PER_TURN {
+        let began = Instant::now();
+        let mut now = began;
+        while now.saturating_duration_since(began) < READ_TIME {
             let Some(letter) = self.letters.next() else {
                 self.more_letters = false;
                 break;
@@ -234,6 +249,7 @@ impl<C: Core> Worker<C> {
                 }
                 Letter::Connection(moved) => self.adopt_connection(now, moved),
             }
+            now = Instant::now();
         }
         self.engine.flush(now, &mut self.outlet);
     }
@@ -284,14 +300,15 @@ impl<C: Core> Worker<C> {
     }
 
     fn tell_load(&mut self) {
-        let udp: u64 = self.outlet.udp.iter().map(|p| p.counters.sent_bytes).sum();
-        let sent = udp + self.outlet.tcp.counters.sent_bytes;
-        let bits = (sent - self.sent_bytes) * 8;
-        self.sent_bytes = sent;
-        let per_second = bits * 1_000 / SWEEP_INTERVAL.as_millis() as u64;
+        let busy = self.lag.busy();
+        let share = busy
+            .saturating_sub(self.busy)
+            .div_duration_f64(SWEEP_INTERVAL);
+        self.busy = busy;
+        let millionths = (share.min(1.0) * 1e6) as u32;
         self.outlet
             .directory
-            .set_traffic(self.outlet.worker, per_second);
+            .set_busy(self.outlet.worker, millionths);
     }
 
     /// What this worker says of itself.
@@ -305,6 +322,8 @@ impl<C: Core> Worker<C> {
             udp,
             tcp: self.outlet.tcp.counters,
             worker: self.outlet.counters,
+            lag: self.lag.smoothed(),
+            busy: self.lag.busy(),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     media::{Feed, PayloadChange},
     publisher::Received,
     session::Role,
-    transport::{CloseReason, Incoming, TransportEvent},
+    transport::{CloseReason, Incoming, TransportEvent, is_rtcp},
 };
 
 /// A peer that was heard of on its path within this time is still there.
@@ -59,6 +59,10 @@ impl Engine {
         };
         self.totals.packets_in += 1;
         self.totals.bytes_in += datagram.len() as u64;
+        if self.hurries && matches!(session.role, Role::Viewer(_)) && is_rtcp(datagram) {
+            self.totals.unread += 1;
+            return Disposition::Taken;
+        }
         match session.transport.handle(now, path, datagram) {
             Incoming::Rtp(packet) => self.on_rtp(now, index, packet, out),
             Incoming::Rtcp(packet) => self.on_rtcp(now, index, packet, out),

@@ -107,6 +107,8 @@ pub struct Engine {
     catch_up_credit: f64,
     catch_up_filled: Instant,
     totals: statistics::Totals,
+    /// Viewers' reports aren't read.
+    hurries: bool,
     /// When packets that wait for the rest of their picture go without it.
     gathered_by: Option<Instant>,
     /// Room for segmented messages, for one RTCP compound, for one datagram.
@@ -139,12 +141,19 @@ impl Engine {
             catch_up_credit: 0.0,
             catch_up_filled: now,
             totals: statistics::Totals::default(),
+            hurries: false,
             scratch: vec![0; crate::viewer::Wire::SCRATCH].into(),
             gathered_by: None,
             rtcp: Vec::with_capacity(1500),
             transmit: Vec::with_capacity(1500),
             config,
         }
+    }
+
+    /// While in a hurry, reports of viewers are thrown away unread. To be called with `true` by a worker that is so late
+    /// that what they ask for has come meanwhile, or was asked for anew: answering would make it later still.
+    pub fn hurry(&mut self, hurries: bool) {
+        self.hurries = hurries;
     }
 
     /// Our wall clock at `now`.

@@ -19,6 +19,7 @@ pub(super) struct Totals {
     pub(super) packets_out: u64,
     pub(super) bytes_out: u64,
     pub(super) rejected: u64,
+    pub(super) unread: u64,
     pub(super) keyframe_requests: u64,
 }
 
@@ -42,6 +43,8 @@ pub struct EngineStatistics {
     pub bytes_out: u64,
     /// Datagrams that were malformed, forged or replayed.
     pub rejected: u64,
+    /// Reports of viewers thrown away in a hurry. See [`Engine::hurry`].
+    pub unread: u64,
     /// Keyframes that publishers were asked for.
     pub keyframe_requests: u64,
     /// Bytes of memory that packet caches hold.
@@ -134,6 +137,7 @@ impl Engine {
             packets_out: self.totals.packets_out,
             bytes_out: self.totals.bytes_out,
             rejected: self.totals.rejected,
+            unread: self.totals.unread,
             keyframe_requests: self.totals.keyframe_requests,
             cached_bytes: self.cached_bytes() as u64,
             sessions: self

@@ -48,7 +48,10 @@ async fn a_malformed_frame_closes_the_connection() {
     assert!(is_closed(&stream));
     let statistics = &media.statistics().await.unwrap()[0];
     assert_eq!((statistics.tcp.malformed, statistics.tcp.open), (1, 0));
-    assert_eq!(statistics.engine, 1, "the engine hears of the closed path");
+    assert_eq!(
+        statistics.engine.closed_paths, 1,
+        "the engine hears of the closed path"
+    );
 }
 
 #[tokio::test]
@@ -60,7 +63,7 @@ async fn the_engine_hears_when_the_peer_closes() {
     drop(stream);
     for _ in 0..500 {
         let statistics = &media.statistics().await.unwrap()[0];
-        if (statistics.tcp.open, statistics.engine) == (0, 1) {
+        if (statistics.tcp.open, statistics.engine.closed_paths) == (0, 1) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
