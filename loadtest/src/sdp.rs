@@ -29,6 +29,9 @@ const H264_RTX: u8 = 103;
 /// Candidates that are tried.
 const MAX_CANDIDATES: usize = 32;
 
+/// `profile-level-id` of what we make ourselves: constrained baseline, level 3.1.
+pub const BASELINE: [u8; 3] = [0x42, 0xe0, 0x1f];
+
 /// The numbers that a codec is offered under: itself, and its retransmissions.
 pub fn payload_types(codec: Codec) -> (u8, u8) {
     match codec {
@@ -77,6 +80,8 @@ pub struct Offer<'a> {
     pub sending: Option<&'a Sending>,
     /// Offers data channels.
     pub data_channels: bool,
+    /// Of H.264: profile, constraints and level.
+    pub profile: [u8; 3],
 }
 
 impl Offer<'_> {
@@ -149,7 +154,10 @@ impl Offer<'_> {
                 [media.to_string(), rtx.to_string()]
             })
             .collect();
-        let lines: Vec<String> = codecs.into_iter().map(video_codec).collect();
+        let lines: Vec<String> = codecs
+            .into_iter()
+            .map(|codec| video_codec(codec, self.profile))
+            .collect();
         let sources = self.sending.map(|sending| video_sources(&sending.video));
         [
             format!("m=video 9 UDP/TLS/RTP/SAVPF {}\r\n", numbers.join(" ")),
@@ -182,13 +190,13 @@ fn extmap(extensions: &[(u8, &str)]) -> String {
     lines.concat()
 }
 
-fn video_codec(codec: Codec) -> String {
+fn video_codec(codec: Codec, [profile, constraints, level]: [u8; 3]) -> String {
     let (media, rtx) = payload_types(codec);
     let (name, parameters) = match codec {
         Codec::H264 => (
             "H264",
             format!(
-                "a=fmtp:{media} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n"
+                "a=fmtp:{media} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile:02x}{constraints:02x}{level:02x}\r\n"
             ),
         ),
         Codec::Vp8 => ("VP8", String::new()),
@@ -417,6 +425,7 @@ mod tests {
             fingerprint: "00",
             sending: Some(&sending),
             data_channels: true,
+            profile: BASELINE,
         };
         let text = offer.to_sdp();
         let parsed = SessionDescription::unmarshal(&mut Cursor::new(text.as_bytes())).unwrap();

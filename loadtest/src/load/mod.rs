@@ -14,6 +14,7 @@ pub mod reactor;
 pub mod receiver;
 pub mod result;
 pub mod server;
+pub mod shares;
 pub mod socket;
 pub mod step;
 pub mod tally;

@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use url::Url;
 
 use super::publisher::Plan;
+use crate::media::file::File;
 use crate::media::mark::MAX_PUBLISHERS;
 use crate::media::source::{Codec, LayerPlan, PicturePlan};
 use crate::units::{rate, time};
@@ -73,6 +75,9 @@ pub struct Options {
     #[arg(long, default_value = "5s", value_parser = time)]
     pub linger: Duration,
 
+    /// A file with H.264 (annex B, no B pictures) whose pictures are sent at --fps, over and over from its first keyframe.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["only_watch", "video", "bitrate", "size", "gop", "key_factor"])]
+    pub file: Option<PathBuf>,
     /// How pictures are coded.
     #[arg(long, value_enum, default_value = "h264")]
     pub video: Codec,
@@ -237,8 +242,8 @@ impl Options {
             .map_err(|error| OptionsError(format!("{path} is no path: {error}")))
     }
 
-    /// What each publisher sends.
-    pub fn plan(&self) -> Plan {
+    /// What each publisher sends, of a file if there is one.
+    pub fn plan(&self, file: Option<Arc<File>>) -> Plan {
         let layers = self.bitrate.iter().enumerate().map(|(layer, &bitrate)| {
             let (width, height) = self.size;
             LayerPlan {
@@ -255,6 +260,7 @@ impl Options {
                 layers: layers.collect(),
                 honours_requests: !self.ignore_pli,
             },
+            file,
             sound: self.audio,
             spread: self.spread,
         }

@@ -1,6 +1,7 @@
 //! One publisher: sends marked pictures and sound on time, and hears what it is asked for.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use rtc_shared::marshal::Marshal;
 
 use super::clock::{since_1970, to_ntp};
 use super::totals::Flow;
+use crate::media::file::File;
 use crate::media::mark::{self, Mark, SOUND};
 use crate::media::source::{Codec, Groups, PicturePlan};
 use crate::media::{h264, opus, vp8};
@@ -29,10 +31,12 @@ const REPORTS: Duration = Duration::from_secs(1);
 const KEPT: usize = 1_024;
 
 /// Sound and pictures of one publisher.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Plan {
-    /// The pictures.
+    /// When there are pictures, and what they are like if there is no file.
     pub pictures: PicturePlan,
+    /// Where the pictures come from.
+    pub file: Option<Arc<File>>,
     /// Bits a second of sound; 0 for none.
     pub sound: u64,
     /// A picture's packets leave over so much time.
@@ -45,6 +49,8 @@ struct Waiting {
     stream: usize,
     timestamp: u32,
     marker: bool,
+    /// It has no mark of its own, but that of its picture.
+    shares_mark: bool,
     payload: Vec<u8>,
 }
 
@@ -63,6 +69,8 @@ struct Stream {
     octets: u64,
     frames: u32,
     groups: Groups,
+    /// When the mark of the current picture was stamped.
+    stamped: u64,
     kept: VecDeque<(u16, Vec<u8>)>,
 }
 
@@ -212,7 +220,7 @@ impl Publisher {
             self.sounds += 1;
         }
         while let Some(packet) = self.waiting.pop_front_if(|packet| packet.at <= now) {
-            let sent = since_1970();
+            let sent = self.sent(&packet);
             if window.contains(&sent) {
                 self.in_window.packets += 1;
                 self.in_window.pictures += u64::from(packet.marker);
@@ -264,33 +272,27 @@ impl Publisher {
 
     fn prepare_picture(&mut self, start: Instant) {
         let due = self.plan.pictures.due(self.pictures);
-        for (layer, plan) in self.plan.pictures.layers.iter().enumerate() {
-            let Some(stream) = self.streams.get_mut(layer) else {
-                continue;
+        let pictures = self.streams.iter_mut().filter(|s| s.source.rtx != 0);
+        for (layer, stream) in pictures.enumerate() {
+            let mark = Mark {
+                publisher: self.number,
+                layer: layer as u8,
+                key: false,
+                first: false,
+                last: false,
+                packet: stream.packets,
+                frame: stream.frames,
+                sent: 0,
             };
-            let key = stream.groups.next_is_key(&self.plan.pictures);
-            let bytes = self.plan.pictures.bytes(layer, key);
-            let number = self.number;
-            let frame = stream.frames;
-            stream.frames = frame.wrapping_add(1) & 0x0fff_ffff;
-            let packets = &mut stream.packets;
-            let mark = |first, last| {
-                *packets += 1;
-                Mark {
-                    publisher: number,
-                    layer: layer as u8,
-                    key,
-                    first,
-                    last,
-                    packet: *packets - 1,
-                    frame,
-                    sent: 0,
+            let payloads = match &self.plan.file {
+                Some(file) => {
+                    let key = file.is_key(stream.frames);
+                    file.payloads(stream.frames, Mark { key, ..mark })
                 }
+                None => synthetic(&self.plan.pictures, layer, &mut stream.groups, mark),
             };
-            let payloads = match self.plan.pictures.codec {
-                Codec::H264 => h264::payloads(plan.size, key, bytes, mark),
-                Codec::Vp8 => vp8::payloads(plan.size, key, frame as u16, bytes, mark),
-            };
+            stream.frames = stream.frames.wrapping_add(1) & 0x0fff_ffff;
+            stream.packets += payloads.len() as u64;
             let timestamp = stream.timestamp(due);
             let count = payloads.len();
             for (i, payload) in payloads.into_iter().enumerate() {
@@ -300,6 +302,7 @@ impl Publisher {
                     stream: layer,
                     timestamp,
                     marker: i + 1 == count,
+                    shares_mark: self.plan.file.is_some() && i > 0,
                     payload,
                 });
             }
@@ -308,6 +311,17 @@ impl Publisher {
         self.waiting
             .make_contiguous()
             .sort_by_key(|packet| packet.at);
+    }
+
+    /// When a packet that leaves now counts as sent: as its mark says.
+    fn sent(&mut self, packet: &Waiting) -> u64 {
+        let Some(stream) = self.streams.get_mut(packet.stream) else {
+            return since_1970();
+        };
+        if !packet.shares_mark {
+            stream.stamped = since_1970();
+        }
+        stream.stamped
     }
 
     fn prepare_sound(&mut self, start: Instant) {
@@ -334,6 +348,7 @@ impl Publisher {
             stream: at,
             timestamp: stream.timestamp(due),
             marker: false,
+            shares_mark: false,
             payload: opus::payload(bytes, mark),
         });
         self.waiting
@@ -376,6 +391,27 @@ impl Publisher {
     }
 }
 
+/// The payloads of a picture of nothing; `before` is what their marks have in common, and the number of the first.
+fn synthetic(plan: &PicturePlan, layer: usize, groups: &mut Groups, before: Mark) -> Vec<Vec<u8>> {
+    let key = groups.next_is_key(plan);
+    let (size, bytes) = (plan.layers[layer].size, plan.bytes(layer, key));
+    let mut packet = before.packet;
+    let mark = |first, last| {
+        packet += 1;
+        Mark {
+            key,
+            first,
+            last,
+            packet: packet - 1,
+            ..before
+        }
+    };
+    match plan.codec {
+        Codec::H264 => h264::payloads(size, key, bytes, mark),
+        Codec::Vp8 => vp8::payloads(size, key, before.frame as u16, bytes, mark),
+    }
+}
+
 fn extension((id, value): (u8, &str)) -> Extension {
     Extension {
         id,
@@ -407,6 +443,7 @@ impl Stream {
             octets: 0,
             frames: 0,
             groups: Groups::default(),
+            stamped: 0,
             kept: VecDeque::new(),
         }
     }

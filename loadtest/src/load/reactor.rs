@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,8 +27,9 @@ use super::socket::{Batch, Socket};
 use super::step::Window;
 use super::totals::Totals;
 use super::viewer::Viewer;
+use crate::media::file::{File, FileError};
 use crate::peer::{Credentials, Identity, Outbox, Peer, PeerError};
-use crate::sdp::{Answer, Offer};
+use crate::sdp::{Answer, BASELINE, Offer};
 
 /// How long the thread sleeps when there is nothing to do.
 pub(super) const TICK: Duration = Duration::from_millis(1);
@@ -45,6 +46,9 @@ pub enum LoadError {
     /// See [`OptionsError`].
     #[error(transparent)]
     Options(#[from] OptionsError),
+    /// The file isn't one that can be published.
+    #[error("can't publish {0}")]
+    File(String, #[source] FileError),
     /// A publisher didn't get on air.
     #[error("can't publish: {0}")]
     Publish(String),
@@ -101,6 +105,7 @@ pub struct Reactor<'a> {
     runtime: Handle,
     created: (mpsc::Sender<Created>, mpsc::Receiver<Created>),
     identity: Identity,
+    file: Option<Arc<File>>,
     pub(super) server: Option<Server>,
     pub(super) endpoints: HashMap<usize, Endpoint>,
     next_endpoint: usize,
@@ -128,6 +133,10 @@ impl<'a> Reactor<'a> {
         for whip in [true, false] {
             options.endpoint(0, whip)?;
         }
+        let file = options.file.as_ref().map(|path| {
+            let file = File::open(path);
+            file.map_err(|error| LoadError::File(path.display().to_string(), error))
+        });
         let server = options.server_pid.map(Server::new).transpose();
         Ok(Self {
             options,
@@ -135,6 +144,7 @@ impl<'a> Reactor<'a> {
             runtime,
             created: mpsc::channel(),
             identity: Identity::random().map_err(PeerError::from)?,
+            file: file.transpose()?.map(Arc::new),
             server: server.map_err(|e| LoadError::System("--server-pid", e))?,
             endpoints: HashMap::new(),
             next_endpoint: 0,
@@ -238,7 +248,7 @@ impl<'a> Reactor<'a> {
         let role = if is_publisher {
             Role::Publisher(Box::new(Publisher::new(
                 channel as u16,
-                self.options.plan(),
+                self.options.plan(self.file.clone()),
                 now,
             )))
         } else {
@@ -256,6 +266,7 @@ impl<'a> Reactor<'a> {
                 Role::Viewer(_) => None,
             },
             data_channels: wants_data,
+            profile: self.file.as_ref().map_or(BASELINE, |file| file.profile()),
         }
         .to_sdp();
         let caller = Caller {

@@ -287,23 +287,16 @@ fn mib(bytes: u64) -> f64 {
 }
 
 fn setting(options: &Options) -> String {
-    let layers: Vec<String> = options
-        .bitrate
-        .iter()
-        .map(|rate| format!("{:.1}", *rate as f64 / 1e6))
-        .collect();
     let viewers: Vec<String> = options.steps().iter().map(ToString::to_string).collect();
-    let mut text = format!(
-        "{} × {} viewers, {:?} {}x{} at {} fps, {} Mbit/s, keyframes every {:?}",
-        options.channels,
-        viewers.join(", "),
-        options.video,
-        options.size.0,
-        options.size.1,
-        options.fps,
-        layers.join("+"),
-        options.gop,
-    );
+    let mut text = format!("{} × {} viewers, ", options.channels, viewers.join(", "));
+    let pictures = match &options.file {
+        Some(file) => {
+            let name = file.file_name().unwrap_or_default();
+            format!("{} at {} fps", name.to_string_lossy(), options.fps)
+        }
+        None => synthetic(options),
+    };
+    text += &pictures;
     if let Some(stay) = options.churn {
         let _ = write!(text, ", staying {stay:?}");
     }
@@ -311,6 +304,23 @@ fn setting(options: &Options) -> String {
         text += ", without UDP_GRO";
     }
     text
+}
+
+fn synthetic(options: &Options) -> String {
+    let layers: Vec<String> = options
+        .bitrate
+        .iter()
+        .map(|rate| format!("{:.1}", *rate as f64 / 1e6))
+        .collect();
+    format!(
+        "{:?} {}x{} at {} fps, {} Mbit/s, keyframes every {:?}",
+        options.video,
+        options.size.0,
+        options.size.1,
+        options.fps,
+        layers.join("+"),
+        options.gop,
+    )
 }
 
 fn memory(outcome: &Outcome, last: &Step) -> Option<Memory> {

@@ -16,9 +16,10 @@ use super::arrivals::Arrivals;
 use super::clock::since_1970;
 use super::pictures::{Gaps, Pictures, Whole};
 use super::receiver::Receiver;
+use super::shares::{Arrival, Shares};
 use super::tally::Tally;
 use super::totals::{Flow, Totals};
-use crate::media::mark::{Mark, SOUND};
+use crate::media::mark::{self, Mark, SOUND};
 use crate::media::source::Codec;
 use crate::peer::{Opener, PEEK};
 use crate::rtp::Header;
@@ -54,6 +55,7 @@ pub struct Viewer {
     next_report: Instant,
     next_plea: Instant,
     tallies: Vec<((u16, u8), Tally)>,
+    shares: Shares,
     pictures: Pictures,
     first_picture: Option<Duration>,
     is_live: bool,
@@ -77,6 +79,7 @@ impl Viewer {
             next_report: now + REPORTS.mul_f64(rng.random()),
             next_plea: now + IMPATIENCE,
             tallies: Vec::new(),
+            shares: Shares::default(),
             pictures: Pictures::default(),
             first_picture: None,
             is_live: false,
@@ -141,23 +144,39 @@ impl Viewer {
         let is_rtx = [Codec::H264, Codec::Vp8]
             .iter()
             .any(|codec| sdp::payload_types(*codec).1 == header.payload_type);
+        let mut packet = Arrival {
+            timestamp: header.timestamp,
+            sequence: header.sequence,
+            arrived,
+        };
         if is_rtx {
             totals.retransmissions += 1;
             // RFC 4588 §4: the original sequence number is in front. There is one picture to repair.
-            let original = u16::from_be_bytes([clear[0], clear[1]]);
+            packet.sequence = u16::from_be_bytes([clear[0], clear[1]]);
             for stream in &mut self.streams {
-                stream.found(original);
+                stream.found(packet.sequence);
             }
         } else if let Some(stream) = self.stream(&header) {
             stream.note(now, header.sequence, header.timestamp, arrived);
         }
-        let mark = Mark::find(&clear[..USUALLY]).or_else(|| {
+        let found = mark::find(&clear[..USUALLY]).or_else(|| {
             opener.peek(&header, sealed, &mut clear);
-            Mark::find(&clear)
+            mark::find(&clear)
         });
-        match mark {
-            Some(mark) => self.on_mark(now, arrived, &mark, totals),
-            None => totals.unmarked += 1,
+        match found {
+            Some((mark, None)) => self.on_mark(now, arrived, &mark, totals),
+            Some((mark, Some(share))) => {
+                let marked = self.shares.learn(packet, share, mark);
+                // The others had been taken for packets without a mark.
+                totals.unmarked -= marked.len().saturating_sub(1) as u64;
+                for (packet, mark) in marked {
+                    self.on_mark(now, packet.arrived, &mark, totals);
+                }
+            }
+            None => match self.shares.find(packet) {
+                Some(mark) => self.on_mark(now, arrived, &mark, totals),
+                None => totals.unmarked += 1,
+            },
         }
     }
 

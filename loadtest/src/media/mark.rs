@@ -64,10 +64,15 @@ impl Mark {
 
     /// Finds the mark at the beginning of a payload, behind the codec's headers.
     pub fn find(payload: &[u8]) -> Option<Self> {
+        Self::locate(payload).map(|(_, mark)| mark)
+    }
+
+    fn locate(payload: &[u8]) -> Option<(usize, Self)> {
         payload
             .windows(LEN)
-            .filter(|window| window.starts_with(&MAGIC))
-            .find_map(Self::read)
+            .enumerate()
+            .filter(|(_, window)| window.starts_with(&MAGIC))
+            .find_map(|(at, window)| Some((at, Self::read(window)?)))
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
@@ -100,13 +105,81 @@ impl Mark {
 
 /// Writes the moment of sending into the mark of a payload that has one.
 pub fn stamp(payload: &mut [u8], sent: u64) {
-    let found = payload
-        .windows(LEN)
-        .position(|window| window.starts_with(&MAGIC) && Mark::read(window).is_some());
-    if let Some(at) = found
-        && let Some(mark) = Mark::read(&payload[at..at + LEN])
-    {
+    if let Some((at, mark)) = Mark::locate(payload) {
         payload[at..at + LEN].copy_from_slice(&Mark { sent, ..mark }.to_bytes());
+    }
+}
+
+/// Says that the mark behind it stands for all packets of its picture, from number [`Mark::packet`] on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Share {
+    /// The packet that the mark is in, counted from the picture's first.
+    pub index: u16,
+    /// Packets of the picture.
+    pub of: u16,
+}
+
+/// Finds the mark at the beginning of a payload, with the share that it has if it stands for a whole picture.
+pub fn find(payload: &[u8]) -> Option<(Mark, Option<Share>)> {
+    let (at, mark) = Mark::locate(payload)?;
+    let before = at.checked_sub(SHARE).and_then(|from| payload.get(from..at));
+    Some((mark, before.and_then(Share::read)))
+}
+
+/// Begins a share: it tells whose user data this is, too (ITU-T H.264 D.1.7).
+const SHARED: [u8; 16] = *b"spillway picture";
+/// Bytes of a share before the mark.
+const SHARE: usize = SHARED.len() + 4;
+
+impl Share {
+    /// With its mark, in the form that packets carry.
+    pub fn to_bytes(self, mark: Mark) -> [u8; SHARE + LEN] {
+        let mut bytes = [HIGH; SHARE + LEN];
+        bytes[..SHARED.len()].copy_from_slice(&SHARED);
+        let (numbers, behind) = bytes[SHARED.len()..].split_at_mut(SHARE - SHARED.len());
+        for (pair, value) in numbers.chunks_exact_mut(2).zip([self.index, self.of]) {
+            pair[0] |= (value >> 7) as u8 & !HIGH;
+            pair[1] |= value as u8 & !HIGH;
+        }
+        behind.copy_from_slice(&mark.to_bytes());
+        bytes
+    }
+
+    /// Finds a share and its mark.
+    pub fn find(payload: &[u8]) -> Option<(Self, Mark)> {
+        let (mark, share) = find(payload)?;
+        Some((share?, mark))
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let numbers = bytes.strip_prefix(&SHARED)?;
+        let number = |at: usize| {
+            let [high, low] = *numbers.get(at..)?.first_chunk::<2>()?;
+            Some(u16::from(high & !HIGH) << 7 | u16::from(low & !HIGH))
+        };
+        Some(Self {
+            index: number(0)?,
+            of: number(2)?,
+        })
+    }
+
+    /// Puts this in the place of the share in a payload that has one.
+    pub fn write(self, payload: &mut [u8]) {
+        if let Some((_, mark)) = Self::find(payload)
+            && let Some((at, _)) = Mark::locate(payload)
+        {
+            payload[at - SHARE..at + LEN].copy_from_slice(&self.to_bytes(mark));
+        }
+    }
+
+    /// The mark that packet `index` of the picture would bear.
+    pub fn mark_of(self, index: u16, mark: &Mark) -> Mark {
+        Mark {
+            first: index == 0,
+            last: index + 1 == self.of,
+            packet: mark.packet + u64::from(index),
+            ..*mark
+        }
     }
 }
 
@@ -150,5 +223,38 @@ mod tests {
             stamp(&mut payload, 7);
             assert_eq!(Mark::find(&payload), Some(Mark { sent: 7, ..mark }));
         }
+    }
+
+    #[test]
+    fn a_shared_mark_is_found_and_told_its_place() {
+        let mark = Mark {
+            publisher: 1,
+            layer: 0,
+            key: false,
+            first: false,
+            last: false,
+            packet: 70,
+            frame: 9,
+            sent: 5,
+        };
+        let bytes = Share::default().to_bytes(mark);
+        // Nothing in it looks like the beginning of a start code.
+        assert!(bytes.iter().all(|byte| *byte != 0));
+        let mut payload = [&[6, 5, 45][..], &bytes, &[0x80]].concat();
+        let share = Share {
+            index: 129,
+            of: 16_383,
+        };
+        share.write(&mut payload);
+        stamp(&mut payload, 8);
+        let mark = Mark { sent: 8, ..mark };
+        assert_eq!(Share::find(&payload), Some((share, mark)));
+        assert_eq!(Share::find(&mark.to_bytes()), None);
+        let of = |index| {
+            let mark = share.mark_of(index, &mark);
+            (mark.packet, mark.first, mark.last)
+        };
+        assert_eq!(of(0), (70, true, false));
+        assert_eq!(of(16_382), (16_452, false, true));
     }
 }

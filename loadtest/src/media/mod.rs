@@ -1,8 +1,10 @@
 //! What the load test's publishers send: pictures and sound of real structure and given size, every packet marked.
 
+pub mod file;
 pub mod h264;
 pub mod mark;
 pub mod opus;
+pub mod packets;
 pub mod source;
 pub mod vp8;
 
