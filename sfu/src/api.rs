@@ -7,6 +7,8 @@ use std::{
     sync::Arc,
 };
 
+use zeroize::Zeroize as _;
+
 use crate::media::{Burst, PublishedLayers, SenderClock};
 
 /// One worker thread of a node: the index of its media port.
@@ -97,8 +99,14 @@ pub struct Path {
 pub struct IceCredentials {
     /// 4 to 256 ice-chars. Ours begin with the worker's number, see [`crate::ice`].
     pub ufrag: String,
-    /// 22 to 256 ice-chars. Secret: never logged.
+    /// 22 to 256 ice-chars. Secret: never logged, and wiped when dropped.
     pub pwd: String,
+}
+
+impl Drop for IceCredentials {
+    fn drop(&mut self) {
+        self.pwd.zeroize();
+    }
 }
 
 impl fmt::Debug for IceCredentials {

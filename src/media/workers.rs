@@ -121,7 +121,7 @@ impl MediaPlane for Workers {
         // All m-sections share one transport (BUNDLE), so the first names them all (RFC 8840 §4.4).
         let sdpfrag = sdp::write_sdpfrag(&local, candidates, &["0".to_owned()]);
         Ok(RestartedIce {
-            ufrag: local.ufrag,
+            ufrag: local.ufrag.clone(),
             sdpfrag,
         })
     }

@@ -78,7 +78,7 @@ impl Engine {
         Ok(Accepted {
             session,
             answer,
-            ufrag: local.ufrag,
+            ufrag: local.ufrag.clone(),
         })
     }
 
@@ -146,7 +146,7 @@ impl Engine {
         Ok(Accepted {
             session: self.sessions[index].id,
             answer,
-            ufrag: local.ufrag,
+            ufrag: local.ufrag.clone(),
         })
     }
 

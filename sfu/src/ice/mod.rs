@@ -7,6 +7,7 @@ mod lite;
 mod stun;
 
 use rand::{CryptoRng, Rng};
+use zeroize::Zeroizing;
 
 use crate::{IceCredentials, WorkerId};
 
@@ -54,8 +55,8 @@ fn value(letter: u8) -> Option<u16> {
 }
 
 fn push_random(text: &mut String, chars: usize, rng: &mut impl Rng) {
-    let mut bytes = [0; PWD_CHARS];
-    rng.fill_bytes(&mut bytes);
+    let mut bytes = Zeroizing::new([0; PWD_CHARS]);
+    rng.fill_bytes(&mut *bytes);
     // 32 letters divide 256: every letter is as likely as another.
     text.extend(bytes.iter().take(chars).map(|&byte| letter(byte)));
 }

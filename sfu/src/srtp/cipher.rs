@@ -8,6 +8,7 @@ use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, Unbound
 use ctr::{Ctr128BE, CtrCore};
 use hmac::{Hmac, Mac as _};
 use sha1::Sha1;
+use zeroize::Zeroizing;
 
 use super::{Profile, SrtpError};
 
@@ -92,6 +93,17 @@ pub(super) struct CounterMode {
     salt: [u8; 14],
 }
 
+impl Drop for CounterMode {
+    /// Overwrites the key that HMAC holds. It could wipe itself, but then so would every packet's copy. Salts are no secret
+    /// (RFC 3711 §3.2.1), and the ciphers wipe their own keys.
+    fn drop(&mut self) {
+        if let Ok(blank) = Hmac::new_from_slice(&[0; AUTHENTICATION_KEY_LEN]) {
+            self.hmac = blank;
+            std::hint::black_box(&self.hmac);
+        }
+    }
+}
+
 impl Cipher {
     fn derived(
         profile: Profile,
@@ -102,20 +114,20 @@ impl Cipher {
         if master_key.len() != profile.key_len() || master_salt.len() != profile.salt_len() {
             return Err(SrtpError::KeyLength);
         }
-        let mut key = [0; 32];
+        let mut key = Zeroizing::new([0; 32]);
         let key = &mut key[..profile.key_len()];
         let mut session_salt = [0; 14];
         let session_salt = &mut session_salt[..profile.salt_len()];
-        let mut authentication_key = [0; AUTHENTICATION_KEY_LEN];
+        let mut authentication_key = Zeroizing::new([0; AUTHENTICATION_KEY_LEN]);
         derive(master_key, master_salt, cipher, key)?;
         derive(master_key, master_salt, salt, session_salt)?;
         derive(
             master_key,
             master_salt,
             authentication,
-            &mut authentication_key,
+            &mut *authentication_key,
         )?;
-        Self::with_session_keys(profile, key, session_salt, &authentication_key)
+        Self::with_session_keys(profile, key, session_salt, &*authentication_key)
     }
 
     /// Takes session keys as they are. `authentication` is unused by the AEAD profiles.
