@@ -24,6 +24,11 @@ fn stun() {
 }
 
 #[test]
+fn dtls() {
+    replay("dtls", entry::dtls, MUTATIONS);
+}
+
+#[test]
 fn rtp() {
     replay("rtp", entry::rtp, MUTATIONS);
 }

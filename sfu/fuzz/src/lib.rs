@@ -2,6 +2,7 @@
 //! promises isn't so. The fuzz targets call them, and so does `sfu/tests/fuzz_corpus.rs`, which replays the corpus.
 
 mod descriptor;
+mod dtls;
 mod engine;
 mod peer;
 mod rtcp;
@@ -10,6 +11,7 @@ mod sdp;
 mod stun;
 
 pub use descriptor::descriptor;
+pub use dtls::dtls;
 pub use engine::engine;
 pub use rtcp::rtcp;
 pub use rtp::rtp;

@@ -23,10 +23,11 @@ use openssl::{
     ssl::{ErrorCode, Ssl, SslRef, SslStream, SslVerifyMode},
     x509::{X509StoreContextRef, X509VerifyResult},
 };
+use zeroize::Zeroizing;
 
 use super::{
     Certificate, DtlsRole, Fingerprint,
-    records::{self, Record, Records},
+    records::{self, MAX_MESSAGE, Record, Records},
 };
 use crate::srtp::Profile;
 
@@ -36,8 +37,6 @@ const MTU: u32 = 1200;
 const MAX_OUTBOUND: usize = 64;
 /// Messages of the peer that wait to be read. Those beyond are lost.
 const MAX_INBOX: usize = 64;
-/// The longest message (RFC 6347 §4.1).
-const MAX_MESSAGE: usize = 1 << 14;
 /// The first wait before a flight is sent again, doubled with each.
 const FIRST_RETRANSMISSION: Duration = Duration::from_millis(200);
 /// The longest such wait.
@@ -54,8 +53,8 @@ pub(crate) struct Keys {
 
 /// An SRTP master key with its salt.
 pub(crate) struct MasterKey {
-    pub(crate) key: Vec<u8>,
-    pub(crate) salt: Vec<u8>,
+    pub(crate) key: Zeroizing<Vec<u8>>,
+    pub(crate) salt: Zeroizing<Vec<u8>>,
 }
 
 /// What a datagram or timeout brought about.
@@ -142,7 +141,7 @@ impl Association {
     pub(crate) fn handle(&mut self, now: Instant, datagram: &[u8]) -> Result<Progress, Failure> {
         match &mut self.state {
             State::Handshaking(handshake) => {
-                handshake.stream.get_mut().inbound = Some(datagram.to_vec());
+                handshake.stream.get_mut().inbound = records::of_handshake(datagram);
                 let progress = self.shake(now)?;
                 match &mut self.state {
                     State::Handshaking(handshake) => handshake.stream.get_mut().inbound = None,
@@ -274,7 +273,7 @@ impl Association {
         }
         let keys = handshake.keys(self.role)?;
         let sent = handshake.flight.iter().chain(&flight);
-        let records = Records::new(handshake.stream.ssl(), self.role, sent);
+        let records = Records::after_handshake(handshake.stream.ssl(), self.role, sent);
         let records = records.ok_or_else(|| {
             tracing::debug!("the handshake's keys can't be used for DTLS records");
             Failure::Handshake
@@ -351,30 +350,29 @@ impl Handshake {
 
 impl Established {
     fn handle(&mut self, datagram: &[u8], outbound: &mut VecDeque<Vec<u8>>) {
-        if self.take_data(datagram) {
-            self.lingering = None;
-        }
-        if let Some(stream) = &mut self.lingering
-            && !records::split(datagram).any(records::is_protected_data)
-        {
-            // A handshake message again: OpenSSL repeats its flight. It reads no data, since none is given to it.
-            stream.get_mut().inbound = Some(datagram.to_vec());
+        let authentic = self.take_data(datagram);
+        let Some(stream) = &mut self.lingering else {
+            return;
+        };
+        if let Some(again) = records::of_handshake(datagram) {
+            // A handshake message again: OpenSSL repeats its flight. It reads no data, since none is given to it. Who repeats
+            // doesn't have the flight, even if there are data beside: some don't wait for it.
+            stream.get_mut().inbound = Some(again);
             let outcome = stream.ssl_read(&mut [0]);
             tracing::trace!(?outcome, "a handshake message after the handshake");
             stream.get_mut().inbound = None;
             stream.get_mut().drain_into(outbound);
+        } else if authentic {
+            self.lingering = None;
         }
     }
 
     /// Opens what records of data and alerts there are. Whether one was authentic.
     fn take_data(&mut self, datagram: &[u8]) -> bool {
         let mut authentic = false;
-        for record in records::split(datagram).filter(|record| records::is_protected_data(record)) {
-            let Some(opened) = self.records.open(record) else {
-                continue;
-            };
+        for record in self.records.open(datagram) {
             authentic = true;
-            match opened {
+            match record {
                 Record::Data(message) if self.inbox.len() < MAX_INBOX => {
                     self.inbox.push_back(message);
                 }
@@ -399,19 +397,19 @@ fn export_keys(ssl: &SslRef, role: DtlsRole) -> Option<Keys> {
         .into_iter()
         .find(|profile| profile.openssl_name() == name)?;
     let (key_len, salt_len) = (profile.key_len(), profile.salt_len());
-    let mut material = vec![0; 2 * (key_len + salt_len)];
+    let mut material = Zeroizing::new(vec![0; 2 * (key_len + salt_len)]);
     ssl.export_keying_material(&mut material, EXPORTER_LABEL, None)
         .ok()?;
     let (keys, salts) = material.split_at(2 * key_len);
     let (client_key, server_key) = keys.split_at(key_len);
     let (client_salt, server_salt) = salts.split_at(salt_len);
     let client = MasterKey {
-        key: client_key.to_vec(),
-        salt: client_salt.to_vec(),
+        key: Zeroizing::new(client_key.to_vec()),
+        salt: Zeroizing::new(client_salt.to_vec()),
     };
     let server = MasterKey {
-        key: server_key.to_vec(),
-        salt: server_salt.to_vec(),
+        key: Zeroizing::new(server_key.to_vec()),
+        salt: Zeroizing::new(server_salt.to_vec()),
     };
     let (local, remote) = match role {
         DtlsRole::Server => (server, client),

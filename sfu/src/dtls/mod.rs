@@ -11,6 +11,7 @@ mod records;
 pub(crate) use association::{Association, Failure, Keys, Progress};
 pub use certificate::{Certificate, CertificateError};
 pub use fingerprint::{Fingerprint, FingerprintError, HashAlgorithm};
+pub use records::{Record, Records, Secrets};
 
 /// Which side of the handshake we are (RFC 5763 §5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

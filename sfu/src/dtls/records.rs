@@ -11,8 +11,12 @@ use aws_lc_rs::{
     tls_prf::{self, P_SHA256, P_SHA384, Secret},
 };
 use openssl::ssl::SslRef;
+use zeroize::Zeroizing;
 
 use super::DtlsRole;
+
+/// The longest message (RFC 6347 §4.1).
+pub(super) const MAX_MESSAGE: usize = 1 << 14;
 
 /// Type, version, epoch, number and length of a record.
 const HEADER_LEN: usize = 13;
@@ -20,9 +24,9 @@ const HEADER_LEN: usize = 13;
 const VERSION: [u8; 2] = [0xfe, 0xfd];
 /// There is one handshake, so one change of keys.
 const EPOCH: [u8; 2] = [0, 1];
-const ALERT: u8 = 21;
-const HANDSHAKE: u8 = 22;
-const APPLICATION_DATA: u8 = 23;
+pub(super) const ALERT: u8 = 21;
+pub(super) const HANDSHAKE: u8 = 22;
+pub(super) const APPLICATION_DATA: u8 = 23;
 /// `close_notify` as a warning (RFC 5246 §7.2).
 const CLOSE_NOTIFY: [u8; 2] = [1, 0];
 const FATAL: u8 = 2;
@@ -76,13 +80,14 @@ impl Suite {
 
 /// One direction's key.
 struct Direction {
+    /// The library wipes it when it goes.
     key: LessSafeKey,
-    salt: [u8; 12],
+    salt: Zeroizing<[u8; 12]>,
 }
 
 impl Direction {
     fn new(suite: Suite, key: &[u8], salt: &[u8]) -> Option<Self> {
-        let mut room = [0; 12];
+        let mut room = Zeroizing::new([0; 12]);
         room[..salt.len()].copy_from_slice(salt);
         Some(Self {
             key: LessSafeKey::new(UnboundKey::new(suite.algorithm, key).ok()?),
@@ -92,7 +97,7 @@ impl Direction {
 
     /// The nonce of a record: `bytes` are those that it bears, or else its number.
     fn nonce(&self, suite: Suite, bytes: [u8; 8]) -> Nonce {
-        let mut nonce = self.salt;
+        let mut nonce = *self.salt;
         if suite.explicit {
             nonce[4..].copy_from_slice(&bytes);
         } else {
@@ -105,8 +110,8 @@ impl Direction {
 }
 
 /// What a record of the peer says.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Record {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
     /// A packet of the data channels.
     Data(Vec<u8>),
     /// Good-bye, or a fatal alert.
@@ -115,8 +120,23 @@ pub(super) enum Record {
     Other,
 }
 
+/// What a handshake gives to seal and open with.
+pub struct Secrets<'s> {
+    /// OpenSSL's name of the suite.
+    pub suite: &'s str,
+    /// The master secret.
+    pub master: &'s [u8; MASTER_SECRET_LEN],
+    /// The client's random bytes.
+    pub client_random: &'s [u8; RANDOM_LEN],
+    /// The server's.
+    pub server_random: &'s [u8; RANDOM_LEN],
+    /// The nonce of our Finished. With GCM OpenSSL counts nonces up from a random one; with ChaCha20-Poly1305 this is
+    /// unused.
+    pub finished_nonce: u64,
+}
+
 /// Seals and opens the records of one association.
-pub(super) struct Records {
+pub struct Records {
     suite: Suite,
     ours: Direction,
     theirs: Direction,
@@ -130,38 +150,49 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// Takes over after the handshake of `ssl`. `sent` are the datagrams that OpenSSL has sent: with GCM it counts nonces up
-    /// from a random one, and ours must be others. `None` where that or the suite can't be told.
-    pub(super) fn new<'a>(
+    /// Takes over after the handshake of `ssl`. `sent` are the datagrams that OpenSSL has sent. `None` where a secret or the
+    /// suite can't be told.
+    pub(super) fn after_handshake<'a>(
         ssl: &SslRef,
         role: DtlsRole,
         sent: impl Iterator<Item = &'a Vec<u8>>,
     ) -> Option<Self> {
-        let suite = Suite::named(ssl.current_cipher()?.name())?;
-        let nonce_base = if suite.explicit {
-            let used = sent
-                .filter_map(|datagram| finished_nonce(datagram))
-                .last()?;
-            // Half of all nonces away from theirs: neither side sends so many records that they meet.
-            used ^ (1 << 63)
+        let suite = ssl.current_cipher()?.name();
+        let finished_nonce = if Suite::named(suite)?.explicit {
+            sent.filter_map(|datagram| finished_nonce(datagram))
+                .last()?
         } else {
             0
         };
-        let mut master = [0; MASTER_SECRET_LEN];
+        let mut master = Zeroizing::new([0; MASTER_SECRET_LEN]);
         let (mut client, mut server) = ([0; RANDOM_LEN], [0; RANDOM_LEN]);
-        let whole = ssl.session()?.master_key(&mut master) == MASTER_SECRET_LEN
+        let whole = ssl.session()?.master_key(&mut *master) == MASTER_SECRET_LEN
             && ssl.client_random(&mut client) == RANDOM_LEN
             && ssl.server_random(&mut server) == RANDOM_LEN;
         if !whole {
             return None;
         }
-        // RFC 5246 §6.3: client key, server key, client nonce, server nonce.
+        let secrets = Secrets {
+            suite,
+            master: &master,
+            client_random: &client,
+            server_random: &server,
+            finished_nonce,
+        };
+        Self::new(&secrets, role)
+    }
+
+    /// `None` for a suite that isn't one of ours.
+    pub fn new(secrets: &Secrets<'_>, role: DtlsRole) -> Option<Self> {
+        let suite = Suite::named(secrets.suite)?;
+        // RFC 5246 §6.3: client key, server key, client nonce, server nonce. `Secret` wipes what it held.
         let (key_len, salt_len) = (suite.algorithm.key_len(), suite.salt_len());
-        let block = Secret::new(suite.hash, &master)
+        let block = Secret::new(suite.hash, secrets.master)
             .ok()?
-            .derive(
+            .derive_with_seed_concatination(
                 b"key expansion",
-                &[server, client].concat(),
+                secrets.server_random,
+                secrets.client_random,
                 2 * (key_len + salt_len),
             )
             .ok()?;
@@ -181,24 +212,25 @@ impl Records {
             ours,
             theirs,
             next: FIRST_NUMBER,
-            nonce_base,
+            // Half of all nonces away from OpenSSL's: neither side sends so many records that they meet.
+            nonce_base: secrets.finished_nonce ^ (1 << 63),
             highest: 0,
             seen: 0,
         })
     }
 
-    /// A datagram with these data. `None` when all numbers are used.
-    pub(super) fn seal_data(&mut self, data: &[u8]) -> Option<Vec<u8>> {
+    /// A datagram with these data. `None` if they are too long, or all numbers are used.
+    pub fn seal_data(&mut self, data: &[u8]) -> Option<Vec<u8>> {
         self.seal(APPLICATION_DATA, data)
     }
 
     /// A datagram that says good-bye.
-    pub(super) fn seal_close(&mut self) -> Option<Vec<u8>> {
+    pub fn seal_close(&mut self) -> Option<Vec<u8>> {
         self.seal(ALERT, &CLOSE_NOTIFY)
     }
 
     fn seal(&mut self, kind: u8, data: &[u8]) -> Option<Vec<u8>> {
-        if self.next > LAST_NUMBER {
+        if self.next > LAST_NUMBER || data.len() > MAX_MESSAGE {
             return None;
         }
         let number = epoch_and(self.next);
@@ -231,8 +263,14 @@ impl Records {
         Some(record)
     }
 
-    /// Opens one record. `None` if it isn't authentic, or was here before: it is ignored (RFC 6347 §4.1.2.7).
-    pub(super) fn open(&mut self, record: &[u8]) -> Option<Record> {
+    /// Opens the data and alerts that a datagram has. What isn't authentic, or was here before, is ignored (RFC 6347 §4.1.2.7).
+    pub fn open<'d>(&'d mut self, datagram: &'d [u8]) -> impl Iterator<Item = Record> + 'd {
+        split(datagram)
+            .filter(|record| is_protected_data(record))
+            .filter_map(|record| self.open_one(record))
+    }
+
+    fn open_one(&mut self, record: &[u8]) -> Option<Record> {
         let (header, body) = record.split_first_chunk::<HEADER_LEN>()?;
         let kind = header[0];
         let number = *header[3..].first_chunk::<8>()?;
@@ -243,20 +281,19 @@ impl Records {
             (number, body)
         };
         let index = u64::from_be_bytes(number) & LAST_NUMBER;
-        if !self.is_new(index) {
+        let len = sealed.len().checked_sub(TAG_LEN)?;
+        if len > MAX_MESSAGE || !self.is_new(index) {
             return None;
         }
         let mut data = sealed.to_vec();
-        let len = self
-            .theirs
+        self.theirs
             .key
             .open_in_place(
                 self.theirs.nonce(self.suite, nonce),
-                Aad::from(additional(number, kind, sealed.len().checked_sub(TAG_LEN)?)),
+                Aad::from(additional(number, kind, len)),
                 &mut data,
             )
-            .ok()?
-            .len();
+            .ok()?;
         self.commit(index);
         data.truncate(len);
         Some(match kind {
@@ -282,8 +319,16 @@ impl Records {
     }
 }
 
+/// What of a datagram may be OpenSSL's: its records without [`Records`]' own. `None` if there are none.
+pub(super) fn of_handshake(datagram: &[u8]) -> Option<Vec<u8>> {
+    let records: Vec<&[u8]> = split(datagram)
+        .filter(|record| !is_protected_data(record))
+        .collect();
+    (!records.is_empty()).then(|| records.concat())
+}
+
 /// The records of a datagram, headers included, up to the first that is cut off.
-pub(super) fn split(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn split(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
         let header = rest.first_chunk::<HEADER_LEN>()?;
@@ -295,7 +340,7 @@ pub(super) fn split(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Whether a record is ours to open: data or an alert under the keys of the handshake.
-pub(super) fn is_protected_data(record: &[u8]) -> bool {
+fn is_protected_data(record: &[u8]) -> bool {
     record.first_chunk::<HEADER_LEN>().is_some_and(|header| {
         matches!(header[0], APPLICATION_DATA | ALERT)
             && header[1..3] == VERSION

@@ -1,6 +1,15 @@
 #![allow(clippy::unwrap_used)]
 
-use super::*;
+use super::{
+    super::records::{ALERT, APPLICATION_DATA, HANDSHAKE},
+    *,
+};
+
+const SUITES: [&str; 3] = [
+    "AES128-GCM-SHA256",
+    "AES256-GCM-SHA384",
+    "CHACHA20-POLY1305",
+];
 
 /// An association of ours, and OpenSSL alone as its peer.
 struct Pair {
@@ -86,16 +95,29 @@ impl Pair {
     }
 }
 
+/// A pair of which they, as client, have their last flight ready: its datagrams, and the keys that they have by now.
+fn with_last_flight(suite: &str) -> (Pair, Vec<Vec<u8>>, Records) {
+    let mut pair = Pair::new(DtlsRole::Server, &format!("ECDHE-ECDSA-{suite}"));
+    loop {
+        pair.deliver();
+        let _ = pair.theirs.do_handshake();
+        let flight = mem::take(&mut pair.theirs.get_mut().outbound);
+        let sent = flight.iter();
+        if let Some(keys) = Records::after_handshake(pair.theirs.ssl(), DtlsRole::Client, sent) {
+            return (pair, flight, keys);
+        }
+        for datagram in flight {
+            pair.ours.handle(pair.now, &datagram).unwrap();
+        }
+    }
+}
+
 fn is_connected(progress: &Progress) -> bool {
     matches!(progress, Progress::Connected(_))
 }
 
 fn each_suite_and_role(test: impl Fn(&mut Pair)) {
-    for suite in [
-        "AES128-GCM-SHA256",
-        "AES256-GCM-SHA384",
-        "CHACHA20-POLY1305",
-    ] {
+    for suite in SUITES {
         for role in [DtlsRole::Server, DtlsRole::Client] {
             let mut pair = Pair::new(role, &format!("ECDHE-ECDSA-{suite}"));
             pair.connect();
@@ -193,4 +215,52 @@ fn a_last_flight_that_was_lost_comes_again() {
     assert_eq!(pair.take(&datagram), [b"hello"]);
     pair.ours.write(b"welcome");
     assert_eq!(pair.deliver(), [b"welcome"]);
+}
+
+/// Whoever sends data before our Finished came isn't told by RFC 5246 §7.4.9 to; where it does, it has to come to an end.
+#[test]
+fn data_beside_the_peers_last_flight_dont_keep_ours_from_coming_again() {
+    for suite in SUITES {
+        let (mut pair, flight, mut keys) = with_last_flight(suite);
+        let (last, before) = flight.split_last().unwrap();
+        for datagram in before {
+            pair.take(datagram);
+        }
+        let beside = |flight: &[u8], data: &[u8], keys: &mut Records| {
+            [flight, &keys.seal_data(data).unwrap()].concat()
+        };
+        let datagram = beside(last, b"at once", &mut keys);
+        assert_eq!(pair.take(&datagram), [b"at once"]);
+        // Our last flight is lost.
+        while pair.ours.poll_transmit().is_some() {}
+        std::thread::sleep(Duration::from_millis(1_100));
+        let _ = pair.theirs.do_handshake();
+        for datagram in mem::take(&mut pair.theirs.get_mut().outbound) {
+            let datagram = beside(&datagram, b"again", &mut keys);
+            assert_eq!(pair.take(&datagram), [b"again"]);
+        }
+        pair.deliver();
+        let _ = pair.theirs.do_handshake();
+        assert!(pair.theirs.ssl().is_init_finished(), "{suite}");
+        // Data alone say that they have it.
+        assert_eq!(pair.take(&keys.seal_data(b"done").unwrap()), [b"done"]);
+        pair.ours.write(b"welcome");
+        assert_eq!(pair.deliver(), [b"welcome"]);
+    }
+}
+
+#[test]
+fn datagrams_without_a_whole_record_dont_disturb_a_handshake() {
+    let mut pair = Pair::new(DtlsRole::Server, "ECDHE+AESGCM");
+    for hostile in [&[HANDSHAKE; 1][..], &[HANDSHAKE; 13], &[ALERT; 40]] {
+        assert!(pair.ours.handle(pair.now, hostile).is_ok());
+    }
+    // Data for which there are no keys yet.
+    let mut early = vec![0; 60];
+    early[..5].copy_from_slice(&[APPLICATION_DATA, 0xfe, 0xfd, 0, 1]);
+    early[12] = 47;
+    assert!(pair.ours.handle(pair.now, &early).is_ok());
+    pair.connect();
+    let datagram = pair.their_datagram(b"data");
+    assert_eq!(pair.take(&datagram), [b"data"]);
 }
