@@ -28,7 +28,7 @@ const MAX_DATA: usize = 1 << 14;
 const WINDOW: u64 = 64;
 const LAST_NUMBER: u64 = (1 << 48) - 1;
 /// Of one input; more only takes longer.
-const MAX_STEPS: usize = 256;
+const MAX_STEPS: usize = 64;
 /// UDP has no longer ones.
 const MAX_DATAGRAM: usize = 65_507;
 
