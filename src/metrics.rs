@@ -78,6 +78,8 @@ pub struct Snapshot {
     pub event_streams: u64,
     /// HTTP connections.
     pub connections: Connections,
+    /// Tasks of the runtime: requests, event streams, sessions' timers, and those that run as long as the node.
+    pub tasks: u64,
     /// The media plane's.
     pub media: MediaFigures,
 }
@@ -152,6 +154,9 @@ impl Snapshot {
             event_streams,
         );
         register_connections(&self.connections, registry);
+        let tasks: Gauge = Gauge::default();
+        tasks.set(self.tasks as i64);
+        registry.register("tasks", "Tasks of the asynchronous runtime now", tasks);
         self.media.register(registry);
         let cpu = Counter::<f64, AtomicU64>::default();
         cpu.inc_by(cpu_seconds());
@@ -291,6 +296,7 @@ mod tests {
                 per_address: 1,
                 exempt: Vec::new(),
             }),
+            tasks: 12,
             media,
         });
         for line in [
@@ -301,6 +307,7 @@ mod tests {
             "spillway_live_channels 1",
             "spillway_event_streams 3",
             "spillway_http_connections 0",
+            "spillway_tasks 12",
             "spillway_http_connections_refused_total{bound=\"per_address\"} 0",
             "spillway_worker_sessions{worker=\"1\"} 1",
             "spillway_worker_lag_seconds{worker=\"0\"} 0.003",

@@ -14,6 +14,7 @@ use spillway_signaling::{
     },
     platform::{PutChannel, Role},
 };
+use tokio::runtime::Handle;
 
 use super::{Node, State, refusals, sessions::Session};
 use crate::{
@@ -364,6 +365,7 @@ impl Node {
             live_channels: state.on_air.live().count() as u64,
             event_streams: state.streams.count() as u64,
             connections: self.parts.connections.clone(),
+            tasks: Handle::current().metrics().num_alive_tasks() as u64,
             media,
         }
     }
