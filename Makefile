@@ -49,7 +49,8 @@ plot: setup web ## draw how a viewer follows a link that falls and recovers: doc
 	cargo build --profile quick --locked -p spillway -p spillway-loadtest
 	SPILLWAY_BIN=$(BIN)/spillway SPILLWAY_LOADTEST_BIN=$(BIN)/spillway-loadtest node tests/e2e/plot.js docs/plots/rate-drop.svg
 
-soak: setup ## the long tests: SEEDS (default 1000) changing paths, FUZZ_SECONDS (600) of fuzzing for each parser
+soak: setup web ## the long tests: CHURN_MINUTES (default 30) of viewers, SEEDS (1000) changing paths, FUZZ_SECONDS (600) a parser
+	MINUTES=$(or $(CHURN_MINUTES),30) scripts/churn.sh
 	SPILLWAY_SEEDS=$(or $(SEEDS),1000) cargo test -p spillway-sfu --locked --test engine -- whatever_the_path_does
 	scripts/fuzz.sh
 

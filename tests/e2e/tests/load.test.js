@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { figures } from '../lib/growth.js';
 import { harness } from '../lib/harness.js';
 import { load } from '../lib/load.js';
+import { until } from '../lib/wait.js';
 
 const STEADY = ['--settle', '2s', '--duration', '5s', '--linger', '2s'];
+
+/** Far fewer than viewers came: connections of this test's own. */
+const FEW = 6;
 
 const parts = harness('load', { browser: false });
 
@@ -55,7 +60,8 @@ test('a ramp measures each step by itself', async () => {
   assert.match(report.svg, />40 viewers</);
 });
 
-test('three layers, and viewers who come and go, some without a word', async () => {
+test('three layers, and viewers who come and go, some without a word: nothing is left of them', async () => {
+  const before = await figures(parts.spillway);
   const report = await load(
     parts.spillway,
     ...['--viewers', '30', '--bitrate', '1mbit,400kbit,150kbit', '--video', 'vp8'],
@@ -66,6 +72,14 @@ test('three layers, and viewers who come and go, some without a word', async () 
   assert.equal(report.without_picture, 0);
   assert.equal(report.broken, 0);
   assert.ok(report.latency_ms.count > 30 * 30 * 7, `${report.latency_ms.count} pictures`);
+  // Of those without a word the node hears nothing for 30 s.
+  const ended = async () => (await figures(parts.spillway)).sessions === 0;
+  await until('all sessions end', ended, { timeout: 40_000, interval: 1_000 });
+  const after = await figures(parts.spillway);
+  assert.equal(after.workerSessions, 0);
+  assert.ok(after.tasks <= before.tasks + FEW, `${before.tasks} tasks, then ${after.tasks}`);
+  const { descriptors_before: files, descriptors_after: filesAfter } = report.memory;
+  assert.ok(filesAfter <= files + FEW, `${files} open files, then ${filesAfter}`);
 });
 
 test('a load test says what a server refuses', async () => {
