@@ -22,7 +22,8 @@ pub(crate) struct Session {
     pub(crate) role: Role,
     /// Our user name fragments: the present one, and the one before an ICE restart.
     pub(crate) ufrags: ArrayVec<String, 2>,
-    pub(crate) paths: ArrayVec<Path, MAX_PATHS>,
+    /// At most [`MAX_PATHS`].
+    pub(crate) paths: Vec<Path>,
     pub(crate) connected: bool,
     /// The moment that its timer is set to.
     pub(crate) scheduled: Option<Instant>,

@@ -127,7 +127,7 @@ pub struct Report {
     pub retransmissions: u64,
     /// Packets without a mark: padding and repair, or another publisher's.
     pub unmarked: u64,
-    /// Packets that weren't RTP or not authentic.
+    /// Packets that were neither RTP nor RTCP, or not authentic.
     pub broken: u64,
     /// Datagrams that this side couldn't send.
     pub unsent: u64,

@@ -44,7 +44,7 @@ pub struct Totals {
     pub retransmissions: u64,
     /// Packets that bore no mark of ours: padding, or another publisher's.
     pub unmarked: u64,
-    /// Packets that weren't RTP, or not authentic.
+    /// Packets that were neither RTP nor RTCP, or not authentic.
     pub broken: u64,
     /// Datagrams that we couldn't send.
     pub unsent: u64,

@@ -65,6 +65,9 @@ pub enum Received<'a> {
     Rtp(&'a [u8]),
     /// Opened RTCP.
     Rtcp(Vec<Box<dyn Packet>>),
+    /// RTCP that can't be opened. It may be for somebody else: who had this port before and left without a word is sent to
+    /// for a while. RFC 3711 §3.3 has it discarded.
+    Broken,
     /// The other side said good-bye.
     Closed,
 }
@@ -141,7 +144,9 @@ impl Peer {
                 return Ok(Received::Rtp(datagram));
             }
             return Ok(match &mut self.sealing {
-                Some(sealing) => Received::Rtcp(sealing.open_rtcp(datagram)?),
+                Some(sealing) => sealing
+                    .open_rtcp(datagram)
+                    .map_or(Received::Broken, Received::Rtcp),
                 None => Received::Handled,
             });
         }

@@ -299,18 +299,18 @@ impl Engine {
         self.next_serial += 1;
         let mut ufrags = ArrayVec::new();
         ufrags.push(ufrag.clone());
-        let index = self.sessions.insert(Session {
+        let index = self.sessions.insert(Box::new(Session {
             id,
             channel_name: self.channels[channel].name.clone(),
             channel,
             transport,
             role,
             ufrags,
-            paths: ArrayVec::new(),
+            paths: Vec::new(),
             connected: false,
             scheduled: None,
             started: now,
-        });
+        }));
         self.serials.insert(id.serial, index);
         self.ufrags.insert(ufrag, index);
         self.reschedule(now, index);

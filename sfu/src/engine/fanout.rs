@@ -169,7 +169,7 @@ pub(super) fn with_wire(
 fn fan_out(
     channel: &Channel,
     ready: &Ready,
-    sessions: &mut slab::Slab<Session>,
+    sessions: &mut slab::Slab<Box<Session>>,
     scratch: &mut [u8],
     (totals, held): (&mut Totals, &mut Vec<usize>),
     time: (Instant, NtpTime),

@@ -11,7 +11,7 @@ use crate::{
     ice::{stun_ufrag, worker_of},
     media::{Feed, PayloadChange},
     publisher::Received,
-    session::Role,
+    session::{MAX_PATHS, Role},
     transport::{CloseReason, Incoming, TransportEvent, is_rtcp},
 };
 
@@ -115,7 +115,7 @@ impl Engine {
             return;
         }
         let session = &mut self.sessions[index];
-        if session.paths.is_full() {
+        if session.paths.len() >= MAX_PATHS {
             let current = session.transport.path();
             let oldest = session
                 .paths

@@ -88,7 +88,8 @@ struct Announced {
 pub struct Engine {
     config: EngineConfig,
     started: Instant,
-    sessions: Slab<Session>,
+    /// Boxed: a table never shrinks, and what is left of it should be small.
+    sessions: Slab<Box<Session>>,
     channels: Slab<Channel>,
     serials: HashMap<u64, usize>,
     names: HashMap<ChannelName, usize>,

@@ -44,21 +44,43 @@ pub(crate) struct SentPackets {
     newest: u32,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+/// Each viewer has hundreds of these.
+#[derive(Debug, Clone, Copy)]
 struct Sent {
-    /// Low bits of the viewer's number and of the source's.
-    out: u32,
+    /// Low bits of the source's number.
     source: u32,
     timestamp: u32,
     changes: Changes,
-    layer: u8,
-    resends: u8,
-    used: bool,
-    /// A later packet bore a copy of it.
-    copied: bool,
+    /// Low bits of the viewer's number.
+    out: u16,
     /// Milliseconds, wrapping.
     departed: u16,
+    /// When it left for the last time.
     resent: u16,
+    layer: u8,
+    /// How often it was sent again; or [`UNUSED`], or [`COPIED`].
+    resends: u8,
+}
+
+/// Nothing lies in this slot.
+const UNUSED: u8 = u8::MAX;
+/// A later packet bore a copy of it: it needn't be sent again.
+const COPIED: u8 = UNUSED - 1;
+const _: () = assert!(size_of::<Sent>() == 24 && MAX_RESENDS < COPIED);
+
+impl Default for Sent {
+    fn default() -> Self {
+        Self {
+            source: 0,
+            timestamp: 0,
+            changes: Changes::default(),
+            out: 0,
+            departed: 0,
+            resent: 0,
+            layer: 0,
+            resends: UNUSED,
+        }
+    }
 }
 
 /// When a NACK is answered.
@@ -96,15 +118,24 @@ impl SourcePacket {
 
 impl Slot for Sent {
     fn number(&self) -> Option<u32> {
-        // What is asked for is known by its lowest 16 bits, which decide the place.
-        self.used.then_some(self.out)
+        // The lowest 16 bits decide the place.
+        self.is_used().then_some(self.out.into())
     }
 }
 
 impl Sent {
+    fn is_used(&self) -> bool {
+        self.resends != UNUSED
+    }
+
+    /// Whether it is the packet with this number.
+    fn is(&self, out: u16) -> bool {
+        self.is_used() && self.out == out
+    }
+
     /// Whether it left so short a time ago that it may be asked for.
     fn is_kept(&self, now: u16, kept: u16) -> bool {
-        self.used && now.wrapping_sub(self.departed) < kept
+        self.is_used() && now.wrapping_sub(self.departed) < kept
     }
 
     fn source_packet(&self) -> SourcePacket {
@@ -112,7 +143,7 @@ impl Sent {
             layer: self.layer,
             timestamp: self.timestamp,
             changes: self.changes,
-            stubborn: self.resends > 1,
+            stubborn: (2..=MAX_RESENDS).contains(&self.resends),
             low: self.source,
         }
     }
@@ -147,30 +178,31 @@ impl SentPackets {
             .slots
             .place(number, self.most, |sent| sent.is_kept(now, kept));
         *slot = Sent {
-            out: number,
             source: source as u32,
             timestamp: out.timestamp,
             changes: out.changes,
-            layer,
-            used: true,
+            out: number as u16,
             departed: now,
-            ..Sent::default()
+            resent: now,
+            layer,
+            resends: 0,
         };
     }
 
     /// Gives memory back after a time of many packets.
     pub(crate) fn fit(&mut self, now: u16) {
-        let (kept, newest) = (self.kept, self.newest);
+        let (kept, newest) = (self.kept, self.newest as u16);
         // What fills a probe is written like the newest.
         self.slots
-            .fit(|sent| sent.is_kept(now, kept) || (sent.used && sent.out == newest));
+            .fit(|sent| sent.is_kept(now, kept) || sent.is(newest));
     }
 
     /// The packet that was sent so many before the last one, with the viewer's number for it.
     pub(crate) fn recent(&self, back: u32) -> Option<(u16, SourcePacket)> {
         let out = self.newest.wrapping_sub(back);
         let slot = self.slots.at(out);
-        (slot.used && slot.out == out).then(|| (out as u16, slot.source_packet()))
+        let out = out as u16;
+        slot.is(out).then(|| (out, slot.source_packet()))
     }
 
     /// The timestamp of the last one; 0 before any.
@@ -181,36 +213,33 @@ impl SentPackets {
     /// Whether the packet with this number left for the last time at `at`, in milliseconds, wrapping.
     pub(crate) fn left_last(&self, out: u16, at: u16) -> bool {
         let slot = self.slots.at(out.into());
-        let last = if slot.resends > 0 {
-            slot.resent
-        } else {
-            slot.departed
-        };
-        slot.used && slot.out as u16 == out && last == at
+        slot.is(out) && slot.resent == at
     }
 
     /// A later packet bore a copy of the one with this number: it needn't be sent again.
     pub(crate) fn mark_copied(&mut self, out: u16) {
         let slot = self.slots.at_mut(out.into());
-        slot.copied |= slot.out as u16 == out;
+        if slot.is(out) {
+            slot.resends = COPIED;
+        }
     }
 
     /// Where the packet with this number came from.
     pub(crate) fn find(&self, out: u16) -> Option<SourcePacket> {
         let slot = self.slots.at(out.into());
-        (slot.used && slot.out as u16 == out).then(|| slot.source_packet())
+        slot.is(out).then(|| slot.source_packet())
     }
 
     /// The packet to send again for a NACK of `out`, unless that was done often or just now, or is of no use any more.
     pub(crate) fn resend(&mut self, out: u16, policy: ResendPolicy) -> Option<SourcePacket> {
+        let back = (self.newest as u16).wrapping_sub(out);
+        let number = self.newest.wrapping_sub(back.into());
+        let needless = (number.wrapping_sub(policy.first as u32) as i32) < 0;
         let slot = self.slots.at_mut(out.into());
         let since = |at| policy.now.wrapping_sub(at);
         let too_soon = slot.resends > 0 && since(slot.resent) < policy.apart;
         let too_late = since(slot.departed) > policy.within;
-        let needless = (slot.out.wrapping_sub(policy.first as u32) as i32) < 0;
-        let known = slot.used && slot.out as u16 == out;
-        let needless = needless || slot.copied;
-        if !known || slot.resends >= MAX_RESENDS || too_soon || too_late || needless {
+        if !slot.is(out) || slot.resends >= MAX_RESENDS || too_soon || too_late || needless {
             return None;
         }
         slot.resends += 1;
