@@ -17,7 +17,10 @@ test('a load test publishes a file that browsers show, and still counts every pa
   );
   // Whether it went well is asked below.
   loading.catch(() => {});
-  await until('viewers join', async () => (await spillway.metric('spillway_sessions{', 'view')) > 10);
+  await until(
+    'viewers join',
+    async () => (await spillway.metric('spillway_sessions{', 'view')) > 10,
+  );
   const viewer = await parts.openBench();
   await viewIn(viewer, { url: spillway.url('/whep/load') });
   const seen = await assertPlays(viewer, { sound: false, frames: 150 });
