@@ -1,10 +1,6 @@
 //! One peer's transport: ICE-lite, DTLS, SRTP and SCTP over whichever path the peer nominated.
 
 mod stats;
-/// Whether a datagram is (S)RTCP: its packet types lie where RTP would have the payload types 64 to 95 (RFC 5761 §4).
-pub(crate) fn is_rtcp(datagram: &[u8]) -> bool {
-    matches!(datagram, [128..=191, 192..=223, ..])
-}
 
 #[cfg(test)]
 mod tests;
@@ -511,4 +507,9 @@ impl From<SrtpError> for Rejection {
             SrtpError::Malformed | SrtpError::KeyLength => Self::MalformedMedia,
         }
     }
+}
+
+/// Whether a datagram is (S)RTCP: its packet types lie where RTP would have the payload types 64 to 95 (RFC 5761 §4).
+pub(crate) fn is_rtcp(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..=191, 192..=223, ..])
 }

@@ -45,13 +45,11 @@ try {
       await Promise.race([sleep(SAMPLE_MS), running.catch(() => {})]);
     }
   })();
-  let report;
-  try {
-    report = await running;
-  } finally {
+  // A sample that fails ends it all.
+  const report = await Promise.race([running, sampler.then(() => running)]).finally(() => {
     over = true;
-    await sampler;
-  }
+  });
+  await sampler;
   const end = Date.now();
   ({ verdicts, problems } = await judge({ report, sampled, before, end }));
 } finally {
@@ -145,7 +143,9 @@ async function judge({ report, sampled, before, end }) {
   if (report.without_picture > 0)
     problems.push(`${report.without_picture} of ${report.joins} viewers left without a picture.`);
   for (const [reason, count] of Object.entries(report.failures)) {
-    problems.push(`${count} sessions failed: ${reason}`);
+    // A machine that is short of time sends some away, who come again.
+    const tolerated = reason.startsWith('503') ? report.joins / 100 : 0;
+    if (count > tolerated) problems.push(`${count} sessions failed: ${reason}`);
   }
   if (report.broken > 0) problems.push(`${report.broken} packets were broken.`);
   if (report.joins < (VIEWERS * seconds) / STAY_S / 2)

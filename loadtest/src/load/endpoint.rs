@@ -111,7 +111,7 @@ impl Endpoint {
                         }
                     }
                     Ok(Received::Handled) => {}
-                    Ok(Received::Broken) => totals.broken += 1,
+                    Ok(Received::Broken) => totals.foreign += 1,
                     Ok(Received::Closed) => result = Err(SessionError::Ended),
                     Err(error) => result = Err(error.into()),
                 }

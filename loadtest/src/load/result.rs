@@ -127,8 +127,10 @@ pub struct Report {
     pub retransmissions: u64,
     /// Packets without a mark: padding and repair, or another publisher's.
     pub unmarked: u64,
-    /// Packets that were neither RTP nor RTCP, or not authentic.
+    /// Packets that weren't RTP, or not authentic.
     pub broken: u64,
+    /// RTCP that couldn't be opened. Who left without a word is sent to for a while, and another may have the port by then.
+    pub foreign: u64,
     /// Datagrams that this side couldn't send.
     pub unsent: u64,
     /// Keyframes that publishers were asked for.
@@ -162,6 +164,7 @@ impl Report {
             retransmissions: totals.retransmissions,
             unmarked: totals.unmarked,
             broken: totals.broken,
+            foreign: totals.foreign,
             unsent: totals.unsent,
             keyframe_requests: outcome.keyframe_requests,
             memory: memory(&outcome, &last),
@@ -237,8 +240,8 @@ impl Report {
             ),
         );
         row(
-            "without mark, broken",
-            format!("{}, {}", self.unmarked, self.broken),
+            "without mark, broken, others'",
+            format!("{}, {}, {}", self.unmarked, self.broken, self.foreign),
         );
         row("keyframes asked for", self.keyframe_requests.to_string());
         if let (Some(memory), Some(cost)) = (&self.memory, &self.last.server) {

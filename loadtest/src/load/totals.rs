@@ -44,8 +44,10 @@ pub struct Totals {
     pub retransmissions: u64,
     /// Packets that bore no mark of ours: padding, or another publisher's.
     pub unmarked: u64,
-    /// Packets that were neither RTP nor RTCP, or not authentic.
+    /// Packets that weren't RTP, or not authentic.
     pub broken: u64,
+    /// RTCP that can't be opened: for who had the port before.
+    pub foreign: u64,
     /// Datagrams that we couldn't send.
     pub unsent: u64,
 }
@@ -65,6 +67,7 @@ impl Totals {
             retransmissions: 0,
             unmarked: 0,
             broken: 0,
+            foreign: 0,
             unsent: 0,
         })
     }

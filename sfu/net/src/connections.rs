@@ -10,7 +10,7 @@ use crate::{
         MovedConnection,
         framing::{LENGTH, first_frame},
     },
-    worker::Worker,
+    worker::{READ_TIME, Worker},
 };
 
 /// Reads from one connection before the others have their turn.
@@ -29,32 +29,46 @@ impl<C: Core> Worker<C> {
     pub(crate) fn read_connections(&mut self) {
         let mut ready = std::mem::take(&mut self.ready_connections);
         self.outlet.tcp.take_ready(&mut ready);
+        let began = Instant::now();
+        let mut left = Vec::new();
         for number in ready.drain(..) {
-            self.read_connection(number);
+            if began.elapsed() >= READ_TIME {
+                // It comes first in the next turn.
+                self.outlet.tcp.still_ready(number);
+            } else if self.read_connection(number) {
+                left.push(number);
+            }
+        }
+        for number in left {
+            self.outlet.tcp.still_ready(number);
         }
         self.ready_connections = ready;
     }
 
-    fn read_connection(&mut self, number: u32) {
+    /// Whether more may have come than was read.
+    fn read_connection(&mut self, number: u32) -> bool {
         let now = Instant::now();
         for _ in 0..READS_PER_TURN {
             let Some(connection) = self.outlet.tcp.get_mut(number) else {
-                return;
+                return false;
             };
             let path = connection.path;
             let filled = match connection.read(&mut self.read_buffer) {
                 Ok(filled) => filled,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     connection.readable = false;
-                    return;
+                    return false;
                 }
-                Err(_) => return self.close_connection(number),
+                Err(_) => {
+                    self.close_connection(number);
+                    return false;
+                }
             };
             if self.take_frames(now, number, path, filled) == Fate::Lost {
-                return;
+                return false;
             }
         }
-        self.outlet.tcp.still_ready(number);
+        true
     }
 
     /// Handles the frames in the first `filled` bytes of the read buffer, and keeps a partial one.
@@ -102,8 +116,6 @@ impl<C: Core> Worker<C> {
         if let Some(connection) = self.outlet.tcp.get_mut(number) {
             connection.keep(&self.read_buffer[start..filled]);
         }
-        // What arrived together is gathered, like a batch of UDP datagrams.
-        self.engine.flush(now, &mut self.outlet);
         Fate::Open
     }
 

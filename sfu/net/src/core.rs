@@ -69,7 +69,7 @@ pub trait Core: 'static {
         message: PeerMessage,
         out: &mut dyn Output,
     );
-    fn hurry(&mut self, hurries: bool);
+    fn hurry(&mut self, now: Instant, hurries: bool);
     fn flush(&mut self, now: Instant, out: &mut dyn Output);
     fn next_timeout(&self) -> Instant;
     fn handle_timeout(&mut self, now: Instant, out: &mut dyn Output);
@@ -169,8 +169,8 @@ impl Core for Engine {
         Engine::handle_peer(self, now, from, message, out);
     }
 
-    fn hurry(&mut self, hurries: bool) {
-        Engine::hurry(self, hurries);
+    fn hurry(&mut self, now: Instant, hurries: bool) {
+        Engine::hurry(self, now, hurries);
     }
 
     fn flush(&mut self, now: Instant, out: &mut dyn Output) {

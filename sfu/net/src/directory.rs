@@ -12,8 +12,8 @@ use std::{
 
 use spillway_sfu::{ChannelName, Reject, SessionId, WorkerId};
 
-/// What a session is assumed to take of a worker's time, in millionths, before what it takes shows: spreads viewers that
-/// come all at once. One with 2.5 Mbit/s takes about twice as much.
+/// What a session weighs, in millionths of a worker's time, beside the time that the worker is seen to be busy: spreads
+/// viewers that come all at once, and those who wait for a broadcast. One who gets 2.5 Mbit/s takes about twice as much.
 const SESSION_SHARE: u64 = 500;
 
 /// Sessions and load of every worker, and the worker of each live channel's publisher.
@@ -57,20 +57,35 @@ impl Directory {
         }
     }
 
-    /// Chooses a worker for a viewer, and counts the session there until [`Self::departed`]. Nobody is let in whom no
-    /// worker could serve in time: those who watch would have it worse, too.
-    pub(crate) fn place_viewer(&self) -> Result<WorkerId, Reject> {
+    /// Chooses a worker for a viewer, and counts the session there until [`Self::departed`]. Nobody is let in who couldn't be
+    /// served in time, by the viewer's worker or by that of the channel's publisher: those who watch would have it worse, too.
+    pub(crate) fn place_viewer(&self, channel: &ChannelName) -> Result<WorkerId, Reject> {
         let most = self.most_lag.as_micros();
         let in_time = |load: &Load| u128::from(load.lag.load(Ordering::Relaxed)) <= most;
-        let worker = self.least_loaded(in_time).ok_or_else(|| {
-            Reject::Overloaded(format!(
+        let publisher = self.lock().holders.get(channel).map(|h| h.worker);
+        let source = publisher.and_then(|worker| self.loads.get(usize::from(worker.0)));
+        let worker = if source.is_none_or(in_time) {
+            self.least_loaded(in_time)
+        } else {
+            None
+        };
+        let worker = worker.ok_or_else(|| self.no_place())?;
+        self.arrived(worker);
+        Ok(worker)
+    }
+
+    /// Why there is no place for a viewer.
+    fn no_place(&self) -> Reject {
+        let runs = |load: &Load| !load.gone.load(Ordering::Relaxed);
+        Reject::Overloaded(if self.loads.iter().any(runs) {
+            format!(
                 "this server's media workers have no time for further viewers: what they get waits longer than {} ms \
                  (limits.worker_lag); try again later",
                 self.most_lag.as_millis()
-            ))
-        })?;
-        self.arrived(worker);
-        Ok(worker)
+            )
+        } else {
+            "this server's media workers have ended".into()
+        })
     }
 
     /// Chooses a worker for a publisher, counts the session there, and holds the channel for it until
@@ -280,7 +295,7 @@ mod tests {
         let worker = directory.place_publisher(&demo, false).unwrap();
         directory.settle(&demo, Some(session(worker, 1)));
         for _ in 0..8 {
-            directory.place_viewer().unwrap();
+            directory.place_viewer(&channel("demo")).unwrap();
         }
         assert_eq!(directory.place_publisher(&demo, true), Ok(worker));
         // The engine ends the old one before it answers for the new one.
@@ -318,7 +333,7 @@ mod tests {
         directory.worker_gone(WorkerId(0));
         assert!(!directory.all_present());
         assert_eq!(directory.place_publisher(&demo, false), Ok(WorkerId(1)));
-        assert_eq!(directory.place_viewer(), Ok(WorkerId(1)));
+        assert_eq!(directory.place_viewer(&channel("demo")), Ok(WorkerId(1)));
     }
 
     #[test]
@@ -326,12 +341,12 @@ mod tests {
         let directory = directory(3);
         let mut placed = [0; 3];
         for _ in 0..30 {
-            placed[usize::from(directory.place_viewer().unwrap().0)] += 1;
+            placed[usize::from(directory.place_viewer(&channel("demo")).unwrap().0)] += 1;
         }
         assert_eq!(placed, [10, 10, 10]);
         directory.set_busy(WorkerId(0), 200_000);
         directory.set_busy(WorkerId(2), 200_000);
-        assert_eq!(directory.place_viewer(), Ok(WorkerId(1)));
+        assert_eq!(directory.place_viewer(&channel("demo")), Ok(WorkerId(1)));
     }
 
     #[test]
@@ -339,13 +354,23 @@ mod tests {
         let directory = directory(2);
         directory.set_lag(WorkerId(0), Duration::from_millis(101));
         directory.set_busy(WorkerId(1), 990_000);
-        assert_eq!(directory.place_viewer(), Ok(WorkerId(1)));
+        assert_eq!(directory.place_viewer(&channel("demo")), Ok(WorkerId(1)));
         directory.set_lag(WorkerId(1), Duration::from_secs(10_000));
-        let refused = directory.place_viewer();
+        let refused = directory.place_viewer(&channel("demo"));
         assert!(matches!(refused, Err(Reject::Overloaded(_))), "{refused:?}");
         let publisher = directory.place_publisher(&channel("demo"), false);
         assert!(publisher.is_ok(), "who brings viewers gets in");
         directory.set_lag(WorkerId(0), Duration::from_millis(99));
-        assert_eq!(directory.place_viewer(), Ok(WorkerId(0)));
+        assert_eq!(directory.place_viewer(&channel("other")), Ok(WorkerId(0)));
+    }
+
+    #[test]
+    fn a_late_publishers_worker_takes_no_viewers_of_its_channel() {
+        let directory = directory(2);
+        let (demo, other) = (channel("demo"), channel("other"));
+        let worker = directory.place_publisher(&demo, false).unwrap();
+        directory.set_lag(worker, Duration::from_secs(1));
+        assert!(directory.place_viewer(&demo).is_err());
+        assert!(directory.place_viewer(&other).is_ok());
     }
 }

@@ -27,6 +27,7 @@ pub(crate) struct FakeCore {
     read: u64,
     most_read: u64,
     hurried: bool,
+    hurries: bool,
 }
 
 /// What it says of itself.
@@ -36,8 +37,9 @@ pub(crate) struct FakeStatistics {
     pub(crate) closed_paths: u64,
     /// The most datagrams between two flushes.
     pub(crate) most_read: u64,
-    /// It was told to hurry.
+    /// It was told to hurry, ever and lately.
     pub(crate) hurried: bool,
+    pub(crate) hurries: bool,
 }
 
 impl FakeCore {
@@ -51,6 +53,7 @@ impl FakeCore {
             read: 0,
             most_read: 0,
             hurried: false,
+            hurries: false,
         }
     }
 
@@ -206,8 +209,9 @@ impl Core for FakeCore {
 
     fn handle_peer(&mut self, _: Instant, _: WorkerId, _: PeerMessage, _: &mut dyn Output) {}
 
-    fn hurry(&mut self, hurries: bool) {
+    fn hurry(&mut self, _: Instant, hurries: bool) {
         self.hurried |= hurries;
+        self.hurries = hurries;
     }
 
     fn flush(&mut self, _: Instant, _: &mut dyn Output) {
@@ -234,6 +238,7 @@ impl Core for FakeCore {
             closed_paths: self.closed_paths,
             most_read: self.most_read,
             hurried: self.hurried,
+            hurries: self.hurries,
         }
     }
 }

@@ -179,7 +179,7 @@ impl<C: Core> Handle<C> {
 
     /// Accepts a viewer, on the worker that does least; refuses it with [`Reject::Overloaded`] where all are late.
     pub async fn watch(&self, request: WatchRequest) -> Result<Accepted, Reject> {
-        let worker = self.0.directory.place_viewer()?;
+        let worker = self.0.directory.place_viewer(&request.channel)?;
         let (reply, answer) = oneshot::channel();
         if let Err(reject) = self.post(worker, Command::Watch { request, reply }) {
             self.0.directory.departed(worker);

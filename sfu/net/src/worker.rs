@@ -29,8 +29,8 @@ use crate::{
 
 /// Readiness events taken by one wait.
 const POLL_EVENTS: usize = 256;
-/// How long letters, or one UDP socket, are read before what came is sent on.
-const READ_TIME: Duration = Duration::from_millis(5);
+/// How long letters, one UDP socket, or all connections are read before what came is sent on.
+pub(crate) const READ_TIME: Duration = Duration::from_millis(5);
 /// A worker that hasn't read all for so long hurries.
 const TOO_LATE: Duration = Duration::from_millis(50);
 /// Room for one TCP read behind a partial frame.
@@ -126,10 +126,16 @@ impl<C: Core> Worker<C> {
                 }
             }
             let began = Instant::now();
-            self.engine.hurry(self.lag.is_behind(began, TOO_LATE));
+            let is_behind = self.lag.is_behind(began, TOO_LATE);
+            self.engine.hurry(began, is_behind);
+            let received = self.received();
             self.note(&events);
             self.turn();
-            self.lag.on_turn(began, Instant::now(), self.has_more());
+            // Connections aren't asked: what one of them sends without end delays nobody else.
+            let left = self.more_letters || self.udp_ready.iter().any(|port| port.readable);
+            let read = self.received() - received;
+            self.lag
+                .on_turn(began, Instant::now(), left.then_some(read));
             self.outlet
                 .directory
                 .set_lag(self.outlet.worker, self.lag.smoothed());
@@ -164,6 +170,11 @@ impl<C: Core> Worker<C> {
             || self.outlet.tcp.has_ready()
     }
 
+    /// Datagrams received by UDP since the start.
+    fn received(&self) -> u64 {
+        self.outlet.udp.iter().map(|p| p.counters.received).sum()
+    }
+
     fn note(&mut self, events: &Events) {
         for event in events {
             match tokens::named(event.token()) {
@@ -190,7 +201,8 @@ impl<C: Core> Worker<C> {
         }
     }
 
-    /// Everything that there is to do now, each kind of work in turn and within bounds.
+    /// Everything that there is to do now, each kind of work in turn and within bounds. What came is read before any of it
+    /// is sent on: the later a worker is, the more goes to a viewer as one message, and the less a datagram costs.
     fn turn(&mut self) {
         self.read_letters();
         for index in 0..self.outlet.udp.len() {
@@ -198,6 +210,9 @@ impl<C: Core> Worker<C> {
         }
         self.outlet.tcp.accept(Instant::now());
         self.read_connections();
+        self.outlet.hand_over();
+        let now = Instant::now();
+        self.engine.flush(now, &mut self.outlet);
         let now = Instant::now();
         if self.engine.next_timeout() <= now {
             self.engine.handle_timeout(now, &mut self.outlet);
@@ -214,7 +229,6 @@ impl<C: Core> Worker<C> {
         for number in self.outlet.tcp.take_dead(now, sweep) {
             self.close_connection(number);
         }
-        self.outlet.hand_over();
         self.events_wait = !self.outlet.deliver_events();
         self.watch_for_room();
     }
@@ -251,11 +265,8 @@ impl<C: Core> Worker<C> {
             }
             now = Instant::now();
         }
-        self.engine.flush(now, &mut self.outlet);
     }
 
-    /// Takes what a socket has and sends it on together: the later a worker is, the more goes to a viewer as one message,
-    /// and the less a datagram costs.
     fn read_udp(&mut self, index: usize) {
         let began = Instant::now();
         let mut now = began;
@@ -273,7 +284,6 @@ impl<C: Core> Worker<C> {
                 );
             }
         }
-        self.engine.flush(now, &mut self.outlet);
     }
 
     /// Hears of free buffer space only where something waits for it.

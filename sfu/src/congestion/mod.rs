@@ -240,6 +240,13 @@ impl Controller {
         self.prober.missing(now) + self.receiver.missing(now)
     }
 
+    /// That nothing was heard until now isn't the path's doing.
+    pub(crate) fn excuse(&mut self, now: Instant) {
+        if let Some(heard) = &mut self.heard {
+            *heard = now;
+        }
+    }
+
     /// Ends what has run its time. `sent` is when the last packet left.
     pub(crate) fn handle_timeout(&mut self, now: Instant, sent: Option<Instant>) {
         self.prober.handle_timeout(now);

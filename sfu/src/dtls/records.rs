@@ -24,6 +24,7 @@ const HEADER_LEN: usize = 13;
 const VERSION: [u8; 2] = [0xfe, 0xfd];
 /// There is one handshake, so one change of keys.
 const EPOCH: [u8; 2] = [0, 1];
+const CHANGE_CIPHER_SPEC: u8 = 20;
 pub(super) const ALERT: u8 = 21;
 pub(super) const HANDSHAKE: u8 = 22;
 pub(super) const APPLICATION_DATA: u8 = 23;
@@ -319,12 +320,20 @@ impl Records {
     }
 }
 
-/// What of a datagram may be OpenSSL's: its records without [`Records`]' own. `None` if there are none.
+/// What of a datagram is OpenSSL's: the records of a handshake. `None` if there are none. It is given no data, and no alert that
+/// may be protected: those are ours ([`Records`]).
 pub(super) fn of_handshake(datagram: &[u8]) -> Option<Vec<u8>> {
     let records: Vec<&[u8]> = split(datagram)
-        .filter(|record| !is_protected_data(record))
+        .filter(|record| is_of_handshake(record))
         .collect();
     (!records.is_empty()).then(|| records.concat())
+}
+
+fn is_of_handshake(record: &[u8]) -> bool {
+    record.first_chunk::<HEADER_LEN>().is_some_and(|header| {
+        matches!(header[0], CHANGE_CIPHER_SPEC | HANDSHAKE)
+            || (header[0] == ALERT && header[3..5] == [0, 0])
+    })
 }
 
 /// The records of a datagram, headers included, up to the first that is cut off.

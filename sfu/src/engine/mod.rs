@@ -110,6 +110,8 @@ pub struct Engine {
     totals: statistics::Totals,
     /// Viewers' reports aren't read.
     hurries: bool,
+    /// When viewers' paths were last excused for being silent.
+    excused: Instant,
     /// When packets that wait for the rest of their picture go without it.
     gathered_by: Option<Instant>,
     /// Room for segmented messages, for one RTCP compound, for one datagram.
@@ -117,6 +119,9 @@ pub struct Engine {
     rtcp: Vec<u8>,
     transmit: Vec<u8>,
 }
+
+/// In a hurry, viewers' paths are excused for being silent this often: well within the time after which silence counts.
+const EXCUSE_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The name that our sources share (RFC 8834 §4.8 wants one for all that play in step).
 const CNAME: &str = "spillway";
@@ -143,6 +148,7 @@ impl Engine {
             catch_up_filled: now,
             totals: statistics::Totals::default(),
             hurries: false,
+            excused: now,
             scratch: vec![0; crate::viewer::Wire::SCRATCH].into(),
             gathered_by: None,
             rtcp: Vec::with_capacity(1500),
@@ -151,9 +157,19 @@ impl Engine {
         }
     }
 
-    /// While in a hurry, reports of viewers are thrown away unread. To be called with `true` by a worker that is so late
-    /// that what they ask for has come meanwhile, or was asked for anew: answering would make it later still.
-    pub fn hurry(&mut self, hurries: bool) {
+    /// While in a hurry, reports of viewers are thrown away unread. To be called with `true` at each of its turns by a worker
+    /// that is so late that what they ask for has come meanwhile, or was asked for anew: answering would make it later still.
+    pub fn hurry(&mut self, now: Instant, hurries: bool) {
+        let due = now.saturating_duration_since(self.excused) >= EXCUSE_INTERVAL;
+        if (hurries && due) || (self.hurries && !hurries) {
+            // Nothing was heard because nothing was listened to.
+            self.excused = now;
+            for (_, session) in &mut self.sessions {
+                if let Role::Viewer(viewer) = &mut session.role {
+                    viewer.excuse(now);
+                }
+            }
+        }
         self.hurries = hurries;
     }
 

@@ -225,6 +225,11 @@ impl Viewer {
         }
     }
 
+    /// Reports weren't read until now: that none was heard says nothing of the path.
+    pub(crate) fn excuse(&mut self, now: Instant) {
+        self.history.controller().excuse(now);
+    }
+
     /// The viewer's own estimate of what its path carries (REMB), in bits per second.
     pub(crate) fn on_remb(&mut self, now: Instant, bits_per_second: u64) {
         self.history.controller().on_remb(now, bits_per_second);

@@ -232,8 +232,9 @@ impl SentPackets {
 
     /// The packet to send again for a NACK of `out`, unless that was done often or just now, or is of no use any more.
     pub(crate) fn resend(&mut self, out: u16, policy: ResendPolicy) -> Option<SourcePacket> {
-        let back = (self.newest as u16).wrapping_sub(out);
-        let number = self.newest.wrapping_sub(back.into());
+        // The newest isn't always the highest: what a publisher sent late is recorded under its old number.
+        let ahead = out.wrapping_sub(self.newest as u16) as i16;
+        let number = self.newest.wrapping_add_signed(ahead.into());
         let needless = (number.wrapping_sub(policy.first as u32) as i32) < 0;
         let slot = self.slots.at_mut(out.into());
         let since = |at| policy.now.wrapping_sub(at);
@@ -489,5 +490,36 @@ impl TransportHistory {
             }
         };
         Duration::from_micros((delay - baseline).max(0) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_behind_a_late_packet_is_known() {
+        let mut sent = SentPackets::new(MediaKind::Video, 0);
+        // 95 came late from the publisher, and has its place from before.
+        for sequence in (96..=103).chain([95]) {
+            let out = Rewrite {
+                sequence,
+                timestamp: 0,
+                changes: Changes::default(),
+            };
+            sent.record(0, out, 0, sequence);
+        }
+        let policy = ResendPolicy {
+            now: 10,
+            apart: 5,
+            within: 1_000,
+            first: 96,
+        };
+        assert!(sent.resend(103, policy).is_some());
+        assert!(
+            sent.resend(95, policy).is_none(),
+            "from before the viewer began"
+        );
+        assert!(sent.resend(104, policy).is_none(), "not sent yet");
     }
 }

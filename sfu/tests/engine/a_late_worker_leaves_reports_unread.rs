@@ -9,7 +9,13 @@ fn of_viewers_and_reads_them_again_once_it_is_in_time() {
     let viewer = world.watch(&Offer::viewer());
     world.connect(&[publisher, viewer]);
     world.run(seconds(1));
-    world.engine(0, |engine, _, _| engine.hurry(true));
+    let estimated = |world: &mut World| {
+        let statistics = world.engine(0, |engine, now, _| engine.statistics(now));
+        let viewer = statistics.sessions.into_iter().find(|s| !s.publisher);
+        viewer.unwrap().estimate
+    };
+    let estimate = estimated(&mut world);
+    world.engine(0, |engine, now, _| engine.hurry(now, true));
     let ssrc = world.peers[viewer].video_ssrc.unwrap();
     let mut count = 0;
     world.loss = Box::new(move |peer, bytes| {
@@ -23,17 +29,24 @@ fn of_viewers_and_reads_them_again_once_it_is_in_time() {
     };
     let (repairs, frames) = (repaired(&world), world.video(viewer).len());
     let requests = world.keyframe_requests(publisher).len();
-    world.run(seconds(2));
+    for _ in 0..20 {
+        world.run(ms(100));
+        world.engine(0, |engine, now, _| engine.hurry(now, true));
+    }
     assert_eq!(repaired(&world), repairs, "what was asked for came");
+    let after = estimated(&mut world);
+    assert!(
+        after >= estimate,
+        "{after} bit/s, {estimate} before: silence that we made"
+    );
     assert_eq!(world.keyframe_requests(publisher).len(), requests);
     assert!(
         world.video(viewer).len() > frames + 100,
         "the picture goes on"
     );
-    // The publisher's reports are read: sound and picture stay in step.
     let statistics = world.engine(0, |engine, now, _| engine.statistics(now));
     assert!(statistics.unread > 20, "{}", statistics.unread);
-    world.engine(0, |engine, _, _| engine.hurry(false));
+    world.engine(0, |engine, now, _| engine.hurry(now, false));
     world.run(seconds(2));
     assert!(repaired(&world) > repairs);
     let unread = world.engine(0, |engine, now, _| engine.statistics(now).unread);
