@@ -15,7 +15,7 @@ use crate::{
 
 impl Engine {
     /// Forwards what came in since the last call, but for pictures that aren't complete yet: those wait a little. Call it
-    /// after each batch of datagrams.
+    /// when what came is read.
     pub fn flush(&mut self, now: Instant, out: &mut dyn Output) {
         if self.dirty.is_empty() {
             // The channel that waited may be gone.

@@ -1,6 +1,6 @@
 //! All the sessions of one worker, and the fan-out between them.
 //!
-//! Driving contract: after any call that takes `now`, ask [`Engine::next_timeout`]; after each batch of datagrams, call
+//! Driving contract: after any call that takes `now`, ask [`Engine::next_timeout`]; when what came is read, call
 //! [`Engine::flush`], which forwards what the batch brought. Everything that leaves goes to the [`Output`] at hand.
 
 mod control;
