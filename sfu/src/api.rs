@@ -5,6 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     str::FromStr,
     sync::Arc,
+    time::Instant,
 };
 
 use zeroize::Zeroize as _;
@@ -143,6 +144,11 @@ pub trait Output {
     fn peer(&mut self, worker: WorkerId, message: PeerMessage);
     /// Tells the platform that something happened.
     fn event(&mut self, event: Event);
+    /// The time by now, which was `since` a moment ago. Sending to many viewers takes a while; where time stands still
+    /// meanwhile it is `since`.
+    fn clock(&self, since: Instant) -> Instant {
+        since
+    }
 }
 
 /// A new publisher.

@@ -1,6 +1,6 @@
 //! Where an engine's output goes: sockets, the other workers, the platform.
 
-use std::{collections::VecDeque, net::IpAddr, sync::Arc};
+use std::{collections::VecDeque, net::IpAddr, sync::Arc, time::Instant};
 
 use spillway_sfu::{Event, Output, Path, PeerMessage, Protocol, WorkerId};
 use tokio::sync::mpsc;
@@ -126,6 +126,10 @@ impl<C: Core> Outlet<C> {
 }
 
 impl<C: Core> Output for Outlet<C> {
+    fn clock(&self, _: Instant) -> Instant {
+        Instant::now()
+    }
+
     fn send(&mut self, path: Path, datagrams: &[u8], segment: usize) {
         if segment == 0 || datagrams.is_empty() {
             return;

@@ -13,6 +13,7 @@ mod support;
 
 mod a_late_joiner_gets_the_cached_picture;
 mod a_late_worker_leaves_reports_unread;
+mod a_long_fan_out_takes_time;
 mod a_publisher_gets_feedback;
 mod a_thin_path_is_let_go;
 mod a_viewer_gets_what_its_path_carries;
