@@ -481,7 +481,10 @@ impl<'a> Reactor<'a> {
                 since_1970()
             };
             let (came, gap) = viewer.end_window(until, &self.totals.window);
-            self.window.note_gap(gap);
+            // Who was refused is counted as such, and comes again as another.
+            if endpoint.session.is_some() {
+                self.window.note_gap(gap);
+            }
             if self.counted.contains_key(&id) {
                 self.window.arrived += came;
             }
