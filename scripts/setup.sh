@@ -39,6 +39,11 @@ needs make command -v make   # opus, too
 needs nasm command -v nasm   # openh264 encodes the demo several times as fast with its assembly
 needs pkg-config command -v pkg-config
 needs libssl-dev pkg-config --exists openssl # DTLS
+# The sidecar's decoders and encoders, and the bindings to them.
+for library in libavcodec libavformat libavutil libavfilter libswscale libswresample; do
+    needs $library-dev pkg-config --exists $library
+done
+needs libclang-dev sh -c 'ls /usr/lib/llvm-*/lib/libclang*.so*'
 [ "${1:-}" != bench-check ] || needs valgrind command -v valgrind
 if [ ${#packages[@]} -gt 0 ]; then
     command -v apt-get >/dev/null || fail "these are missing, and there is no apt-get to install them with: ${packages[*]}"

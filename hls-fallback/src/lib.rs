@@ -1,0 +1,15 @@
+//! `spillway-hls`, the sidecar: it takes a broadcast over WHEP like any viewer, encodes it as a ladder of renditions, and
+//! serves them as LL-HLS.
+//!
+//! ```text
+//! node ──WHEP──► whep ──packets──► receive ──frames──► transcode ──samples──► origin ──HTTP──► players
+//! ```
+//!
+//! `receive` and the packaging in `origin` are sans-IO: no socket, no clock, no thread.
+
+pub mod media;
+pub mod origin;
+pub mod receive;
+pub mod sidecar;
+pub mod transcode;
+pub mod whep;

@@ -1,0 +1,206 @@
+//! The sidecar's command.
+
+use std::{io::Read as _, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use clap::Parser;
+use spillway_hls::{
+    sidecar,
+    transcode::{self, EncoderKind, Ladder},
+    whep::Token,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Notify,
+};
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+/// Watches a Spillway node over WHEP, and serves what is on air there as LL-HLS. The node starts one by itself; more of them, on
+/// other machines, are started by hand.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// The node.
+    #[arg(long, env = "SPILLWAY_NODE", default_value = "http://127.0.0.1:8080")]
+    node: Url,
+    /// What the node knows the sidecar by: print one there with `spillway token service`.
+    #[arg(long, env = "SPILLWAY_TOKEN", hide_env_values = true)]
+    token: String,
+    /// The sidecar's name among those of the node.
+    #[arg(long, default_value = "sidecar", value_parser = name)]
+    id: String,
+    /// Where it serves.
+    #[arg(long, default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+    /// The URL at which the node and players reach it, if that isn't where it listens.
+    #[arg(long)]
+    advertise: Option<Url>,
+    /// The renditions, by their shorter side in pixels, each with its bitrate if you like: 1080,720:2500k,360. None is made that
+    /// is larger than the source.
+    #[arg(long, default_value_t)]
+    renditions: Ladder,
+    /// What encodes. Without it a GPU does, where one works.
+    #[arg(long)]
+    encoder: Option<EncoderKind>,
+    /// About how long a part is: it becomes a whole number of pictures.
+    #[arg(long, default_value = "200ms", value_parser = part)]
+    part: Duration,
+    /// About how long a segment is: it becomes a whole number of parts.
+    #[arg(long, default_value = "2s", value_parser = segment)]
+    segment: Duration,
+    /// How far players can go back.
+    #[arg(long, default_value = "60s", value_parser = window)]
+    window: Duration,
+    /// What is logged: error, warn, info, debug, trace, also by module.
+    #[arg(long, env = "SPILLWAY_LOG_FILTER", default_value = "info")]
+    log: String,
+    /// Logs as JSON.
+    #[arg(long)]
+    log_json: bool,
+    /// Ends when standard input does: set by the node that starts it, so that it never outlives the node.
+    #[arg(long)]
+    supervised: bool,
+}
+
+/// Below the node that started it: with both busy, it gets about a ninth of what the node does.
+const NICENESS: i32 = 10;
+
+/// What the WebRTC library says of each connection isn't for operators. What `--log` says of it comes after this, and counts.
+const QUIET: &str = "rtc=warn,rtc_ice=warn,rtc_dtls=error,rtc_sctp=warn,rtc_interceptor=warn";
+
+fn name(text: &str) -> Result<String, String> {
+    let fits = (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("write 1 to 64 of A-Z, a-z, 0-9, _ and -".to_owned())
+    }
+}
+
+fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+    let read = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if (least..=most).contains(&read) {
+        Ok(read)
+    } else {
+        Err(format!("write {least:?} to {most:?}"))
+    }
+}
+
+fn part(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::from_millis(160), Duration::from_secs(1))
+}
+
+fn segment(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::from_secs(1), Duration::from_secs(6))
+}
+
+fn window(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::from_secs(12), Duration::from_hours(1))
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("spillway-hls: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    start_log(&arguments)?;
+    if arguments.supervised {
+        // The node on this machine comes first: its viewers wait milliseconds, those of LL-HLS a second.
+        rustix::process::nice(NICENESS).context("no lower priority")?;
+    }
+    transcode::quieten();
+    let options = sidecar::Options {
+        node: arguments.node,
+        token: Token::new(arguments.token),
+        id: arguments.id,
+        listen: arguments.listen,
+        advertise: arguments.advertise,
+        transcode: transcode::Settings {
+            ladder: arguments.renditions,
+            encoder: choose_encoder(arguments.encoder)?,
+            part: arguments.part,
+            segment: arguments.segment,
+        },
+        window: arguments.window,
+    };
+    let runtime = tokio::runtime::Runtime::new().context("no threads")?;
+    let supervised = arguments.supervised;
+    runtime.block_on(async {
+        sidecar::run(options, stopped(supervised)?).await?;
+        Ok(())
+    })
+}
+
+fn start_log(arguments: &Arguments) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", arguments.log)).with_context(|| {
+        format!(
+            "--log is \"{}\"; write error, warn, info, debug or trace",
+            arguments.log
+        )
+    })?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let started = if arguments.log_json {
+        builder.json().flatten_event(true).try_init()
+    } else {
+        builder.with_target(false).with_ansi(false).try_init()
+    };
+    started.map_err(|error| anyhow::anyhow!("no log: {error}"))
+}
+
+/// The encoder that was asked for, or the best that works.
+fn choose_encoder(asked: Option<EncoderKind>) -> anyhow::Result<EncoderKind> {
+    if let Some(kind) = asked {
+        transcode::probe(kind).with_context(|| format!("--encoder {kind} doesn't work here"))?;
+        tracing::info!(encoder = %kind, "as asked");
+        return Ok(kind);
+    }
+    match transcode::probe(EncoderKind::Nvenc) {
+        Ok(()) => {
+            tracing::info!(encoder = %EncoderKind::Nvenc, "an NVIDIA GPU encodes");
+            return Ok(EncoderKind::Nvenc);
+        }
+        Err(error) => tracing::info!(%error, "no GPU encodes here"),
+    }
+    transcode::probe(EncoderKind::X264)?;
+    tracing::info!(encoder = %EncoderKind::X264, "the processor encodes");
+    Ok(EncoderKind::X264)
+}
+
+/// Until the sidecar is to end.
+fn stopped(supervised: bool) -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let supervisor = Arc::new(Notify::new());
+    if supervised {
+        let gone = supervisor.clone();
+        let watch = move || {
+            let mut byte = [0];
+            while std::io::stdin().read(&mut byte).is_ok_and(|read| read > 0) {}
+            gone.notify_one();
+        };
+        std::thread::Builder::new()
+            .name("supervisor".to_owned())
+            .spawn(watch)?;
+    }
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = supervisor.notified() => {}
+        }
+        tracing::info!("ending");
+    })
+}

@@ -1,0 +1,56 @@
+//! What a rendition takes of a path, measured.
+
+/// Bits per second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Bandwidth {
+    pub(super) peak: u64,
+    pub(super) average: u64,
+}
+
+impl Bandwidth {
+    /// Of segments, each with its bytes and microseconds. The peak is that of the segments of at least half a target
+    /// duration (RFC 8216bis §4.1): what was cut short by a reconnect doesn't count, unless there's nothing else.
+    pub(super) fn measure(
+        segments: impl Iterator<Item = (usize, u64)> + Clone,
+        target: u64,
+    ) -> Self {
+        let rate = |(bytes, micros): (usize, u64)| bytes as u64 * 8_000_000 / micros.max(1);
+        let whole = segments.clone().filter(|(_, micros)| micros * 2 >= target);
+        let peak = whole
+            .map(rate)
+            .max()
+            .or_else(|| segments.clone().map(rate).max());
+        let total = segments.fold((0, 0), |sum, next| (sum.0 + next.0, sum.1 + next.1));
+        Self {
+            peak: peak.unwrap_or(0),
+            average: rate(total),
+        }
+    }
+
+    /// Of both together.
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            peak: self.peak + other.peak,
+            average: self.average + other.average,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_peak_is_the_largest_whole_segments_rate_and_the_average_that_of_all() {
+        let segments = [
+            (250_000, 2_000_000),
+            (500_000, 2_000_000),
+            (100_000, 100_000),
+        ];
+        let bandwidth = Bandwidth::measure(segments.into_iter(), 2_000_000);
+        assert_eq!(bandwidth.peak, 2_000_000);
+        assert_eq!(bandwidth.average, 850_000 * 8 * 10 / 41);
+    }
+}

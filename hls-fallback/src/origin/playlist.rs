@@ -1,0 +1,312 @@
+//! The text of playlists (RFC 8216bis §4.4).
+
+use std::fmt::Write as _;
+
+use super::{
+    bandwidth::Bandwidth,
+    codec,
+    directives::Position,
+    presentation::{RenditionInfo, RenditionKind},
+    segment_groups::{Group, SegmentGroups},
+    settings::Timing,
+    shelf::{Segment, Shelf, seconds},
+};
+use crate::media::TrackConfig;
+
+/// What a media playlist says beside its own segments.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) timing: &'a Timing,
+    pub(super) discontinuities: &'a Discontinuities,
+    /// The other renditions and how far they are.
+    pub(super) reports: &'a [(&'a str, Position)],
+    /// No more is to come, of no rendition.
+    pub(super) ended: bool,
+}
+
+/// Presentations begin to count discontinuities below that.
+const COUNTS: u64 = 1 << 16;
+
+/// The segments that a discontinuity is before, the same in all renditions.
+#[derive(Debug, Default)]
+pub(super) struct Discontinuities {
+    /// What was forgotten, and where the count began.
+    before: u64,
+    segments: Vec<u64>,
+}
+
+impl Discontinuities {
+    /// Discontinuities are counted from half the number of a presentation's first segment: like that, one that comes two seconds
+    /// after another continues with other counts, though it knows nothing of it. The count is kept small, since hls.js looks
+    /// through all of them from 0 on whenever it gets a playlist: 5 s for those of the seconds since 2020. So it goes back with a
+    /// presentation each 36 hours.
+    pub(super) fn count_from(&mut self, number: u64) {
+        self.before = number / 2 % COUNTS;
+    }
+
+    pub(super) fn insert(&mut self, segment: u64) {
+        if let Err(at) = self.segments.binary_search(&segment) {
+            self.segments.insert(at, segment);
+        }
+    }
+
+    pub(super) fn contains(&self, segment: u64) -> bool {
+        self.segments.binary_search(&segment).is_ok()
+    }
+
+    /// `EXT-X-DISCONTINUITY-SEQUENCE` of a playlist that begins with that segment.
+    pub(super) fn sequence(&self, first: u64) -> u64 {
+        self.before + self.segments.partition_point(|&segment| segment < first) as u64
+    }
+
+    /// No playlist has a segment before `first` any more.
+    pub(super) fn forget_before(&mut self, first: u64) {
+        let gone = self.segments.partition_point(|&segment| segment < first);
+        self.segments.drain(..gone);
+        self.before += gone as u64;
+    }
+}
+
+/// A media playlist whole, and, where there's something to skip, as a delta update (RFC 8216bis §6.2.5.1).
+pub(super) fn media(
+    shelf: &Shelf,
+    info: &RenditionInfo,
+    context: Context,
+) -> (String, Option<String>) {
+    let boundary = shelf.end().saturating_sub(context.timing.skip_until());
+    let skipped = shelf
+        .listed()
+        .take_while(|segment| segment.end <= boundary && segment.is_complete())
+        .count();
+    let delta = skipped > 0 && !context.ended;
+    (
+        render(shelf, info, context, 0),
+        delta.then(|| render(shelf, info, context, skipped)),
+    )
+}
+
+fn render(shelf: &Shelf, info: &RenditionInfo, context: Context, skipped: usize) -> String {
+    let mut out = String::with_capacity(8192);
+    media_header(&mut out, shelf, info, context);
+    if skipped > 0 {
+        line(
+            &mut out,
+            format_args!("#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}"),
+        );
+    }
+    let parts_from = shelf.end().saturating_sub(context.timing.three_targets());
+    for (index, segment) in shelf.listed().enumerate().skip(skipped) {
+        segment_head(&mut out, shelf, context, segment.number, index == 0);
+        out.push_str(&segment.date_line);
+        if segment.end > parts_from && !context.ended {
+            out.push_str(&segment.part_lines);
+        }
+        out.push_str(&segment.end_lines);
+    }
+    if context.ended {
+        out.push_str("#EXT-X-ENDLIST\n");
+        return out;
+    }
+    if let Some((segment, part)) = shelf.next_part() {
+        line(
+            &mut out,
+            format_args!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{segment}.{part}.m4s\""),
+        );
+    }
+    for (name, position) in context.reports {
+        let (segment, part) = (position.segment, position.parts.saturating_sub(1));
+        line(
+            &mut out,
+            format_args!(
+                "#EXT-X-RENDITION-REPORT:URI=\"../{name}/index.m3u8\",LAST-MSN={segment},LAST-PART={part}"
+            ),
+        );
+    }
+    out
+}
+
+fn media_header(out: &mut String, shelf: &Shelf, info: &RenditionInfo, context: Context) {
+    let timing = context.timing;
+    let part = match info.kind {
+        RenditionKind::Video { .. } => timing.part,
+        RenditionKind::Audio => timing.audio_part,
+    };
+    let first = shelf.listed().next().map_or(0, |segment| segment.number);
+    let (skip, hold, part_hold) = (
+        seconds(timing.skip_until()),
+        seconds(timing.hold_back()),
+        seconds(timing.part_hold_back()),
+    );
+    // 9, as delta updates need it (RFC 8216bis §8).
+    out.push_str("#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    line(
+        out,
+        format_args!("#EXT-X-TARGETDURATION:{}", timing.target / 1_000_000),
+    );
+    line(
+        out,
+        format_args!(
+            "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={skip},HOLD-BACK={hold},PART-HOLD-BACK={part_hold}"
+        ),
+    );
+    line(
+        out,
+        format_args!("#EXT-X-PART-INF:PART-TARGET={}", seconds(part)),
+    );
+    sequences(out, first, context.discontinuities.sequence(first));
+}
+
+fn sequences(out: &mut String, media: u64, discontinuity: u64) {
+    line(out, format_args!("#EXT-X-MEDIA-SEQUENCE:{media}"));
+    line(
+        out,
+        format_args!("#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuity}"),
+    );
+}
+
+/// `first`: of the playlist, so it has to say which initialization segment it needs.
+fn segment_head(out: &mut String, shelf: &Shelf, context: Context, number: u64, first: bool) {
+    if context.discontinuities.contains(number) {
+        out.push_str("#EXT-X-DISCONTINUITY\n");
+    }
+    if let Some(init) = shelf
+        .init_of(number)
+        .filter(|init| first || init.segment == number)
+    {
+        line(
+            out,
+            format_args!("#EXT-X-MAP:URI=\"init-{}.mp4\"", init.segment),
+        );
+    }
+}
+
+/// A media playlist of plain HLS: rows of segments, no parts. Nothing if there's no complete row yet.
+pub(super) fn plain_media(
+    shelf: &Shelf,
+    groups: &SegmentGroups,
+    context: Context,
+) -> Option<String> {
+    let first = shelf.listed().next()?.number;
+    let mut rows = groups
+        .iter()
+        .skip_while(|group| group.first < first)
+        .map_while(|group| Some((group, row(shelf, group)?)))
+        .peekable();
+    let oldest = rows.peek()?.0;
+    let mut out = String::with_capacity(4096);
+    // 6, as EXT-X-MAP needs it (RFC 8216bis §8).
+    out.push_str("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    line(
+        &mut out,
+        format_args!(
+            "#EXT-X-TARGETDURATION:{}",
+            context.timing.plain_target() / 1_000_000
+        ),
+    );
+    sequences(
+        &mut out,
+        oldest.sequence,
+        context.discontinuities.sequence(oldest.first),
+    );
+    for (index, (group, segments)) in rows.enumerate() {
+        segment_head(&mut out, shelf, context, group.first, index == 0);
+        out.push_str(&segments[0].date_line);
+        let duration = segments
+            .iter()
+            .map(|segment| segment.duration(shelf.timescale()))
+            .sum();
+        line(&mut out, format_args!("#EXTINF:{},", seconds(duration)));
+        line(&mut out, format_args!("{}-{}.m4s", group.first, group.last));
+    }
+    if context.ended {
+        out.push_str("#EXT-X-ENDLIST\n");
+    }
+    Some(out)
+}
+
+/// The segments of a row, if all are complete.
+fn row(shelf: &Shelf, group: Group) -> Option<Vec<&Segment>> {
+    let get = |number| shelf.get(number).filter(|segment| segment.is_complete());
+    (group.first..=group.last).map(get).collect()
+}
+
+/// A rendition as the multivariant playlist shows it.
+#[derive(Debug)]
+pub(super) struct Variant<'a> {
+    pub(super) info: &'a RenditionInfo,
+    pub(super) config: &'a TrackConfig,
+    pub(super) bandwidth: Bandwidth,
+}
+
+/// The multivariant playlist; `file` is the name of the media playlists that it leads to.
+pub(super) fn multivariant(variants: &[Variant], file: &str) -> String {
+    let is_audio = |variant: &&Variant| variant.info.kind == RenditionKind::Audio;
+    let audio: Vec<_> = variants.iter().filter(is_audio).collect();
+    let mut out = String::with_capacity(2048);
+    out.push_str("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    for (index, variant) in audio.iter().enumerate() {
+        audio_rendition(&mut out, variant, index == 0, file);
+    }
+    for video in variants.iter().filter(|variant| !is_audio(variant)) {
+        stream(&mut out, video, audio.first().copied(), file);
+    }
+    if let Some(audio) = audio.first() {
+        stream(&mut out, audio, None, file);
+    }
+    out
+}
+
+fn audio_rendition(out: &mut String, variant: &Variant, default: bool, file: &str) {
+    let name = &variant.info.name;
+    let default = if default { "YES" } else { "NO" };
+    let channels = match variant.config {
+        TrackConfig::Aac { channels, .. } => format!(",CHANNELS=\"{channels}\""),
+        TrackConfig::H264 { .. } => String::new(),
+    };
+    line(
+        out,
+        format_args!(
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"{name}\",DEFAULT={default},AUTOSELECT=YES{channels},URI=\"{name}/{file}\""
+        ),
+    );
+}
+
+/// A variant: a video rendition with the sound beside it, or sound alone.
+fn stream(out: &mut String, variant: &Variant, sound: Option<&Variant>, file: &str) {
+    let bandwidth = sound.map_or(variant.bandwidth, |sound| {
+        variant.bandwidth.plus(sound.bandwidth)
+    });
+    let codecs: Vec<_> = [Some(variant), sound]
+        .into_iter()
+        .flatten()
+        .filter_map(|with| codec::name(with.config))
+        .collect();
+    let mut attributes = format!(
+        "BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{}\"",
+        bandwidth.peak,
+        bandwidth.average,
+        codecs.join(",")
+    );
+    if let TrackConfig::H264 { width, height, .. } = variant.config {
+        let _ = write!(attributes, ",RESOLUTION={width}x{height}");
+    }
+    if let RenditionKind::Video { rate } = variant.info.kind {
+        let _ = write!(attributes, ",FRAME-RATE={:.3}", rate.per_second());
+    }
+    if sound.is_some() || variant.info.kind == RenditionKind::Audio {
+        attributes.push_str(",AUDIO=\"audio\"");
+    }
+    line(
+        out,
+        format_args!(
+            "#EXT-X-STREAM-INF:{attributes}\n{}/{file}",
+            variant.info.name
+        ),
+    );
+}
+
+fn line(out: &mut String, text: std::fmt::Arguments) {
+    // Writing to a String doesn't fail.
+    let _ = out.write_fmt(text);
+    out.push('\n');
+}

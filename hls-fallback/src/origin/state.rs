@@ -1,0 +1,367 @@
+//! What a presentation consists of, and how it changes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::{
+    MAX_RENDITIONS,
+    directives::Position,
+    packager::{PushError, Unit},
+    page::Page,
+    playlist::{self, Context, Discontinuities, Variant},
+    presentation::{AddRenditionError, RenditionInfo},
+    segment_groups::SegmentGroups,
+    settings::Timing,
+    shelf::Shelf,
+};
+
+/// Guarded by a lock that nobody holds for longer than it takes to write a playlist.
+#[derive(Debug)]
+pub(super) struct State {
+    renditions: Vec<Rendition>,
+    discontinuities: Discontinuities,
+    groups: SegmentGroups,
+    next_id: u64,
+    /// Counts playlists' changes; makes entity tags.
+    revision: u64,
+    /// The number of the first segment of all, and of the last.
+    first_number: Option<u64>,
+    last_number: Option<u64>,
+    /// Numbers up to this one belong to presentations before this one.
+    floor: Option<u64>,
+    /// All renditions are finished.
+    ended: bool,
+    /// Nothing once another presentation has taken this one's place.
+    masters: Option<watch::Sender<Option<Arc<Masters>>>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Rendition {
+    id: u64,
+    pub(super) info: RenditionInfo,
+    pub(super) shelf: Shelf,
+    finished: bool,
+    pub(super) view: watch::Sender<Option<Arc<View>>>,
+}
+
+/// A media playlist as it is until the next part comes. There's none before a rendition's first whole segment.
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) position: Position,
+    /// The part that is hinted.
+    pub(super) next_part: Option<(u64, u32)>,
+    pub(super) full: Page,
+    pub(super) delta: Option<Page>,
+    pub(super) plain: Option<Page>,
+    pub(super) ended: bool,
+}
+
+/// The multivariant playlists.
+#[derive(Debug)]
+pub(super) struct Masters {
+    pub(super) low_latency: Page,
+    pub(super) plain: Page,
+    /// All renditions that there were at first are in them.
+    pub(super) settled: bool,
+    pub(super) ended: bool,
+}
+
+/// Who wants to know when something changes. It ends when the rendition is removed or the presentation replaced.
+pub(super) type Follow<T> = watch::Receiver<Option<Arc<T>>>;
+
+/// What is known of a part.
+#[derive(Debug)]
+pub(super) enum PartState {
+    Complete(Bytes),
+    /// It's the next one.
+    Hinted(Follow<View>),
+    Unknown,
+}
+
+impl State {
+    pub(super) fn new() -> Self {
+        Self {
+            renditions: Vec::new(),
+            discontinuities: Discontinuities::default(),
+            groups: SegmentGroups::default(),
+            next_id: 0,
+            revision: 0,
+            first_number: None,
+            last_number: None,
+            floor: None,
+            ended: false,
+            masters: Some(watch::Sender::new(None)),
+        }
+    }
+
+    /// Gives the rendition's id.
+    pub(super) fn add(
+        &mut self,
+        info: RenditionInfo,
+        timing: Timing,
+    ) -> Result<u64, AddRenditionError> {
+        if self.ended || self.masters.is_none() {
+            return Err(AddRenditionError::Ended);
+        }
+        if self.renditions.len() >= MAX_RENDITIONS {
+            return Err(AddRenditionError::TooMany);
+        }
+        if self.rendition(&info.name).is_some() {
+            return Err(AddRenditionError::Taken(info.name));
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        self.renditions.push(Rendition {
+            id,
+            shelf: Shelf::new(timing, info.timescale),
+            info,
+            finished: false,
+            view: watch::Sender::new(None),
+        });
+        Ok(id)
+    }
+
+    pub(super) fn insert_discontinuity(&mut self, number: u64) {
+        self.discontinuities.insert(number);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        let abandoned = self.renditions.is_empty() && self.next_id > 0;
+        self.ended || abandoned || self.masters.is_none()
+    }
+
+    pub(super) fn last_number(&self) -> Option<u64> {
+        self.last_number.or(self.floor)
+    }
+
+    pub(super) fn set_floor(&mut self, number: u64) {
+        self.floor = self.floor.max(Some(number));
+    }
+
+    pub(super) fn close(&mut self) {
+        self.masters = None;
+        for rendition in &mut self.renditions {
+            rendition.finished = true;
+            rendition.view = watch::Sender::new(None);
+        }
+    }
+
+    pub(super) fn reserve(&mut self, number: u64) -> Result<(), PushError> {
+        if let Some(floor) = self.floor.filter(|&floor| number <= floor) {
+            return Err(PushError::Number {
+                next: floor + 1,
+                got: number,
+            });
+        }
+        if self.first_number.is_none() {
+            self.first_number = Some(number);
+            self.discontinuities.count_from(number);
+        }
+        self.last_number = self.last_number.max(Some(number));
+        Ok(())
+    }
+
+    pub(super) fn follow_masters(&self) -> Option<Follow<Masters>> {
+        self.masters.as_ref().map(watch::Sender::subscribe)
+    }
+
+    pub(super) fn row(&self, rendition: &str, first: u64, last: u64) -> Option<Vec<Bytes>> {
+        let shelf = &self.rendition(rendition)?.shelf;
+        if !self.groups.contains(first, last) {
+            return None;
+        }
+        (first..=last).map(|number| shelf.whole(number)).collect()
+    }
+
+    pub(super) fn part(&self, rendition: &str, segment: u64, index: u32) -> PartState {
+        let Some(rendition) = self.rendition(rendition) else {
+            return PartState::Unknown;
+        };
+        if let Some(part) = rendition.shelf.part(segment, index) {
+            return PartState::Complete(part);
+        }
+        let hinted = !rendition.finished && rendition.shelf.next_part() == Some((segment, index));
+        if hinted {
+            PartState::Hinted(rendition.view.subscribe())
+        } else {
+            PartState::Unknown
+        }
+    }
+
+    pub(super) fn rendition(&self, name: &str) -> Option<&Rendition> {
+        self.renditions
+            .iter()
+            .find(|rendition| rendition.info.name == name)
+    }
+
+    fn index(&self, id: u64) -> Option<usize> {
+        self.renditions
+            .iter()
+            .position(|rendition| rendition.id == id)
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        id: u64,
+        units: Vec<Unit>,
+        timing: &Timing,
+    ) -> Result<(), PushError> {
+        let open = self.masters.is_some();
+        let index = self.index(id).filter(|_| open).ok_or(PushError::Replaced)?;
+        let mut segment_ended = false;
+        for unit in units {
+            if let Unit::Part(part) = &unit
+                && part.index == 0
+            {
+                let discontinuous = self.discontinuities.contains(part.segment);
+                let start = timing.grid.micros(part.start);
+                self.groups.segment_began(
+                    part.segment,
+                    start,
+                    discontinuous,
+                    timing.plain_segment(),
+                );
+            }
+            segment_ended |= matches!(unit, Unit::SegmentEnd);
+            self.renditions[index].shelf.put(unit);
+        }
+        if segment_ended {
+            self.forget();
+            self.render_masters();
+        }
+        self.render(index, timing);
+        Ok(())
+    }
+
+    pub(super) fn finish(&mut self, id: u64, timing: &Timing) {
+        if let Some(index) = self.index(id) {
+            self.renditions[index].finished = true;
+        }
+        self.end_if_all_finished(timing);
+    }
+
+    pub(super) fn remove(&mut self, id: u64, timing: &Timing) {
+        if self.masters.is_none() {
+            return;
+        }
+        let count = self.renditions.len();
+        self.renditions.retain(|rendition| rendition.id != id);
+        if self.renditions.len() < count {
+            self.render_masters();
+            self.end_if_all_finished(timing);
+        }
+    }
+
+    fn end_if_all_finished(&mut self, timing: &Timing) {
+        if self.masters.is_none() {
+            return;
+        }
+        let all = !self.renditions.is_empty()
+            && self.renditions.iter().all(|rendition| rendition.finished);
+        if self.ended || !all {
+            return;
+        }
+        self.ended = true;
+        self.groups.end();
+        self.render_masters();
+        for index in 0..self.renditions.len() {
+            self.render(index, timing);
+        }
+    }
+
+    /// Forgets what belongs to segments that renditions don't have any more; one that has come to a halt doesn't count. What
+    /// others are behind by is less than what is kept longer than it's listed.
+    fn forget(&mut self) {
+        let first = self
+            .renditions
+            .iter()
+            .filter_map(|rendition| rendition.shelf.first())
+            .max();
+        if let Some(first) = first {
+            self.groups.forget_before(first);
+            self.discontinuities.forget_before(first);
+        }
+    }
+
+    fn render(&mut self, index: usize, timing: &Timing) {
+        self.revision += 1;
+        let rendition = &self.renditions[index];
+        let Some(position) = rendition
+            .shelf
+            .position()
+            .filter(|_| rendition.shelf.has_complete_segment())
+        else {
+            return;
+        };
+        let reports: Vec<_> = self
+            .renditions
+            .iter()
+            .filter(|other| other.id != rendition.id && other.shelf.has_complete_segment())
+            .filter_map(|other| Some((other.info.name.as_str(), other.shelf.position()?)))
+            .collect();
+        let context = Context {
+            timing,
+            discontinuities: &self.discontinuities,
+            reports: &reports,
+            ended: self.ended,
+        };
+        let tag = self.tag();
+        let (full, delta) = playlist::media(&rendition.shelf, &rendition.info, context);
+        let plain = playlist::plain_media(&rendition.shelf, &self.groups, context);
+        rendition.view.send_replace(Some(Arc::new(View {
+            position,
+            next_part: rendition.shelf.next_part().filter(|_| !rendition.finished),
+            full: Page::new(full, &tag),
+            delta: delta.map(|text| Page::new(text, &format!("{tag}-delta"))),
+            plain: plain.map(|text| Page::new(text, &tag)),
+            ended: self.ended,
+        })));
+    }
+
+    fn render_masters(&mut self) {
+        self.revision += 1;
+        let tag = self.tag();
+        let Some(masters) = &self.masters else { return };
+        let variants: Vec<_> = self
+            .renditions
+            .iter()
+            .filter_map(Rendition::variant)
+            .collect();
+        if variants.is_empty() {
+            masters.send_replace(None);
+            return;
+        }
+        let were_settled = masters
+            .borrow()
+            .as_ref()
+            .is_some_and(|before| before.settled);
+        let next = Masters {
+            low_latency: Page::new(playlist::multivariant(&variants, "index.m3u8"), &tag),
+            plain: Page::new(playlist::multivariant(&variants, "plain.m3u8"), &tag),
+            settled: were_settled || variants.len() == self.renditions.len(),
+            ended: self.ended,
+        };
+        masters.send_replace(Some(Arc::new(next)));
+    }
+
+    /// Unlike all others of the channel: no two presentations of it begin with the same number.
+    fn tag(&self) -> String {
+        format!("{}-{}", self.first_number.unwrap_or(0), self.revision)
+    }
+}
+
+impl Rendition {
+    fn variant(&self) -> Option<Variant<'_>> {
+        let config = self
+            .shelf
+            .config()
+            .filter(|_| self.shelf.has_complete_segment())?;
+        Some(Variant {
+            info: &self.info,
+            config,
+            bandwidth: self.shelf.bandwidth(),
+        })
+    }
+}

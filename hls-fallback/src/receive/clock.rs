@@ -1,0 +1,223 @@
+//! When frames were captured, on the node's clock.
+//!
+//! A sender report says which RTP timestamp belongs to which moment on the node's clock (RFC 3550 §6.4.1). Each track follows
+//! its own reports, so both are on one time line.
+//!
+//! - What a report corrects by less than [`SLEWED`] is slewed: 1 % faster or slower until it is made up.
+//! - A larger correction is made at once. Forward, the frames' times have a gap. Back, frames that would come before what was
+//!   given out already follow each other by a microsecond until the time is reached.
+//! - A step of the node's clock (the reports of a track and their arrival jump alike) changes no frame's time: the time line
+//!   goes on as before, and is off the node's clock by the step from then on.
+//! - A frame from the future, or from long ago, is at the moment of its arrival, and the clock is set by it until the next
+//!   report: timestamps have jumped. So they do when a node sends its cache once more, as they never go back there.
+
+use std::time::{Duration, Instant};
+
+use super::packet::Unwrap;
+use super::statistics::TrackStatistics;
+use crate::media::Moment;
+
+/// In microseconds.
+const SLEWED: i64 = 50_000;
+/// A hundredth of the time.
+const SLEW: i64 = 100;
+/// A larger jump of reports may be a step of the node's clock, if their arrival jumps by as much within the second.
+const STEP: i64 = 200_000;
+const STEP_ACCURACY: i64 = 100_000;
+/// How far a frame may be from the present: reports are under way for a while, and a node sends what it has cached first.
+const AHEAD: i64 = 100_000;
+const BEHIND: i64 = 60_000_000;
+/// How long frames wait for their track's first report. A node sends it within 150 ms; without, the frames' arrival tells the
+/// time, and what was cached comes far too early.
+pub(super) const FIRST_REPORT: Duration = Duration::from_secs(1);
+/// Between 1900, where NTP begins, and 1970 (RFC 868).
+const NTP_TO_UNIX: i64 = 2_208_988_800;
+
+/// The moment of an NTP timestamp of 64 bits. Seconds below 2³¹ are of the era that begins in 2036 (RFC 4330 §3).
+pub(super) fn moment(ntp: u64) -> Moment {
+    let (seconds, fraction) = ((ntp >> 32) as i64, ntp & 0xffff_ffff);
+    let era = if seconds < 1 << 31 { 1_i64 << 32 } else { 0 };
+    let microseconds = (fraction * 1_000_000) >> 32;
+    Moment((seconds + era - NTP_TO_UNIX) * 1_000_000 + microseconds as i64)
+}
+
+/// The time line that both tracks share.
+#[derive(Debug)]
+pub(super) struct TimeLine {
+    began: Instant,
+    began_at: Moment,
+    /// How far the node's clock is ahead of ours, all steps that were kept out included.
+    offset: Option<i64>,
+    /// From the node's clock to the time line.
+    shift: i64,
+    steps: u64,
+}
+
+impl TimeLine {
+    /// `wall` is what our own clock shows now.
+    pub(super) fn new(now: Instant, wall: Moment) -> Self {
+        Self {
+            began: now,
+            began_at: wall,
+            offset: None,
+            shift: 0,
+            steps: 0,
+        }
+    }
+
+    pub(super) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    fn local(&self, now: Instant) -> Moment {
+        let passed = now.saturating_duration_since(self.began).as_micros();
+        self.began_at
+            .plus(i64::try_from(passed).unwrap_or(i64::MAX))
+    }
+
+    /// The present on the time line, as far as it is known.
+    fn present(&self, now: Instant) -> Moment {
+        self.local(now).plus(self.offset.unwrap_or(0))
+    }
+
+    /// A report of `moment` has come.
+    fn observe(&mut self, now: Instant, moment: Moment) {
+        let seen = moment.since(self.local(now));
+        // The report that travelled fastest is right; it ages, since clocks drift.
+        self.offset = Some(match self.offset {
+            Some(offset) if seen < offset => offset + (seen - offset) / 100,
+            _ => seen,
+        });
+    }
+
+    /// Keeps a step of the node's clock out, if the `jump` of a track is one.
+    fn keep_out(&mut self, now: Instant, moment: Moment, jump: i64) -> bool {
+        let is_step = match self.offset {
+            Some(offset) => {
+                let arrival = moment.since(self.local(now)) - offset;
+                jump.abs() > STEP && (arrival - jump).abs() < STEP_ACCURACY
+            }
+            // Frames went by our own clock until now, which is ahead of the node's.
+            None => jump < -STEP,
+        };
+        if is_step {
+            self.shift -= jump;
+            self.steps += 1;
+        }
+        is_step
+    }
+}
+
+/// One track's way from RTP timestamps to the time line.
+#[derive(Debug)]
+pub(super) struct TrackClock {
+    rate: i64,
+    timestamps: Unwrap<32>,
+    /// A timestamp and its moment.
+    anchor: Option<(i64, Moment)>,
+    /// What is still to be slewed.
+    correction: i64,
+    /// The timestamp and the moment that was given last.
+    last: Option<(i64, Moment)>,
+    jumps: u64,
+}
+
+impl TrackClock {
+    pub(super) fn new(rate: u32) -> Self {
+        Self {
+            rate: i64::from(rate),
+            timestamps: Unwrap::new(),
+            anchor: None,
+            correction: 0,
+            last: None,
+            jumps: 0,
+        }
+    }
+
+    /// Frames can be told their time.
+    pub(super) fn is_set(&self) -> bool {
+        self.anchor.is_some()
+    }
+
+    /// The timestamp of a frame, without end. Frames come in order.
+    pub(super) fn unwrap(&mut self, timestamp: u32) -> i64 {
+        self.timestamps.follow(timestamp)
+    }
+
+    /// Sets the clock by frames' arrival: the one that was under way for the shortest time is right.
+    pub(super) fn set_by_arrival(
+        &mut self,
+        line: &TimeLine,
+        arrivals: impl Iterator<Item = (i64, Instant)>,
+    ) {
+        let moments = arrivals.map(|(timestamp, at)| (timestamp, line.present(at)));
+        self.anchor =
+            moments.min_by_key(|(timestamp, moment)| moment.0 - timestamp * 1_000_000 / self.rate);
+    }
+
+    /// A sender report says that `timestamp` is at `ntp` on the node's clock.
+    pub(super) fn report(&mut self, now: Instant, line: &mut TimeLine, ntp: u64, timestamp: u32) {
+        let timestamp = self.timestamps.begin(timestamp);
+        let mut says = moment(ntp).plus(line.shift);
+        if let Some(before) = self.map(timestamp) {
+            let off = says.since(before);
+            if line.keep_out(now, says, off) {
+                says = before;
+            }
+            let off = says.since(before);
+            if off.abs() < SLEWED {
+                self.anchor = Some((timestamp, before));
+                self.correction = off;
+            } else {
+                self.anchor = Some((timestamp, says));
+                self.correction = 0;
+                self.jumps += 1;
+            }
+        } else {
+            self.anchor = Some((timestamp, says));
+        }
+        line.observe(now, says);
+    }
+
+    /// The moment of the next frame; later than all before it.
+    pub(super) fn time(&mut self, now: Instant, line: &TimeLine, timestamp: i64) -> Moment {
+        self.slew(timestamp);
+        let present = line.present(now);
+        let mapped = self
+            .map(timestamp)
+            .filter(|mapped| (-BEHIND..=AHEAD).contains(&mapped.since(present)));
+        let moment = mapped.unwrap_or_else(|| {
+            self.jumps += u64::from(self.anchor.is_some());
+            self.anchor = Some((timestamp, present));
+            self.correction = 0;
+            present
+        });
+        let moment = match self.last {
+            Some((_, last)) => moment.max(last.plus(1)),
+            None => moment,
+        };
+        self.last = Some((timestamp, moment));
+        moment
+    }
+
+    pub(super) fn count(&self, counts: &mut TrackStatistics) {
+        counts.clock_jumps = self.jumps;
+    }
+
+    fn map(&self, timestamp: i64) -> Option<Moment> {
+        let (anchor, moment) = self.anchor?;
+        let ticks = timestamp.saturating_sub(anchor);
+        Some(moment.plus(ticks.saturating_mul(1_000_000) / self.rate))
+    }
+
+    fn slew(&mut self, timestamp: i64) {
+        let (Some((last, _)), Some((_, moment))) = (self.last, &mut self.anchor) else {
+            return;
+        };
+        let passed = (timestamp - last).max(0).saturating_mul(1_000_000) / self.rate;
+        let most = passed / SLEW;
+        let step = self.correction.clamp(-most, most);
+        *moment = moment.plus(step);
+        self.correction -= step;
+    }
+}

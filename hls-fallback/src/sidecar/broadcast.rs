@@ -1,0 +1,176 @@
+//! One broadcast: from the node's WHEP to the origin.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::{
+    media::{Sample, TrackConfig},
+    origin::{
+        Origin, Presentation, PushError, RenditionInfo, RenditionKind, RenditionWriter,
+        Settings as Presented,
+    },
+    transcode::{Cadence, Description, Presenter, Settings, Sink, Transcoder},
+    whep::{Options, Update, follow},
+};
+
+/// Makes LL-HLS of a channel until the future is dropped, or the node says that it may not be watched.
+pub(super) async fn make(
+    options: Options,
+    origin: Origin,
+    settings: Settings,
+    window: std::time::Duration,
+) {
+    let channel = options.channel.clone();
+    let keyframe = Arc::new(Notify::new());
+    let wanted = keyframe.clone();
+    let presenter = OnOrigin {
+        origin,
+        channel: channel.clone(),
+        window,
+        cadence: None,
+    };
+    let request = Box::new(move || wanted.notify_one());
+    let mut transcoder = match Transcoder::start(&channel, settings, Box::new(presenter), request) {
+        Ok(transcoder) => transcoder,
+        Err(error) => {
+            tracing::error!(channel, %error, "no thread for a broadcast");
+            return;
+        }
+    };
+    let watching = follow(&options, &keyframe, |update| match update {
+        Update::Frame(frame) => {
+            if !transcoder.push(frame) {
+                keyframe.notify_one();
+            }
+        }
+        Update::Connected => tracing::info!(channel, "watching"),
+        Update::Interrupted { why, again_in } => {
+            tracing::warn!(channel, %why, ?again_in, "the node's media is interrupted");
+        }
+        Update::Statistics(statistics) => tracing::trace!(channel, ?statistics),
+    });
+    let ended = Box::pin(watching).await;
+    tracing::warn!(channel, %ended, "the channel can't be watched");
+}
+
+/// Presents a broadcast on the origin.
+struct OnOrigin {
+    origin: Origin,
+    channel: String,
+    window: std::time::Duration,
+    cadence: Option<(Cadence, Presentation)>,
+}
+
+impl Presenter for OnOrigin {
+    fn first_segment(&self, epoch: crate::media::Moment) -> u64 {
+        self.origin.next_number(&self.channel, epoch)
+    }
+
+    fn begin(&mut self, cadence: Cadence) {
+        let settings = Presented {
+            grid: cadence.rate,
+            part_frames: cadence.part,
+            target_duration: cadence.segment_seconds(),
+            audio_rate: crate::transcode::SAMPLE_RATE,
+            epoch: cadence.epoch,
+            window: self.window,
+        };
+        let made = Presentation::new(settings)
+            .map_err(|error| error.to_string())
+            .and_then(|presentation| {
+                self.origin
+                    .publish(&self.channel, &presentation)
+                    .map_err(|error| error.to_string())
+                    .map(|()| presentation)
+            });
+        match made {
+            Ok(presentation) => self.cadence = Some((cadence, presentation)),
+            Err(error) => {
+                tracing::error!(channel = self.channel, error, "LL-HLS can't be presented");
+            }
+        }
+    }
+
+    fn discontinuity(&mut self, segment: u64) {
+        if let Some((_, presentation)) = &self.cadence {
+            presentation.discontinuity(segment);
+        }
+    }
+
+    fn rendition(&mut self, description: Description) -> Box<dyn Sink> {
+        let channel = self.channel.clone();
+        let Some((cadence, presentation)) = &self.cadence else {
+            return Box::new(OnRendition {
+                channel,
+                name: String::new(),
+                writer: None,
+            });
+        };
+        let info = match description {
+            Description::Video { name } => RenditionInfo {
+                name,
+                kind: RenditionKind::Video { rate: cadence.rate },
+                timescale: cadence.video_timescale(),
+            },
+            Description::Audio { name, timescale } => RenditionInfo {
+                name,
+                kind: RenditionKind::Audio,
+                timescale,
+            },
+        };
+        let name = info.name.clone();
+        let writer = presentation
+            .add_rendition(info)
+            .inspect_err(
+                |error| tracing::error!(channel, name, %error, "a rendition can't be presented"),
+            )
+            .ok();
+        Box::new(OnRendition {
+            channel,
+            name,
+            writer,
+        })
+    }
+}
+
+/// A rendition of it; nowhere, once something went wrong, which was said then.
+struct OnRendition {
+    channel: String,
+    name: String,
+    writer: Option<RenditionWriter>,
+}
+
+impl OnRendition {
+    fn write(&mut self, act: impl FnOnce(&mut RenditionWriter) -> Result<(), PushError>) {
+        let Some(writer) = &mut self.writer else {
+            return;
+        };
+        if let Err(error) = act(writer) {
+            tracing::error!(channel = self.channel, rendition = self.name, %error, "a rendition ends");
+            self.writer = None;
+        }
+    }
+}
+
+impl Sink for OnRendition {
+    fn start(&mut self, config: TrackConfig) {
+        self.write(|writer| writer.start(config));
+    }
+
+    fn begin_segment(&mut self, number: u64, slot: u64) {
+        self.write(|writer| writer.begin_segment(number, slot));
+    }
+
+    fn push(&mut self, sample: Sample) {
+        self.write(|writer| writer.push(sample));
+    }
+
+    fn finish(&mut self) {
+        if let Some(writer) = self.writer.take()
+            && let Err(error) = writer.finish()
+        {
+            tracing::warn!(channel = self.channel, rendition = self.name, %error, "a rendition's end");
+        }
+    }
+}

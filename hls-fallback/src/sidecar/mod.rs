@@ -1,0 +1,221 @@
+//! What one sidecar does: it follows a node, and makes LL-HLS of each channel that is on air.
+
+mod broadcast;
+mod node;
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+    task::AbortHandle,
+    time::sleep,
+};
+use url::Url;
+
+pub use node::NodeError;
+
+use crate::{
+    origin::Origin,
+    transcode,
+    whep::{self, Token},
+};
+use node::{Live, News, Node};
+
+/// The node forgets sidecars that it doesn't hear of for 10 s.
+const REGISTER: Duration = Duration::from_secs(3);
+/// How soon the node's event stream is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How often presentations that have ended are looked for.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// How a sidecar works.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The node, as `http://127.0.0.1:8080`.
+    pub node: Url,
+    /// What the node knows it by: a service token of it.
+    pub token: Token,
+    /// The sidecar's name among those of the node.
+    pub id: String,
+    /// Where it serves.
+    pub listen: SocketAddr,
+    /// How the node, and players that it sends on, reach it, where that isn't `listen`.
+    pub advertise: Option<Url>,
+    /// How it encodes.
+    pub transcode: transcode::Settings,
+    /// How much of a broadcast's past is listed.
+    pub window: Duration,
+}
+
+/// Why a sidecar can't work.
+#[derive(Debug, thiserror::Error)]
+pub enum SidecarError {
+    /// No socket.
+    #[error("can't listen at {address}: {source}")]
+    Listen {
+        /// There.
+        address: SocketAddr,
+        /// Because of that.
+        source: std::io::Error,
+    },
+    /// The node's address.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The address to be told can't be derived.
+    #[error("say with --advertise at which URL the node reaches this sidecar")]
+    Advertise,
+}
+
+/// Works until `stop` comes.
+pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(), SidecarError> {
+    let failed = |source| SidecarError::Listen {
+        address: options.listen,
+        source,
+    };
+    let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let url = match &options.advertise {
+        Some(url) => url.clone(),
+        None if address.ip().is_unspecified() => return Err(SidecarError::Advertise),
+        None => node::own_url(address).ok_or(SidecarError::Advertise)?,
+    };
+    let node = Node::new(options.node.clone(), options.token.clone())?;
+    let origin = Origin::default();
+    tracing::info!(%address, node = %options.node, "serving LL-HLS");
+    let mut broadcasts = Broadcasts {
+        options: options.clone(),
+        origin: origin.clone(),
+        running: HashMap::new(),
+        changed: Arc::new(Notify::new()),
+        names: watch::Sender::default(),
+    };
+    let (changed, names) = (broadcasts.changed.clone(), broadcasts.names.subscribe());
+    let serving = axum::serve(listener, origin.router());
+    tokio::select! {
+        served = async { serving.await } => served.map_err(failed)?,
+        () = broadcasts.follow(&node) => {}
+        () = register(&node, &options.id, &url, &origin, (names, changed)) => {}
+        () = sweep(&origin) => {}
+        () = stop => {}
+    }
+    node.leave(&options.id).await;
+    Ok(())
+}
+
+async fn sweep(origin: &Origin) {
+    loop {
+        origin.sweep(std::time::Instant::now());
+        sleep(SWEEP).await;
+    }
+}
+
+/// Tells the node again and again where the sidecar is, and at once when that changes.
+async fn register(
+    node: &Node,
+    id: &str,
+    url: &Url,
+    origin: &Origin,
+    (names, changed): (watch::Receiver<Vec<String>>, Arc<Notify>),
+) {
+    let mut complained = false;
+    loop {
+        let mut channels = names.borrow().clone();
+        channels.extend(origin.names());
+        channels.sort_unstable();
+        channels.dedup();
+        match node.register(id, url, &channels).await {
+            Ok(()) => complained = false,
+            Err(error) if !complained => {
+                complained = true;
+                tracing::warn!(%error, "the node doesn't know of this sidecar");
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = sleep(REGISTER) => {}
+            () = changed.notified() => {}
+        }
+    }
+}
+
+/// What is being made.
+struct Broadcasts {
+    options: Options,
+    origin: Origin,
+    running: HashMap<String, Running>,
+    changed: Arc<Notify>,
+    names: watch::Sender<Vec<String>>,
+}
+
+struct Running {
+    broadcast: String,
+    task: AbortHandle,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Broadcasts {
+    /// Does what the node's events ask for.
+    async fn follow(&mut self, node: &Node) {
+        let mut complained = false;
+        loop {
+            let heard = node.listen(|news| {
+                complained = false;
+                self.take(news);
+            });
+            if let Err(error) = heard.await
+                && !complained
+            {
+                complained = true;
+                tracing::warn!(%error, "no news of the node; asking again");
+            }
+            sleep(AGAIN).await;
+        }
+    }
+
+    fn take(&mut self, news: News) {
+        match news {
+            News::Snapshot(all) => {
+                self.running.retain(|_, running| {
+                    all.iter().any(|live| live.broadcast == running.broadcast)
+                });
+                for live in all {
+                    self.begin(live);
+                }
+            }
+            News::Live(live) => self.begin(live),
+            News::Ended(live) => {
+                self.running
+                    .retain(|_, running| running.broadcast != live.broadcast);
+            }
+        }
+        self.names
+            .send_replace(self.running.keys().cloned().collect());
+        self.changed.notify_one();
+    }
+
+    fn begin(&mut self, live: Live) {
+        let Live { channel, broadcast } = live;
+        if self
+            .running
+            .get(&channel)
+            .is_some_and(|r| r.broadcast == broadcast && !r.task.is_finished())
+        {
+            return;
+        }
+        let options = whep::Options {
+            node: self.options.node.clone(),
+            channel: channel.clone(),
+            token: Some(self.options.token.clone()),
+        };
+        let (origin, settings) = (self.origin.clone(), self.options.transcode.clone());
+        let making = broadcast::make(options, origin, settings, self.options.window);
+        let task = tokio::spawn(making).abort_handle();
+        self.running.insert(channel, Running { broadcast, task });
+    }
+}

@@ -1,0 +1,224 @@
+//! The node that a sidecar works for: what is on air there, and telling it where the sidecar is.
+
+use std::{net::SocketAddr, time::Duration};
+
+use eventsource_stream::Eventsource as _;
+use futures_util::StreamExt as _;
+use reqwest::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use crate::whep::Token;
+
+/// An answer that isn't a stream takes no longer.
+const TIMEOUT: Duration = Duration::from_secs(8);
+/// The node says something every 10 s.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// A channel that is on air.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Live {
+    pub(super) channel: String,
+    /// Another one means that it went off air in between.
+    pub(super) broadcast: String,
+}
+
+/// What the node tells.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// All channels that are on air.
+    Snapshot(Vec<Live>),
+    /// One more.
+    Live(Live),
+    /// One less.
+    Ended(Live),
+}
+
+#[derive(Deserialize)]
+struct Snapshot {
+    channels: Vec<Live>,
+}
+
+#[derive(Serialize)]
+struct Registration<'a> {
+    url: &'a Url,
+    channels: &'a [String],
+}
+
+/// Why the node isn't heard.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// HTTP failed.
+    #[error("the node can't be reached: {0}")]
+    Unreachable(#[from] reqwest::Error),
+    /// It doesn't want to.
+    #[error(
+        "the node refused with {0}: does the token (SPILLWAY_TOKEN) come from `spillway token service`, of this node?"
+    )]
+    Refused(StatusCode),
+    /// Something else came.
+    #[error("the node's event stream can't be read: {0}")]
+    Stream(String),
+    /// It ended.
+    #[error("the node's event stream ended")]
+    Ended,
+    /// The address is none.
+    #[error("{0} is no address of a node: write it as http://127.0.0.1:8080")]
+    Address(Url),
+}
+
+/// Speaks to one node.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    url: Url,
+    token: Token,
+    http: reqwest::Client,
+}
+
+impl Node {
+    pub(super) fn new(url: Url, token: Token) -> Result<Self, NodeError> {
+        if url.cannot_be_a_base() || !matches!(url.scheme(), "http" | "https") {
+            return Err(NodeError::Address(url));
+        }
+        let http = reqwest::Client::builder()
+            .connect_timeout(TIMEOUT)
+            .read_timeout(SILENCE)
+            // The certificate is for the node's public name; on loopback there's no one in between.
+            .tls_danger_accept_invalid_certs(is_loopback(&url))
+            .no_proxy()
+            .build()?;
+        Ok(Self { url, token, http })
+    }
+
+    /// Tells `take` what is on air, until the connection breaks.
+    pub(super) async fn listen(&self, mut take: impl FnMut(News)) -> Result<(), NodeError> {
+        let response = self
+            .http
+            .get(self.at("api/v1/events"))
+            .bearer_auth(self.token.secret())
+            .header(header::ACCEPT, "text/event-stream")
+            .send()
+            .await?;
+        if response.status() != StatusCode::OK {
+            return Err(NodeError::Refused(response.status()));
+        }
+        let mut events = response.bytes_stream().eventsource();
+        while let Some(event) = events.next().await {
+            let event = event.map_err(|error| NodeError::Stream(error.to_string()))?;
+            if let Some(news) = read(&event.event, &event.data)? {
+                take(news);
+            }
+        }
+        Err(NodeError::Ended)
+    }
+
+    /// Tells the node where the sidecar `id` is, and what it has. The node forgets it after 10 s.
+    pub(super) async fn register(
+        &self,
+        id: &str,
+        url: &Url,
+        channels: &[String],
+    ) -> Result<(), NodeError> {
+        let response = self
+            .http
+            .put(self.at(&format!("api/v1/sidecars/{id}")))
+            .bearer_auth(self.token.secret())
+            .timeout(TIMEOUT)
+            .json(&Registration { url, channels })
+            .send()
+            .await?;
+        if !response.status().is_success() {
+            return Err(NodeError::Refused(response.status()));
+        }
+        Ok(())
+    }
+
+    /// Has the node forget the sidecar at once.
+    pub(super) async fn leave(&self, id: &str) {
+        let request = self
+            .http
+            .delete(self.at(&format!("api/v1/sidecars/{id}")))
+            .bearer_auth(self.token.secret())
+            .timeout(Duration::from_secs(1));
+        if let Err(error) = request.send().await {
+            tracing::debug!(%error, "the node couldn't be told that the sidecar ends");
+        }
+    }
+
+    fn at(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}/{path}"));
+        url
+    }
+}
+
+/// What an event says; nothing, if it is one of those to come.
+fn read(event: &str, data: &str) -> Result<Option<News>, NodeError> {
+    let unreadable = |error: serde_json::Error| NodeError::Stream(error.to_string());
+    Ok(Some(match event {
+        "snapshot" => {
+            let snapshot: Snapshot = serde_json::from_str(data).map_err(unreadable)?;
+            News::Snapshot(snapshot.channels)
+        }
+        "live" => News::Live(serde_json::from_str(data).map_err(unreadable)?),
+        "ended" => News::Ended(serde_json::from_str(data).map_err(unreadable)?),
+        _ => return Ok(None),
+    }))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// The address that the node is told, where nothing else is said.
+pub(super) fn own_url(listens_at: SocketAddr) -> Option<Url> {
+    Url::parse(&format!("http://{listens_at}")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn events_are_read_and_those_to_come_left_out() {
+        let live = Live {
+            channel: "demo".to_owned(),
+            broadcast: "b1".to_owned(),
+        };
+        let one = r#"{"channel":"demo","broadcast":"b1","started_at":"2026-01-01T00:00:00Z"}"#;
+        let all = format!(r#"{{"channels":[{one}]}}"#);
+        assert_eq!(
+            read("snapshot", &all).unwrap(),
+            Some(News::Snapshot(vec![live.clone()]))
+        );
+        assert_eq!(read("live", one).unwrap(), Some(News::Live(live.clone())));
+        assert_eq!(read("ended", one).unwrap(), Some(News::Ended(live)));
+        assert_eq!(read("viewers", "7").unwrap(), None);
+        assert!(read("live", "{}").is_err());
+    }
+
+    #[test]
+    fn paths_go_below_the_nodes_own() {
+        let at = |url: &str| {
+            let node = Node::new(Url::parse(url).unwrap(), Token::new("t")).unwrap();
+            node.at("api/v1/events").to_string()
+        };
+        assert_eq!(
+            at("http://127.0.0.1:8080"),
+            "http://127.0.0.1:8080/api/v1/events"
+        );
+        assert_eq!(
+            at("https://live.example/spillway/"),
+            "https://live.example/spillway/api/v1/events"
+        );
+        assert!(Node::new(Url::parse("mailto:a@b.c").unwrap(), Token::new("t")).is_err());
+    }
+}

@@ -1,0 +1,145 @@
+//! Where parts and segments of a broadcast begin: the same in all its renditions.
+
+use std::time::Duration;
+
+use crate::media::{Moment, Rate};
+
+/// The timescale of video is at least so many ticks a second.
+const LEAST_TIMESCALE: u32 = 10_000;
+
+/// The lengths of parts and segments, in slots of the grid. A part lasts a whole number of slots, so that its length is exact at
+/// any frame rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cadence {
+    /// When slot 0 is.
+    pub epoch: Moment,
+    /// Slots a second.
+    pub rate: Rate,
+    /// Slots of a part.
+    pub part: u32,
+    /// Slots of a segment: a whole number of parts.
+    pub segment: u32,
+    /// The number of the segment that begins with slot 0.
+    pub first_segment: u64,
+}
+
+impl Cadence {
+    /// Parts and segments as close to these lengths as whole slots allow; segments of at least a second.
+    pub fn new(
+        (epoch, first_segment): (Moment, u64),
+        rate: Rate,
+        part: Duration,
+        segment: Duration,
+    ) -> Self {
+        let slots = |length: Duration| length.as_secs_f64() * rate.per_second();
+        let part = (slots(part).round() as u32).max(1);
+        let at_least = segment.max(Duration::from_secs(1));
+        // A hair less, so that 2 s at 29.97 a second are 60 slots.
+        let parts = ((slots(at_least) - 0.1) / f64::from(part)).ceil() as u32;
+        Self {
+            epoch,
+            rate,
+            part,
+            segment: parts.max(1) * part,
+            first_segment,
+        }
+    }
+
+    /// The length of segments, rounded to whole seconds as `EXT-X-TARGETDURATION` is.
+    pub fn segment_seconds(&self) -> u32 {
+        (f64::from(self.segment) / self.rate.per_second()).round() as u32
+    }
+
+    /// Ticks of video's timescale in a slot.
+    pub fn ticks_per_slot(&self) -> u32 {
+        self.rate.denominator * self.multiple()
+    }
+
+    /// Ticks of video a second.
+    pub fn video_timescale(&self) -> u32 {
+        self.rate.numerator * self.multiple()
+    }
+
+    fn multiple(&self) -> u32 {
+        LEAST_TIMESCALE.div_ceil(self.rate.numerator)
+    }
+
+    /// The number of the segment that slot `number` begins, if it does.
+    pub fn segment_at(&self, number: u64) -> Option<u64> {
+        let segment = u64::from(self.segment);
+        number
+            .is_multiple_of(segment)
+            .then(|| self.first_segment + number / segment)
+    }
+
+    /// The slot that begins the segment of this number.
+    pub fn slot_of_segment(&self, number: u64) -> u64 {
+        number.saturating_sub(self.first_segment) * u64::from(self.segment)
+    }
+
+    /// When slot `number` is, in ticks of `timescale` since the epoch, rounded up.
+    pub fn ticks_at(&self, number: u64, timescale: u32) -> u64 {
+        let ticks = u128::from(number) * u128::from(self.rate.denominator) * u128::from(timescale);
+        ticks.div_ceil(u128::from(self.rate.numerator)) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    fn cadence(numerator: u32, denominator: u32) -> Cadence {
+        let rate = Rate {
+            numerator,
+            denominator,
+        };
+        let epoch = Moment(1_700_000_000_500_000);
+        Cadence::new(
+            (epoch, 700),
+            rate,
+            Duration::from_millis(200),
+            Duration::from_secs(2),
+        )
+    }
+
+    #[test]
+    fn parts_are_whole_frames_close_to_the_length_asked_for() {
+        let lengths = [
+            (24, 1, 5, 50),
+            (25, 1, 5, 50),
+            (30_000, 1_001, 6, 60),
+            (30, 1, 6, 60),
+            (50, 1, 10, 100),
+            (60, 1, 12, 120),
+        ];
+        for (numerator, denominator, part, segment) in lengths {
+            let cadence = cadence(numerator, denominator);
+            assert_eq!(
+                (cadence.part, cadence.segment),
+                (part, segment),
+                "{numerator}/{denominator}"
+            );
+            assert!(cadence.video_timescale() >= LEAST_TIMESCALE);
+            let rate = f64::from(cadence.video_timescale()) / f64::from(cadence.ticks_per_slot());
+            assert!((rate - cadence.rate.per_second()).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn segments_begin_at_the_same_time_in_all_timescales() {
+        let cadence = cadence(30_000, 1_001);
+        assert_eq!(cadence.segment_at(0), Some(700));
+        assert_eq!(cadence.segment_at(59), None);
+        assert_eq!(cadence.segment_at(60), Some(701));
+        assert_eq!(cadence.slot_of_segment(701), 60);
+        assert_eq!(
+            cadence.ticks_at(60, cadence.video_timescale()),
+            60 * u64::from(cadence.ticks_per_slot())
+        );
+        // 2.002 s
+        assert_eq!(cadence.ticks_at(60, 48_000), 96_096);
+        assert_eq!(cadence.segment_seconds(), 2);
+    }
+}
