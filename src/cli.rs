@@ -21,7 +21,7 @@ pub struct Cli {
 pub enum Command {
     /// Run a node.
     Serve(Serve),
-    /// Make, list and revoke tokens: the keys of publishers, viewers, moderators and administrators.
+    /// Make, list and revoke tokens: the keys of publishers, viewers, moderators, sidecars and administrators.
     Token(Token),
     /// Validate a configuration.
     CheckConfig(Source),
@@ -78,6 +78,18 @@ pub struct Serve {
     /// Also publish a moving test picture and a tone to the channel `demo`.
     #[arg(long, env = "SPILLWAY_DEMO")]
     pub demo: bool,
+    /// Run no sidecar: no LL-HLS, unless a sidecar elsewhere serves it.
+    #[arg(long, env = "SPILLWAY_NO_HLS")]
+    pub no_hls: bool,
+}
+
+impl Serve {
+    /// The configuration of the node.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        let mut config = self.source.load()?;
+        config.hls.enabled &= !self.no_hls;
+        Ok(config)
+    }
 }
 
 /// `spillway token`
@@ -94,7 +106,7 @@ pub struct Token {
     pub command: TokenCommand,
 }
 
-/// What can be done with tokens. The first four print one token and nothing else.
+/// What can be done with tokens. The first five print one token and nothing else.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
     /// A streamer's key: publishes to the channel, and makes it if there's none. Makes the node's data directory too.
@@ -103,6 +115,8 @@ pub enum TokenCommand {
     View(ForChannel),
     /// Moderates a channel's chat.
     Moderate(ForChannel),
+    /// A sidecar's key: watches every channel, learns what is on air, registers, and nothing else.
+    Service(Terms),
     /// May do everything.
     Admin(Terms),
     /// Lists the tokens that were made and haven't expired (never the tokens themselves).
@@ -239,6 +253,19 @@ mod tests {
         );
         assert_eq!(config.data_dir, PathBuf::from("/srv"));
         assert_eq!(config.log.format, LogFormat::Json);
+    }
+
+    #[test]
+    fn no_sidecar_runs_where_none_is_wanted() {
+        for (arguments, is_wanted) in [
+            (&["spillway", "serve"][..], true),
+            (&["spillway", "serve", "--no-hls"], false),
+        ] {
+            let Command::Serve(serve) = Cli::parse_from(arguments).command else {
+                unreachable!("serve was asked for")
+            };
+            assert_eq!(serve.load().unwrap().hls.enabled, is_wanted);
+        }
     }
 
     #[test]

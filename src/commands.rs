@@ -26,7 +26,7 @@ const PAGE: usize = 200;
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("can't start the runtime")?;
     match cli.command {
-        Command::Serve(serve) => runtime.block_on(serve::run(&serve.source.load()?, serve.demo)),
+        Command::Serve(serve) => runtime.block_on(serve::run(&serve.load()?, serve.demo)),
         Command::Token(token) => runtime.block_on(tokens(&token)),
         Command::CheckConfig(source) => check_config(&source),
         Command::Doctor(source) => runtime.block_on(doctor::run(&source.load()?)),
@@ -59,6 +59,7 @@ async fn tokens(command: &Token) -> anyhow::Result<()> {
         TokenCommand::Publish(wish) => (TokenKind::Publish, Some(&wish.channel), &wish.terms),
         TokenCommand::View(wish) => (TokenKind::View, Some(&wish.channel), &wish.terms),
         TokenCommand::Moderate(wish) => (TokenKind::Moderate, Some(&wish.channel), &wish.terms),
+        TokenCommand::Service(terms) => (TokenKind::Service, None, terms),
         TokenCommand::Admin(terms) => (TokenKind::Admin, None, terms),
         TokenCommand::List => return list(&store).await,
         TokenCommand::Revoke { id } => return revoke(&store, id).await,
@@ -138,6 +139,7 @@ fn kind_name(kind: TokenKind) -> &'static str {
         TokenKind::Publish => "publish",
         TokenKind::View => "view",
         TokenKind::Moderate => "moderate",
+        TokenKind::Service => "service",
         TokenKind::Admin => "admin",
     }
 }

@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod pages;
 pub mod platform;
 pub mod serve;
+pub mod sidecar;
 pub mod store;
 pub mod time;
 pub mod tls;

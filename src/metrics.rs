@@ -22,6 +22,8 @@ pub struct Metrics {
     pub ends: Family<EndLabel, Counter>,
     /// Deliveries of webhooks, by what became of them.
     pub deliveries: Family<DeliveryLabel, Counter>,
+    /// Times that this node's own sidecar was started again.
+    pub sidecar_restarts: Counter,
 }
 
 /// Publisher or viewer.
@@ -76,6 +78,8 @@ pub struct Snapshot {
     pub live_channels: u64,
     /// Event streams of viewers.
     pub event_streams: u64,
+    /// Sidecars that were heard of lately.
+    pub sidecars: u64,
     /// HTTP connections.
     pub connections: Connections,
     /// Tasks of the runtime: requests, event streams, sessions' timers, and those that run as long as the node.
@@ -125,6 +129,11 @@ impl Metrics {
             "Deliveries of webhooks",
             self.deliveries.clone(),
         );
+        registry.register(
+            "sidecar_restarts",
+            "Times that this node's own sidecar was started again",
+            self.sidecar_restarts.clone(),
+        );
         snapshot.register(&mut registry);
         let mut encoded = String::new();
         if let Err(error) = text::encode(&mut encoded, &registry) {
@@ -153,6 +162,9 @@ impl Snapshot {
             "Event streams of viewers now",
             event_streams,
         );
+        let sidecars: Gauge = Gauge::default();
+        sidecars.set(self.sidecars as i64);
+        registry.register("sidecars", "Sidecars that serve HLS now", sidecars);
         register_connections(&self.connections, registry);
         let tasks: Gauge = Gauge::default();
         tasks.set(self.tasks as i64);
@@ -291,6 +303,7 @@ mod tests {
             sessions,
             live_channels: 1,
             event_streams: 3,
+            sidecars: 2,
             connections: Connections::new(ConnectionLimits {
                 total: 1,
                 per_address: 1,
@@ -306,6 +319,8 @@ mod tests {
             "spillway_sessions{role=\"viewer\"} 2",
             "spillway_live_channels 1",
             "spillway_event_streams 3",
+            "spillway_sidecars 2",
+            "spillway_sidecar_restarts_total 0",
             "spillway_http_connections 0",
             "spillway_tasks 12",
             "spillway_http_connections_refused_total{bound=\"per_address\"} 0",

@@ -21,6 +21,7 @@ use crate::{
     media::{self, Workers},
     metrics::Metrics,
     platform::{Node, Parts},
+    sidecar::{Sidecar, Surroundings},
     store::Sqlite,
     tls,
     webhooks::Webhooks,
@@ -57,17 +58,18 @@ pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
         DEMO_CHANNEL,
         DEMO_TOKEN_LIFETIME,
     )?;
+    let sidecar_key = key.clone();
     let verifier = Verifier::new(key, Issuers::load(&config.auth.issuers)?);
     let metrics = Metrics::default();
     let webhooks = Webhooks::start(&config.webhooks, &metrics)?;
     let (workers, events) = tokio::task::block_in_place(|| media::start(config))?;
     let connections = http::connections(config);
     let parts = Parts {
-        store,
+        store: store.clone(),
         verifier,
         media: Arc::new(workers.clone()),
         webhooks,
-        metrics,
+        metrics: metrics.clone(),
         connections: connections.clone(),
     };
     let node = Arc::new(Node::new(config, parts).await?);
@@ -78,17 +80,28 @@ pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let server = http::Server::start(listener, tls, node.clone(), &connections, config)?;
     let demo = with_demo.then(|| Demo::start(config, address, demo_token));
+    let around = Surroundings {
+        node_url: http::local_url(config, address),
+        store,
+        key: sidecar_key,
+        metrics,
+    };
+    let sidecar = Sidecar::start(config, around).await;
     if let Err(error) = welcome::print(config, with_demo) {
         tracing::debug!(%error, "nobody reads the welcome");
     }
     signals.next().await;
 
+    let outside = Outside {
+        server,
+        demo,
+        sidecar,
+    };
     let stop = stop(
         node,
         workers,
         housekeeping,
-        server,
-        demo,
+        outside,
         config.http.shutdown_deadline,
     );
     tokio::select! {
@@ -141,31 +154,40 @@ async fn join(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
     tokio::join!(one, other);
 }
 
+/// What works for the node from without.
+struct Outside {
+    server: http::Server,
+    demo: Option<Demo>,
+    sidecar: Option<Sidecar>,
+}
+
 /// Ends what runs, from the outside to the inside, and cuts off what isn't done by the deadline.
 async fn stop(
     node: Arc<Node>,
     workers: Workers,
     housekeeping: JoinHandle<()>,
-    server: http::Server,
-    demo: Option<Demo>,
+    outside: Outside,
     deadline: Duration,
 ) {
     tracing::info!("stopping: new sessions are refused");
     let end = Instant::now() + deadline;
     let left = || end.saturating_duration_since(Instant::now());
     node.refuse_sessions();
-    if let Some(demo) = demo {
+    if let Some(demo) = outside.demo {
         demo.stop(left()).await;
     }
     if tokio::time::timeout(left(), node.drain()).await.is_err() {
         tracing::warn!("not every session ended before the deadline");
+    }
+    if let Some(sidecar) = outside.sidecar {
+        sidecar.stop(left()).await;
     }
     if let Err(error) = workers.shutdown(left()).await {
         tracing::warn!(%error, "media is cut off");
     }
     housekeeping.abort();
     node.webhooks().stop(left()).await;
-    server.stop(left()).await;
+    outside.server.stop(left()).await;
 }
 
 /// What tells the node to stop. Caught from the start, so that none is missed while the node comes up.

@@ -13,6 +13,7 @@ fn one_token_is_printed_and_nothing_else() {
         &["token", "publish", "demo"][..],
         &["token", "view", "demo", "--expires", "1h"],
         &["token", "moderate", "demo"],
+        &["token", "service", "--expires", "30days"],
         &["token", "admin"],
     ] {
         let printed = output_of(spillway(directory.path()).args(arguments));
@@ -20,7 +21,7 @@ fn one_token_is_printed_and_nothing_else() {
         assert_eq!(printed.trim().split('.').count(), 3, "{printed}");
     }
     let listed = output_of(spillway(directory.path()).args(["token", "list"]));
-    assert_eq!(listed.lines().count(), 5, "{listed}");
+    assert_eq!(listed.lines().count(), 6, "{listed}");
     assert!(!listed.contains("eyJ"), "a token is shown: {listed}");
 }
 
@@ -32,6 +33,7 @@ fn a_misspelt_data_directory_is_not_made() {
         &["revoke", "0123"],
         &["view", "demo"],
         &["moderate", "demo"],
+        &["service"],
         &["admin"],
     ] {
         let mut command = spillway(directory.path());

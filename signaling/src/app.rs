@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::{Config, Platform, rate_limit::RateLimiter};
+use crate::{Config, Platform, hls::SidecarProxy, rate_limit::RateLimiter};
 
 /// The state of the router.
 pub(crate) struct App {
     pub(crate) platform: Arc<dyn Platform>,
     pub(crate) config: Config,
     pub(crate) limiter: RateLimiter,
+    pub(crate) sidecars: SidecarProxy,
 }
 
 impl App {
@@ -16,6 +17,7 @@ impl App {
         Self {
             platform,
             limiter: RateLimiter::new(config.requests.clone()),
+            sidecars: SidecarProxy::new(config.max_hls_requests),
             config,
         }
     }

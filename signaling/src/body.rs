@@ -98,7 +98,15 @@ pub(crate) async fn read_json<T: DeserializeOwned>(
     request: Request,
     app: &App,
 ) -> Result<T, Problem> {
-    let limit = app.config.max_json_bytes;
+    read_json_within(request, app, app.config.max_json_bytes).await
+}
+
+/// The same with a bound of its own.
+pub(crate) async fn read_json_within<T: DeserializeOwned>(
+    request: Request,
+    app: &App,
+    limit: usize,
+) -> Result<T, Problem> {
     let body = in_time(app, bounded(request, limit).extract::<Bytes, _>())
         .await?
         .map_err(|rejection| read_failure(rejection.status(), rejection.body_text(), limit))?;

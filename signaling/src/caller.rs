@@ -109,13 +109,33 @@ impl FromRequestParts<Arc<App>> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        if app.config.admin_from_loopback && is_local_operator(parts) {
-            return Ok(Self);
-        }
-        let Asking(caller) = Asking::from_request_parts(parts, app).await?;
-        app.platform.authorize(&caller, Action::Administer).await?;
+        authorized(parts, app, Action::Administer).await?;
         Ok(Self)
     }
+}
+
+/// Proof that the caller is a sidecar, or an administrator; and who it is.
+pub(crate) struct Service(pub(crate) Caller);
+
+impl FromRequestParts<Arc<App>> for Service {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        authorized(parts, app, Action::Serve).await.map(Self)
+    }
+}
+
+/// The caller, if the platform lets it do that, or the operator of this machine.
+async fn authorized(
+    parts: &mut Parts,
+    app: &Arc<App>,
+    action: Action<'_>,
+) -> Result<Caller, Problem> {
+    let Asking(caller) = Asking::from_request_parts(parts, app).await?;
+    if !(app.config.admin_from_loopback && is_local_operator(parts)) {
+        app.platform.authorize(&caller, action).await?;
+    }
+    Ok(caller)
 }
 
 /// A request from this machine itself. Not one that a proxy on this machine passed on; not one of another site's page in a
@@ -149,7 +169,8 @@ fn is_local_operator(parts: &Parts) -> bool {
         && !was_forwarded(&parts.headers)
 }
 
-fn is_loopback_name(host: &str) -> bool {
+/// Whether a host is this machine itself.
+pub(crate) fn is_loopback_name(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || bare

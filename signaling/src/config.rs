@@ -13,6 +13,8 @@ pub struct Config {
     pub max_sdp_bytes: usize,
     /// The most bytes of a JSON body: 64 KiB. A larger one is answered with 413.
     pub max_json_bytes: usize,
+    /// The most requests for HLS that are passed on to sidecars at a time: 8192. One more is answered with 503.
+    pub max_hls_requests: usize,
     /// How long a body may take to arrive: 10 s. A slower one is answered with 408.
     pub body_timeout_s: u64,
     /// How long the head of an HTTP/1 request may take, and a connection may be idle: 30 s. See [`bound_connections`].
@@ -37,6 +39,7 @@ impl Default for Config {
         Self {
             max_sdp_bytes: 64 * 1024,
             max_json_bytes: 64 * 1024,
+            max_hls_requests: 8192,
             body_timeout_s: 10,
             header_timeout_s: 30,
             requests: RequestRate::default(),

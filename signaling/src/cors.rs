@@ -40,6 +40,7 @@ pub(crate) fn layer() -> CorsLayer {
             header::CONTENT_TYPE,
             header::IF_MATCH,
             header::ACCEPT,
+            header::RANGE,
         ])
         .expose_headers([
             header::LOCATION,
@@ -47,6 +48,7 @@ pub(crate) fn layer() -> CorsLayer {
             header::ETAG,
             header::RETRY_AFTER,
             header::WWW_AUTHENTICATE,
+            header::CONTENT_RANGE,
             ACCEPT_POST,
             ACCEPT_PATCH,
         ])

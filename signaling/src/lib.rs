@@ -14,6 +14,7 @@ mod connections;
 mod cors;
 mod entity_tag;
 mod events;
+mod hls;
 mod link;
 mod log;
 mod names;
@@ -25,6 +26,7 @@ mod problem;
 mod rate_limit;
 mod refusal;
 mod session;
+mod sidecars;
 mod web_origin;
 mod whep;
 mod whep_extensions;
@@ -48,9 +50,13 @@ pub use names::{ChannelName, InvalidChannelName, InvalidSessionKey, MAX_CHANNEL_
 pub use platform::Platform;
 pub use problem::ProblemDetails;
 pub use refusal::Refusal;
+pub use sidecars::{
+    BroadcastOnAir, HlsSource, InvalidSidecarId, InvalidSidecarUrl, OnAir, OnAirFeed, SidecarId,
+    SidecarUrl,
+};
 pub use web_origin::{InvalidWebOrigin, WebOrigin};
 
-/// The HTTP face: everything under `/whip`, `/whep`, `/api`, `/healthz`, `/readyz` and `/metrics`; `pages` answers the rest.
+/// The HTTP face: everything under `/whip`, `/whep`, `/hls`, `/api`, `/healthz`, `/readyz` and `/metrics`; `pages` answers the rest.
 ///
 /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, since rate limits need the client's address, and
 /// bound what each connection may cost with [`bound_connections`] and how many there may be with [`Connections`].
@@ -76,6 +82,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .merge(whip::routes())
         .merge(whep::routes())
         .merge(whep_extensions::routes())
+        .merge(hls::routes())
         .merge(api::routes())
         .merge(operations::routes())
 }

@@ -24,7 +24,7 @@ impl FromStr for ChannelName {
     type Err = InvalidChannelName;
 
     fn from_str(name: &str) -> Result<Self, InvalidChannelName> {
-        if (1..=MAX_CHANNEL_NAME).contains(&name.len()) && name.bytes().all(is_url_safe) {
+        if is_name(name) {
             Ok(Self(name.into()))
         } else {
             Err(InvalidChannelName)
@@ -99,6 +99,11 @@ impl fmt::Debug for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionKey(…)")
     }
+}
+
+/// Whether a text has the form of names in URLs: `[A-Za-z0-9_-]{1,64}`.
+pub(crate) fn is_name(text: &str) -> bool {
+    (1..=MAX_CHANNEL_NAME).contains(&text.len()) && text.bytes().all(is_url_safe)
 }
 
 fn is_url_safe(b: u8) -> bool {

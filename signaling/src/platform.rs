@@ -13,10 +13,11 @@ use std::{fmt, net::IpAddr};
 use async_trait::async_trait;
 
 use crate::{
-    ChannelName, EventFeed, EventSet, IceServerLink, Refusal, SessionKey,
+    ChannelName, EventFeed, EventSet, HlsSource, IceServerLink, OnAirFeed, Refusal, SessionKey,
+    SidecarId,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
-        PageRequest, Session, Token, TokenRequest, Webhook,
+        PageRequest, Session, Sidecar, SidecarRegistration, Token, TokenRequest, Webhook,
     },
 };
 
@@ -79,6 +80,31 @@ pub trait Platform: Send + Sync + 'static {
     /// [`Action::View`] of a channel that doesn't exist.
     async fn authorize(&self, caller: &Caller, action: Action<'_>) -> Result<(), Refusal>;
 
+    // Sidecars
+
+    /// Follows the broadcasts under way, until the caller's token is revoked. The caller was authorized before
+    /// ([`Action::Serve`]). 503 when as many follow as may.
+    async fn follow_broadcasts(&self, caller: &Caller) -> Result<OnAirFeed, Refusal>;
+
+    /// Notes where a sidecar serves which channels, for 10 s from now. The caller was authorized before. 503 when there
+    /// are as many sidecars as may be.
+    async fn register_sidecar(
+        &self,
+        id: SidecarId,
+        registration: SidecarRegistration,
+    ) -> Result<(), Refusal>;
+
+    /// Forgets a sidecar, or 404. The caller was authorized before.
+    async fn forget_sidecar(&self, id: &SidecarId) -> Result<(), Refusal>;
+
+    /// Where a channel's HLS is, for a caller who may watch the channel: 401, 403 and 404 as for [`Platform::watch`], 503
+    /// when it's live and no sidecar has it yet. None: it isn't live, and no sidecar has it any more.
+    async fn find_hls(
+        &self,
+        channel: &ChannelName,
+        caller: &Caller,
+    ) -> Result<Option<HlsSource>, Refusal>;
+
     // REST API: the caller was authorized before
 
     /// The channels on air for everybody's front page, the most watched first. Channels of restricted viewing are left out.
@@ -134,6 +160,8 @@ pub trait Platform: Send + Sync + 'static {
 
     /// The configured webhooks and how their deliveries go.
     async fn webhooks(&self) -> Result<Vec<Webhook>, Refusal>;
+    /// The sidecars that were heard of lately, by their names.
+    async fn sidecars(&self) -> Result<Vec<Sidecar>, Refusal>;
     /// This node, its load and its bounds.
     async fn node(&self) -> Result<Node, Refusal>;
 
@@ -174,6 +202,8 @@ impl fmt::Debug for BearerToken {
 pub enum Action<'a> {
     /// Read or write what only an administrator may: needs an admin token.
     Administer,
+    /// Do what a sidecar does: needs a service or admin token.
+    Serve,
     /// See a channel: open, unless its viewing is restricted. A publish, view, moderate or admin token for it will do.
     View(&'a ChannelName),
 }

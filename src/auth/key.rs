@@ -14,6 +14,7 @@ const KEY_BYTES: usize = 32;
 const FILE_NAME: &str = "token.key";
 
 /// Signs and checks this node's own tokens (HMAC-SHA256).
+#[derive(Clone)]
 pub struct SigningKey {
     encoding: EncodingKey,
     decoding: DecodingKey,

@@ -47,7 +47,7 @@ struct Claims {
     iss: String,
     /// What the bearer may do.
     role: TokenKind,
-    /// With which channel; every token but an admin's names one.
+    /// With which channel; every token but a service's and an admin's names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     channel: Option<ChannelName>,
     /// By which the token is revoked.
@@ -67,7 +67,7 @@ struct Claims {
 pub struct Grant {
     /// What the bearer may do.
     pub kind: TokenKind,
-    /// With which channel; all for an admin.
+    /// With which channel; all for a service and an admin.
     pub channel: Option<ChannelName>,
     /// The token's identifier, by which it's revoked.
     pub id: String,
@@ -84,7 +84,12 @@ impl Grant {
 
     /// Whether the bearer may see the channel: any token for it will do.
     pub fn allows_viewing(&self, channel: &ChannelName) -> bool {
-        self.kind == TokenKind::Admin || self.channel.as_ref() == Some(channel)
+        match self.kind {
+            TokenKind::Admin | TokenKind::Service => true,
+            TokenKind::Publish | TokenKind::View | TokenKind::Moderate => {
+                self.channel.as_ref() == Some(channel)
+            }
+        }
     }
 }
 
@@ -117,7 +122,7 @@ pub enum TokenError {
     Revoked,
     /// It's sound but lacks the channel it is for, or is meant for another service.
     #[error(
-        "the token isn't for this server: it needs a role and, unless it's an admin's, a channel"
+        "the token isn't for this server: it needs a role and, unless it's a service's or an admin's, a channel"
     )]
     Unfit,
     /// Whether it's revoked can't be told.
@@ -210,7 +215,8 @@ impl Verifier {
                 return Err(TokenError::Revoked);
             }
         }
-        if claims.channel.is_none() && claims.role != TokenKind::Admin {
+        let is_for_all = matches!(claims.role, TokenKind::Service | TokenKind::Admin);
+        if claims.channel.is_none() && !is_for_all {
             return Err(TokenError::Unfit);
         }
         let holder = format!(

@@ -43,6 +43,8 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Event streams of viewers, each an HTTP connection; beyond it 503 with `Retry-After`. See [`Limits::event_streams`].
     pub event_streams: usize,
+    /// Requests for HLS that are passed on to sidecars on this machine at a time; beyond it 503 with `Retry-After`.
+    pub hls_requests: usize,
     /// Bytes of an SDP offer or sdpfrag; beyond it 413.
     pub sdp_bytes: usize,
     /// Bytes of a JSON body; beyond it 413.
@@ -79,6 +81,7 @@ impl Default for Limits {
             connections: 16_384,
             connections_per_address: 1024,
             event_streams: 12_288,
+            hls_requests: 8192,
             sdp_bytes: 64 * 1024,
             json_bytes: 64 * 1024,
             requests_per_second: 50,
@@ -108,6 +111,7 @@ impl Limits {
             ("connections", self.connections),
             ("connections_per_address", self.connections_per_address),
             ("event_streams", self.event_streams),
+            ("hls_requests", self.hls_requests),
             ("requests_per_second", self.requests_per_second as usize),
             ("request_burst", self.request_burst as usize),
             ("rate_addresses", self.rate_addresses),

@@ -6,6 +6,7 @@
 mod auth;
 mod channels;
 mod error;
+mod hls;
 mod http;
 mod limits;
 mod load;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use auth::{Auth, Issuer};
 pub use channels::Channels;
 pub use error::{ConfigError, Problem};
+pub use hls::Hls;
 pub(crate) use http::listen_address;
 pub use http::{ForwardedHeader, Http};
 pub use limits::Limits;
@@ -41,6 +43,8 @@ pub struct Config {
     pub auth: Auth,
     /// How channels and broadcasts behave.
     pub channels: Channels,
+    /// The sidecar that the node runs.
+    pub hls: Hls,
     /// The bounds of everything that grows with use.
     pub limits: Limits,
     /// Outside services that are told or asked.
@@ -57,6 +61,7 @@ impl Default for Config {
             media: Media::default(),
             auth: Auth::default(),
             channels: Channels::default(),
+            hls: Hls::default(),
             limits: Limits::default(),
             webhooks: Webhooks::default(),
             log: Log::default(),

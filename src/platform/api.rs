@@ -170,7 +170,13 @@ impl Node {
             return Err(refusals::no_channel(name));
         }
         self.close_all(|session| session.channel == *name).await;
-        let ended = self.state().on_air.end(name, time::now());
+        let ended = {
+            let mut state = self.state();
+            state.admissions.forget();
+            let ended = state.on_air.end(name, time::now());
+            state.tell_on_air();
+            ended
+        };
         self.save(ended.as_slice()).await;
         Ok(())
     }
@@ -335,6 +341,7 @@ impl Node {
                 "there is no such token; list them to see their identifiers".into(),
             ));
         }
+        self.forget_tokens(|token| token == id);
         self.close_all(|session| session.token.as_deref() == Some(id))
             .await;
         Ok(())
@@ -364,6 +371,7 @@ impl Node {
             sessions: [count(Role::Publisher), count(Role::Viewer)],
             live_channels: state.on_air.live().count() as u64,
             event_streams: state.streams.count() as u64,
+            sidecars: state.sidecars.count() as u64,
             connections: self.parts.connections.clone(),
             tasks: Handle::current().metrics().num_alive_tasks() as u64,
             media,
@@ -406,6 +414,7 @@ impl Node {
             .update_channel(name, profile)
             .await
             .map_err(refusals::from_store)?;
+        self.state().admissions.forget();
         if profile.settings.restricted_viewing {
             self.close_all(|session| {
                 session.channel == *name && session.role == Role::Viewer && session.token.is_none()
@@ -427,9 +436,17 @@ impl Node {
             }
         };
         if !revoked.is_empty() {
+            self.forget_tokens(|token| revoked.contains(token));
             self.close_all(|session| session.token.as_ref().is_some_and(|t| revoked.contains(t)))
                 .await;
         }
+    }
+
+    /// Nothing of what such a token let in goes on, sessions aside.
+    fn forget_tokens(&self, is_void: impl Fn(&str) -> bool) {
+        let mut state = self.state();
+        state.admissions.forget();
+        state.followers.end(|token| token.is_some_and(&is_void));
     }
 
     async fn close_all(&self, doomed: impl Fn(&Session) -> bool) {

@@ -35,7 +35,13 @@ impl Node {
     /// Ends broadcasts whose publisher didn't return, and sessions whose worker is gone. To be called about once a second.
     pub async fn on_tick(&self) {
         self.end_orphans();
-        let ended = self.state().on_air.expire(self.rules.grace, time::now());
+        self.expire_sidecars();
+        let ended = {
+            let mut state = self.state();
+            let ended = state.on_air.expire(self.rules.grace, time::now());
+            state.tell_on_air();
+            ended
+        };
         for broadcast in &ended {
             self.tell_activity(&broadcast.channel);
         }
@@ -73,7 +79,7 @@ impl Node {
             return;
         };
         tracing::info!(session = %session.id, role = role(session.role), channel = %session.channel, "connected");
-        if session.role == Role::Viewer {
+        if session.is_audience() {
             let viewers = state.sessions.viewers(&session.channel);
             state.on_air.note_viewers(&session.channel, viewers);
             drop(state);
@@ -123,7 +129,9 @@ impl Node {
             .inc();
         match session.role {
             Role::Publisher => self.leave_air(&session),
-            Role::Viewer if session.connected => self.notify(WebhookEvent::OnViewerLeave, &session),
+            Role::Viewer if session.connected && session.is_audience() => {
+                self.notify(WebhookEvent::OnViewerLeave, &session);
+            }
             Role::Viewer => {}
         }
     }
@@ -155,6 +163,7 @@ impl Node {
             );
             let viewers = state.sessions.viewers(&channel);
             state.on_air.note_viewers(&channel, viewers);
+            state.tell_on_air();
             (publisher, went_live)
         };
         tracing::info!(%channel, %session, broadcast = went_live.broadcast.id, "live");

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use spillway_signaling::{
-    ChannelName, EventFeed, EventSet, Platform, Refusal,
+    ChannelName, EventFeed, EventSet, HlsSource, OnAirFeed, Platform, Refusal, SidecarId,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel,
-        Node as NodeState, PageRequest, Session, Token, TokenRequest, Webhook,
+        Node as NodeState, PageRequest, Session, Sidecar, SidecarRegistration, Token, TokenRequest,
+        Webhook,
     },
     platform::{
         Action, Caller, LayerChoice, NewSession, PublishCall, PutChannel, RestartedIce, SessionRef,
@@ -67,6 +68,30 @@ impl Platform for Node {
 
     async fn authorize(&self, caller: &Caller, action: Action<'_>) -> Result<(), Refusal> {
         self.permit(caller, action).await
+    }
+
+    async fn follow_broadcasts(&self, caller: &Caller) -> Result<OnAirFeed, Refusal> {
+        self.follow_on_air(caller).await
+    }
+
+    async fn register_sidecar(
+        &self,
+        id: SidecarId,
+        registration: SidecarRegistration,
+    ) -> Result<(), Refusal> {
+        self.note_sidecar(id, registration)
+    }
+
+    async fn forget_sidecar(&self, id: &SidecarId) -> Result<(), Refusal> {
+        self.drop_sidecar(id)
+    }
+
+    async fn find_hls(
+        &self,
+        channel: &ChannelName,
+        caller: &Caller,
+    ) -> Result<Option<HlsSource>, Refusal> {
+        self.hls_source(channel, caller).await
     }
 
     async fn live(&self, page: PageRequest) -> Result<Listing<LiveChannel>, Refusal> {
@@ -151,6 +176,10 @@ impl Platform for Node {
 
     async fn webhooks(&self) -> Result<Vec<Webhook>, Refusal> {
         Ok(self.parts.webhooks.states())
+    }
+
+    async fn sidecars(&self) -> Result<Vec<Sidecar>, Refusal> {
+        Ok(self.state().sidecars.list())
     }
 
     async fn node(&self) -> Result<NodeState, Refusal> {

@@ -10,10 +10,12 @@ mod event_streams;
 mod events;
 mod extensions;
 mod face;
+mod hls;
 mod on_air;
 mod permission;
 mod refusals;
 mod sessions;
+mod sidecars;
 #[cfg(test)]
 mod tests;
 mod video_layers;
@@ -39,6 +41,7 @@ use crate::{
 use event_streams::EventStreams;
 use on_air::OnAir;
 use sessions::{Bounds, Sessions};
+use sidecars::{Admissions, Followers, Sidecars};
 
 /// Everything that a node is made of.
 pub struct Parts {
@@ -101,6 +104,9 @@ struct State {
     sessions: Sessions,
     on_air: OnAir,
     streams: EventStreams,
+    sidecars: Sidecars,
+    followers: Followers,
+    admissions: Admissions,
     draining: bool,
 }
 
@@ -114,6 +120,9 @@ impl Node {
             sessions: Sessions::new(rules.bounds),
             on_air: OnAir::default(),
             streams: EventStreams::new(rules.event_streams),
+            sidecars: Sidecars::default(),
+            followers: Followers::default(),
+            admissions: Admissions::default(),
             draining: false,
         };
         Ok(Self {
@@ -144,7 +153,13 @@ impl Node {
         for session in sessions {
             self.close(session).await;
         }
-        let ended = self.state().on_air.end_all(time::now());
+        let ended = {
+            let mut state = self.state();
+            let ended = state.on_air.end_all(time::now());
+            state.tell_on_air();
+            state.followers.end(|_| true);
+            ended
+        };
         self.save(&ended).await;
     }
 

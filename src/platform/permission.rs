@@ -27,6 +27,14 @@ pub(super) struct Permit {
     pub(super) token: Option<String>,
 }
 
+/// On what a viewer was let in.
+pub(super) struct Admission {
+    /// The token's identifier, if one was needed.
+    pub(super) token: Option<String>,
+    /// It's a sidecar's: one who watches for others.
+    pub(super) is_sidecar: bool,
+}
+
 /// What is known of a caller from the token alone.
 enum Standing {
     Granted(Grant),
@@ -54,15 +62,24 @@ impl Node {
         Ok(Permit { holder, token })
     }
 
-    /// Whether the caller may watch the channel; the token's identifier if one was needed.
+    /// Whether the caller may watch the channel. The outside service isn't asked about sidecars: they are parts of this
+    /// platform, and it's asked about those who watch there.
     pub(super) async fn permit_viewing(
         &self,
         caller: &Caller,
         channel: &StoredChannel,
-    ) -> Result<Option<String>, Refusal> {
-        let token = self.viewing_grant(caller, channel).await?;
-        self.ask(Wish::View, caller, &channel.name).await?;
-        Ok(token)
+    ) -> Result<Admission, Refusal> {
+        let grant = self.viewing_grant(caller, channel).await?;
+        let is_sidecar = grant
+            .as_ref()
+            .is_some_and(|grant| grant.kind == TokenKind::Service);
+        if !is_sidecar {
+            self.ask(Wish::View, caller, &channel.name).await?;
+        }
+        Ok(Admission {
+            token: grant.map(|grant| grant.id),
+            is_sidecar,
+        })
     }
 
     /// Whether a session that has just been made may still be there, after all that may have changed meanwhile. The
@@ -97,16 +114,16 @@ impl Node {
         }
     }
 
-    /// The identifier of the token that lets the caller watch, if one is needed.
+    /// What the token that lets the caller watch allows; nothing where none is needed.
     async fn viewing_grant(
         &self,
         caller: &Caller,
         channel: &StoredChannel,
-    ) -> Result<Option<String>, Refusal> {
+    ) -> Result<Option<Grant>, Refusal> {
         let restricted = channel.profile.settings.restricted_viewing;
         let name = &channel.name;
         match self.standing(caller, name).await? {
-            Standing::Granted(grant) if grant.allows_viewing(name) => Ok(Some(grant.id)),
+            Standing::Granted(grant) if grant.allows_viewing(name) => Ok(Some(grant)),
             Standing::Granted(_) if restricted => Err(not_for(&format!("watching \"{name}\""))),
             Standing::Stranger(refusal)
                 if (restricted || caller.token.is_some())
@@ -131,6 +148,17 @@ impl Node {
                         .into(),
                 )),
             },
+            Action::Serve => match self.grant(caller).await.map_err(refusals::from_token)? {
+                Some(grant) if matches!(grant.kind, TokenKind::Service | TokenKind::Admin) => {
+                    Ok(())
+                }
+                Some(_) => Err(not_for(
+                    "this; it needs a service token (`spillway token service`)",
+                )),
+                None => Err(Refusal::Unauthorized(
+                    "this needs a service token; get one with `spillway token service` on the server".into(),
+                )),
+            },
             Action::View(name) => {
                 let channel = self.known_channel(name).await?;
                 if !channel.profile.settings.restricted_viewing {
@@ -143,6 +171,12 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// The identifier of the caller's token, by which it's revoked.
+    pub(super) async fn token_id(&self, caller: &Caller) -> Result<Option<String>, Refusal> {
+        let grant = self.grant(caller).await.map_err(refusals::from_token)?;
+        Ok(grant.map(|grant| grant.id))
     }
 
     async fn standing(&self, caller: &Caller, channel: &ChannelName) -> Result<Standing, Refusal> {

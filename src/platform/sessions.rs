@@ -21,6 +21,8 @@ pub(super) struct Session {
     pub(super) holder: Option<String>,
     /// The token that it came with, so that revoking ends it.
     pub(super) token: Option<String>,
+    /// A sidecar's: it takes a viewer's place, but is no viewer to anybody.
+    pub(super) is_sidecar: bool,
     pub(super) since: Timestamp,
     pub(super) ice_tag: String,
     /// The client's side of the ICE session.
@@ -30,6 +32,13 @@ pub(super) struct Session {
     /// An ICE restart is under way.
     pub(super) restarting: bool,
     pub(super) connected: bool,
+}
+
+impl Session {
+    /// Whether it's a viewer that others hear of.
+    pub(super) fn is_audience(&self) -> bool {
+        self.role == Role::Viewer && !self.is_sidecar
+    }
 }
 
 /// The bounds of the table.
@@ -149,7 +158,7 @@ impl Sessions {
     /// Notes that ICE and DTLS are done.
     pub(super) fn connect(&mut self, id: SessionId) -> Option<&Session> {
         let session = self.by_id.get_mut(&id)?;
-        if !session.connected && session.role == Role::Viewer {
+        if !session.connected && session.is_audience() {
             *self
                 .connected_viewers
                 .entry(session.channel.clone())
@@ -177,7 +186,7 @@ impl Sessions {
         if self.publishers.get(&session.channel) == Some(&id) {
             self.publishers.remove(&session.channel);
         }
-        if session.connected && session.role == Role::Viewer {
+        if session.connected && session.is_audience() {
             subtract(&mut self.connected_viewers, &session.channel);
         }
         self.leave(Place {
@@ -235,7 +244,7 @@ impl Sessions {
             .map(|(_, session)| session)
     }
 
-    /// Connected viewers of a channel.
+    /// Connected viewers of a channel, sidecars aside.
     pub(super) fn viewers(&self, channel: &ChannelName) -> u32 {
         self.connected_viewers.get(channel).copied().unwrap_or(0)
     }
@@ -310,6 +319,7 @@ mod tests {
             user_agent: None,
             holder: None,
             token: None,
+            is_sidecar: false,
             since: Timestamp(0),
             ice_tag: "tag".into(),
             remote_ice: None,
@@ -399,5 +409,20 @@ mod tests {
         assert_eq!(table.viewers(&viewer.channel), 1);
         table.remove(viewer.id);
         assert_eq!(table.viewers(&viewer.channel), 0);
+    }
+
+    #[test]
+    fn a_sidecar_takes_a_place_and_is_no_viewer() {
+        let mut table = table(9, 9, 9);
+        let sidecar = Session {
+            is_sidecar: true,
+            ..session(1, Role::Viewer)
+        };
+        add(&mut table, &sidecar);
+        table.connect(sidecar.id);
+        assert_eq!(table.viewers(&sidecar.channel), 0);
+        assert_eq!(table.count(Role::Viewer), 1);
+        table.remove(sidecar.id);
+        assert_eq!(table.count(Role::Viewer), 0);
     }
 }

@@ -4,6 +4,7 @@
 mod api;
 mod broadcasts;
 mod extensions;
+mod hls;
 mod permission;
 mod sessions;
 

@@ -13,7 +13,7 @@ use spillway_signaling::{
 
 use super::{
     Node, State,
-    permission::Permit,
+    permission::{Admission, Permit},
     refusals,
     sessions::{Place, Session},
 };
@@ -37,6 +37,7 @@ struct Terms {
     video_line: Option<usize>,
     holder: Option<String>,
     token: Option<String>,
+    is_sidecar: bool,
 }
 
 /// An ICE restart under way, which is over when this goes, also when the client goes away.
@@ -102,6 +103,7 @@ impl Node {
             video_line: None,
             holder: Some(holder),
             token,
+            is_sidecar: false,
         };
         self.admit(reservation, accepted, terms).await
     }
@@ -109,7 +111,7 @@ impl Node {
     async fn try_watch(&self, call: WatchCall) -> Result<NewSession, Refusal> {
         self.check_draining()?;
         let channel = self.known_channel(&call.channel).await?;
-        let token = self.permit_viewing(&call.caller, &channel).await?;
+        let Admission { token, is_sidecar } = self.permit_viewing(&call.caller, &channel).await?;
         // A publisher that was let in but sends nothing yet isn't live.
         if !call.wait && self.state().on_air.live_since(&call.channel).is_none() {
             return Err(refusals::from_media(Reject::NotLive));
@@ -141,6 +143,7 @@ impl Node {
             video_line,
             holder: None,
             token,
+            is_sidecar,
         };
         self.admit(reservation, accepted, terms).await
     }
@@ -183,6 +186,7 @@ impl Node {
             user_agent: terms.caller.user_agent,
             holder: terms.holder,
             token: terms.token,
+            is_sidecar: terms.is_sidecar,
             since: time::now(),
             ice_tag: accepted.ufrag.clone(),
             remote_ice: terms.remote_ice,

@@ -132,6 +132,7 @@ fn face(config: &Config) -> spillway_signaling::Config {
     spillway_signaling::Config {
         max_sdp_bytes: limits.sdp_bytes,
         max_json_bytes: limits.json_bytes,
+        max_hls_requests: limits.hls_requests,
         body_timeout_s: limits.body_timeout.as_secs(),
         header_timeout_s: limits.header_timeout.as_secs(),
         requests: RequestRate {

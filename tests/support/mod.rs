@@ -28,6 +28,8 @@ pub fn spillway(directory: &Path) -> Command {
     command
         .current_dir(directory)
         .env("SPILLWAY_DATA_DIR", directory.join("data"))
+        // A sidecar may lie beside the binary; what it does is tested by itself.
+        .env("SPILLWAY_NO_HLS", "true")
         .stdin(Stdio::null());
     command
 }
@@ -99,8 +101,16 @@ impl Server {
 
     /// Starts on a free HTTP port and waits for the welcome.
     pub fn start_in(directory: tempfile::TempDir, arguments: &[&str]) -> Self {
+        Self::start_as(spillway(directory.path()), directory, arguments)
+    }
+
+    /// The same with a command that is prepared already.
+    pub fn start_as(
+        mut command: Command,
+        directory: tempfile::TempDir,
+        arguments: &[&str],
+    ) -> Self {
         let address = free_tcp();
-        let mut command = spillway(directory.path());
         command.args([
             "serve",
             "--http",

@@ -8,6 +8,7 @@ mod node;
 pub(crate) mod openapi;
 mod page;
 mod sessions;
+mod sidecars;
 mod tokens;
 mod validate;
 
@@ -24,5 +25,6 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(sessions::routes())
         .merge(broadcasts::routes())
         .merge(tokens::routes())
+        .merge(sidecars::routes())
         .merge(node::routes())
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ChannelName, platform::Role};
+use crate::{ChannelName, SidecarId, SidecarUrl, platform::Role};
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -223,6 +223,8 @@ pub enum TokenKind {
     View,
     /// Moderate a channel's chat.
     Moderate,
+    /// What a sidecar does: watch every channel, follow what is on air, register. Issued by `spillway token service` only.
+    Service,
     /// Everything. Issued by `spillway token admin` only.
     Admin,
 }
@@ -267,7 +269,7 @@ pub struct Token {
     pub id: String,
     /// What it allows.
     pub kind: TokenKind,
-    /// For which channel; null for admin.
+    /// For which channel; null for service and admin.
     pub channel: Option<ChannelName>,
     /// Who it's for.
     pub note: String,
@@ -294,6 +296,34 @@ pub struct Webhook {
     pub failed: u64,
     /// What went wrong last, if anything did.
     pub last_error: Option<String>,
+}
+
+/// Where a sidecar serves, and what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SidecarRegistration {
+    /// Scheme, host and port.
+    #[schema(value_type = String, example = "http://127.0.0.1:45123")]
+    pub url: SidecarUrl,
+    /// The channels that it serves, those whose broadcast just ended included. At most 10,000.
+    #[schema(max_items = 10_000)]
+    pub channels: Vec<ChannelName>,
+}
+
+/// A sidecar that was heard of lately.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Sidecar {
+    /// What it calls itself.
+    pub id: SidecarId,
+    /// Where it serves.
+    #[schema(value_type = String, example = "http://127.0.0.1:45123")]
+    pub url: SidecarUrl,
+    /// What it serves.
+    pub channels: Vec<ChannelName>,
+    /// Since when it's known.
+    pub since: Timestamp,
+    /// When it was heard of last.
+    pub heard_at: Timestamp,
 }
 
 /// A node: its load and its bounds.

@@ -147,9 +147,19 @@ pub(crate) enum ShowResponses {
     Gone(ProblemDetails),
 }
 
+/// `OpenAPI` has no sign for a variable of several parts, which the router calls `{*path}`.
+fn with_plain_variables(mut description: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let paths = std::mem::take(&mut description.paths.paths);
+    description.paths.paths = paths
+        .into_iter()
+        .map(|(path, item)| (path.replace("{*", "{"), item))
+        .collect();
+    description
+}
+
 /// Serves the document.
 pub(crate) fn routes(description: utoipa::openapi::OpenApi) -> Router {
-    let description = Arc::new(description);
+    let description = Arc::new(with_plain_variables(description));
     let serve = move || {
         let description = Arc::clone(&description);
         async move { Json(&*description).into_response() }

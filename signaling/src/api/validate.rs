@@ -25,10 +25,15 @@ pub(crate) fn edit(edit: &ChannelEdit) -> Result<(), Problem> {
 }
 
 pub(crate) fn token(request: &TokenRequest) -> Result<(), Problem> {
-    if request.kind == TokenKind::Admin {
-        return Err(Problem::unprocessable(
-            "admin tokens are issued on the server only: run `spillway token admin` there",
-        ));
+    let on_the_server = match request.kind {
+        TokenKind::Admin => Some("admin"),
+        TokenKind::Service => Some("service"),
+        TokenKind::Publish | TokenKind::View | TokenKind::Moderate => None,
+    };
+    if let Some(kind) = on_the_server {
+        return Err(Problem::unprocessable(format!(
+            "{kind} tokens are issued on the server only: run `spillway token {kind}` there"
+        )));
     }
     if request
         .expires_in_s

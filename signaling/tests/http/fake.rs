@@ -11,10 +11,12 @@ use std::{
 
 use async_trait::async_trait;
 use spillway_signaling::{
-    ChannelName, EventFeed, EventSet, IceServerLink, Platform, Refusal, SessionKey,
+    ChannelName, EventFeed, EventSet, HlsSource, IceServerLink, OnAirFeed, Platform, Refusal,
+    SessionKey, SidecarId,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
-        PageRequest, Session, Timestamp, Token, TokenKind, TokenRequest, Webhook,
+        PageRequest, Session, Sidecar, SidecarRegistration, Timestamp, Token, TokenKind,
+        TokenRequest, Webhook,
     },
     platform::{
         Action, Caller, LayerChoice, NewSession, PublishCall, PutChannel, RestartedIce, Role,
@@ -22,13 +24,14 @@ use spillway_signaling::{
     },
 };
 
-use crate::fake_events::FakeEvents;
+use crate::{fake_events::FakeEvents, fake_sidecars::FakeSidecars};
 
 #[derive(Default)]
 pub(crate) struct Fake {
     state: Mutex<State>,
     /// What viewers are told; every channel has the same news.
     pub(crate) events: FakeEvents,
+    pub(crate) sidecars: FakeSidecars,
 }
 
 #[derive(Default)]
@@ -307,6 +310,7 @@ impl Platform for Fake {
         self.state().last_caller = Some(caller.clone());
         match action {
             Action::Administer => check(caller, &["admin"]),
+            Action::Serve => check(caller, &["service", "admin"]),
             Action::View(name) => {
                 let restricted = self.channel(name).await?.settings.restricted_viewing;
                 if restricted {
@@ -316,6 +320,38 @@ impl Platform for Fake {
                 }
             }
         }
+    }
+
+    async fn follow_broadcasts(&self, _: &Caller) -> Result<OnAirFeed, Refusal> {
+        Ok(self.sidecars.follow())
+    }
+
+    async fn register_sidecar(
+        &self,
+        id: SidecarId,
+        registration: SidecarRegistration,
+    ) -> Result<(), Refusal> {
+        self.sidecars.register(id, registration);
+        Ok(())
+    }
+
+    async fn forget_sidecar(&self, id: &SidecarId) -> Result<(), Refusal> {
+        let forgotten = self.sidecars.forget(id);
+        forgotten.ok_or_else(|| not_found("sidecar"))
+    }
+
+    async fn find_hls(
+        &self,
+        channel: &ChannelName,
+        caller: &Caller,
+    ) -> Result<Option<HlsSource>, Refusal> {
+        self.authorize(caller, Action::View(channel)).await?;
+        let is_restricted = self.channel(channel).await?.settings.restricted_viewing;
+        let serving = self.sidecars.serving(channel);
+        Ok(serving.map(|sidecar| HlsSource {
+            sidecar,
+            is_restricted,
+        }))
     }
 
     async fn live(&self, request: PageRequest) -> Result<Listing<LiveChannel>, Refusal> {
@@ -482,7 +518,9 @@ impl Platform for Fake {
             TokenKind::Publish => "publish",
             TokenKind::View => "view",
             TokenKind::Moderate => "moderate",
-            TokenKind::Admin => panic!("the router lets no admin token through"),
+            TokenKind::Service | TokenKind::Admin => {
+                panic!("the router lets no such token through")
+            }
         };
         Ok(IssuedToken {
             token: format!("{kind}:{}", request.channel),
@@ -503,6 +541,10 @@ impl Platform for Fake {
 
     async fn webhooks(&self) -> Result<Vec<Webhook>, Refusal> {
         Ok(Vec::new())
+    }
+
+    async fn sidecars(&self) -> Result<Vec<Sidecar>, Refusal> {
+        Ok(self.sidecars.list())
     }
 
     async fn node(&self) -> Result<Node, Refusal> {

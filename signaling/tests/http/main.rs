@@ -6,6 +6,7 @@
 mod client;
 mod fake;
 mod fake_events;
+mod fake_sidecars;
 mod server;
 
 mod client_is_found_behind_proxies;
@@ -13,6 +14,7 @@ mod connections_are_bounded;
 mod cors_is_on_every_answer;
 mod endpoints_answer_offers;
 mod endpoints_are_discoverable;
+mod hls_comes_from_sidecars;
 mod openapi_describes_every_route;
 mod operators_see_the_node;
 mod pages_are_secured;
@@ -23,6 +25,8 @@ mod rest_api_manages_tokens;
 mod rest_api_needs_admin;
 mod sessions_end;
 mod sessions_take_candidates;
+mod sidecars_follow_broadcasts;
+mod sidecars_register;
 mod tokens_guard_endpoints;
 mod tokens_stay_out_of_logs;
 mod unknown_addresses_are_problems;

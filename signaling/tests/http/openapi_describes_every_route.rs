@@ -12,9 +12,10 @@ use crate::{
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 /// Everything that the node promises.
-const ROUTES: [&str; 35] = [
+const ROUTES: [&str; 40] = [
     "DELETE /api/v1/channels/{channel}",
     "DELETE /api/v1/sessions/{session}",
+    "DELETE /api/v1/sidecars/{id}",
     "DELETE /api/v1/tokens/{id}",
     "DELETE /whep/{channel}/{session}",
     "DELETE /whep/{channel}/{session}/events/{stream}",
@@ -23,13 +24,16 @@ const ROUTES: [&str; 35] = [
     "GET /api/v1/broadcasts/{broadcast}",
     "GET /api/v1/channels",
     "GET /api/v1/channels/{channel}",
+    "GET /api/v1/events",
     "GET /api/v1/live",
     "GET /api/v1/node",
     "GET /api/v1/sessions",
     "GET /api/v1/sessions/{session}",
+    "GET /api/v1/sidecars",
     "GET /api/v1/tokens",
     "GET /api/v1/webhooks",
     "GET /healthz",
+    "GET /hls/{channel}/{path}",
     "GET /metrics",
     "GET /readyz",
     "GET /whep/{channel}",
@@ -48,6 +52,7 @@ const ROUTES: [&str; 35] = [
     "POST /whep/{channel}/{session}/layer",
     "POST /whip/{channel}",
     "PUT /api/v1/channels/{channel}",
+    "PUT /api/v1/sidecars/{id}",
 ];
 
 async fn description(server: &Server) -> Value {

@@ -161,6 +161,66 @@ async fn only_administrators_administer() {
 }
 
 #[tokio::test]
+async fn a_sidecar_watches_every_channel_registers_and_nothing_else() {
+    let fixture = fixture().await;
+    fixture.add_channel(true).await;
+    let service = fixture.token(TokenKind::Service, None).await;
+    let may = async |action: Action<'_>| {
+        fixture
+            .node
+            .authorize(&caller(Some(&service)), action)
+            .await
+    };
+    assert!(fixture.watch(Some(&service)).await.is_ok());
+    assert!(may(Action::View(&demo())).await.is_ok());
+    assert!(may(Action::Serve).await.is_ok());
+    let administers = may(Action::Administer).await;
+    assert!(matches!(administers, Err(Refusal::Forbidden(_))));
+    let publishes = fixture.publish(Some(&service)).await;
+    assert!(matches!(publishes, Err(Refusal::Forbidden(_))));
+}
+
+#[tokio::test]
+async fn who_may_only_watch_or_publish_is_no_sidecar() {
+    let fixture = fixture().await;
+    for kind in [TokenKind::View, TokenKind::Publish, TokenKind::Moderate] {
+        let token = fixture.token(kind, Some("demo")).await;
+        let serves = fixture
+            .node
+            .authorize(&caller(Some(&token)), Action::Serve)
+            .await;
+        assert!(matches!(serves, Err(Refusal::Forbidden(_))), "{kind:?}");
+    }
+    let stranger = fixture.node.authorize(&caller(None), Action::Serve).await;
+    assert!(matches!(stranger, Err(Refusal::Unauthorized(_))));
+}
+
+#[tokio::test]
+async fn a_sidecar_that_watches_is_not_counted_and_ends_with_its_token() {
+    let fixture = fixture().await;
+    fixture.add_channel(false).await;
+    let (service, service_id) = fixture.token_with_id(TokenKind::Service, None).await;
+    fixture.watch(Some(&service)).await.unwrap();
+    fixture.event(Event::Connected { session: id(0) }).await;
+    let channel = fixture.node.channel(&demo()).await.unwrap();
+    assert_eq!(channel.viewers, 0);
+    fixture.node.revoke_token(&service_id).await.unwrap();
+    assert_eq!(*fixture.media.closed.lock().unwrap(), [id(0)]);
+}
+
+#[tokio::test]
+async fn an_outside_service_is_not_asked_about_sidecars() {
+    let config = Config {
+        webhooks: service().await,
+        ..Config::default()
+    };
+    let fixture = fixture_with(&config).await;
+    fixture.add_channel(false).await;
+    let token = fixture.token(TokenKind::Service, None).await;
+    assert!(fixture.watch(Some(&token)).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_channel_is_seen_by_all_unless_its_viewing_is_restricted() {
     let fixture = fixture().await;
     let name = demo();
