@@ -4,7 +4,7 @@ import { sizeBudget } from './build/size-budget.ts';
 
 /** The node that the development server passes WHIP, WHEP and API requests to. */
 const node = process.env.SPILLWAY_NODE ?? 'http://localhost:8080';
-const proxy = { '/api': node, '/whip': node, '/whep': node };
+const proxy = { '/api': node, '/whip': node, '/whep': node, '/hls': node };
 
 export default defineConfig({
   plugins: [pageRoutes(), sizeBudget({ script: 25_000, style: 8_000 })],

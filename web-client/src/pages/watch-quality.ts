@@ -1,7 +1,7 @@
 import { byId, make, makeIcon, setText } from '../shared/dom.ts';
 import { postJson } from '../shared/http.ts';
 import { detailOf, linesOf, type Quality, type VideoLayer } from '../whep/layers.ts';
-import { QualityChoice } from '../whep/quality.ts';
+import { QualityChoice, type QualityPorts } from '../whep/quality.ts';
 
 /** What the menu shows, for tests and the curious. */
 export interface QualityView {
@@ -22,13 +22,13 @@ export class QualityMenu {
   readonly #choice: QualityChoice;
   #shown = '';
 
-  constructor(linked: string) {
+  constructor(linked: string, post: QualityPorts['post'] = postJson) {
     this.#choice = new QualityChoice(linked, {
       onChange: () => {
         this.#refresh();
       },
       storage: localStorage,
-      post: postJson,
+      post,
     });
     this.#button.prepend(makeIcon('quality'));
     this.#button.addEventListener('click', () => {

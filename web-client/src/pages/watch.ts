@@ -1,29 +1,17 @@
-import { readAddress, type PageAddress } from '../shared/address.ts';
-import { byId, setText } from '../shared/dom.ts';
+import { readAddress, withPlayer, type PageAddress } from '../shared/address.ts';
+import { setText } from '../shared/dom.ts';
 import { formatMs } from '../shared/format.ts';
 import { Endpoint, whepEndpoint } from '../whep/endpoint.ts';
-import { noticeOf } from '../whep/notices.ts';
 import { Player } from '../whep/player.ts';
-import type { PlayerState } from '../whep/player-state.ts';
 import { openViewerSession } from '../whep/session.ts';
 import type { ViewerStats } from '../whep/viewer-stats.ts';
 import { Companion } from './watch-companion.ts';
 import { Controls } from './watch-controls.ts';
 import { Facts } from './watch-facts.ts';
-import { Frames, type Timings } from './watch-frames.ts';
-import { QualityMenu, type QualityView } from './watch-quality.ts';
+import { Frames } from './watch-frames.ts';
+import { expose, listen, page, showState, startPlayback } from './watch-page.ts';
+import { QualityMenu } from './watch-quality.ts';
 import { showStats } from './watch-stats.ts';
-
-const page = {
-  root: document.documentElement,
-  video: byId('video', HTMLVideoElement),
-  spinner: byId('notice-spinner', HTMLElement),
-  noticeTitle: byId('notice-title', HTMLElement),
-  noticeText: byId('notice-text', HTMLElement),
-  retry: byId('retry', HTMLButtonElement),
-  badge: byId('badge', HTMLElement),
-  latency: byId('latency', HTMLElement),
-};
 
 function watch(address: PageAddress): void {
   const quality = new QualityMenu(address.layer);
@@ -89,40 +77,10 @@ function watch(address: PageAddress): void {
   player.open();
 }
 
-async function show(media: MediaStream, controls: Controls): Promise<void> {
-  await pageLoaded();
-  page.video.srcObject = media;
-  await controls.startPlayback();
-}
-
-/** Lets the page's surroundings steer the player: button, network, leaving. */
-function listen(player: Player): void {
-  page.retry.addEventListener('click', () => {
-    if (player.state.name === 'ended') player.reopen();
-    else player.open();
+function show(media: MediaStream, controls: Controls): Promise<void> {
+  return startPlayback(controls, () => {
+    page.video.srcObject = media;
   });
-  window.addEventListener('online', () => {
-    player.open();
-  });
-  window.addEventListener('pagehide', () => {
-    player.close();
-  });
-  window.addEventListener('pageshow', (event) => {
-    if (event.persisted) player.open();
-  });
-}
-
-function showState(state: PlayerState, channel: string): void {
-  page.root.dataset.state = state.name;
-  const notice = noticeOf(state, channel);
-  setText(page.noticeTitle, notice.title);
-  setText(page.noticeText, notice.text);
-  page.spinner.hidden = !notice.busy;
-  page.retry.hidden = notice.action === '';
-  setText(page.retry, notice.action);
-  page.badge.hidden = state.name !== 'playing';
-  page.badge.classList.toggle('on-air', state.name === 'playing');
-  if (state.name !== 'playing') setText(page.latency, '');
 }
 
 /** The latency that is known best: from the capture on, or else what the network and buffers add. */
@@ -131,43 +89,14 @@ function latencyText({ endToEndMs, latencyMs }: ViewerStats): string {
   return known === null ? '' : formatMs(known);
 }
 
-/** A video that waits for its first frame holds up the page's load event if it began before it. */
-function pageLoaded(): Promise<void> {
-  return new Promise((resolve) => {
-    if (document.readyState === 'complete') resolve();
-    else
-      window.addEventListener('load', () => {
-        resolve();
-      });
-  });
-}
-
-/** A read-only view for tests and for the curious: see README.md. */
-function expose(read: {
-  state: () => PlayerState;
-  stats: () => ViewerStats | null;
-  timings: () => Timings;
-  quality: () => QualityView;
-  viewers: () => number | null;
-}): void {
-  const view = {
-    get state() {
-      return structuredClone(read.state());
-    },
-    get stats() {
-      return structuredClone(read.stats());
-    },
-    get timings() {
-      return structuredClone(read.timings());
-    },
-    get quality() {
-      return structuredClone(read.quality());
-    },
-    get viewers() {
-      return read.viewers();
-    },
-  };
-  Object.defineProperty(window, 'spillway', { value: Object.freeze(view) });
+/** Names the two players in the controls, and says which one this is. */
+function showPlayers(player: PageAddress['player']): void {
+  page.root.dataset.player = player;
+  for (const link of document.querySelectorAll<HTMLAnchorElement>('#players a')) {
+    const its = link.dataset.player === 'hls' ? 'hls' : 'webrtc';
+    link.href = withPlayer(new URL(location.href), its);
+    if (its === player) link.ariaCurrent = 'true';
+  }
 }
 
 const address = readAddress(new URL(location.href));
@@ -186,5 +115,12 @@ if (address === null) {
   );
   page.retry.hidden = true;
 } else {
-  watch(address);
+  // A browser without WebRTC, or one where it's turned off, still plays LL-HLS.
+  const player = 'RTCPeerConnection' in window ? address.player : 'hls';
+  showPlayers(player);
+  if (player === 'webrtc') watch(address);
+  else
+    void import('./watch-hls.ts').then(({ watchHls }) => {
+      watchHls(address);
+    });
 }

@@ -3,10 +3,12 @@ export interface PageAddress {
   channel: string;
   token: string;
   layer: string;
+  /** How it is to be watched. */
+  player: 'webrtc' | 'hls';
 }
 
 /**
- * Reads `/watch/{channel}?token=…&layer=…`. A token may also stand in the fragment (`#token=…`), which browsers never
+ * Reads `/watch/{channel}?token=…&layer=…&player=…`. A token may also stand in the fragment (`#token=…`), which browsers never
  * send to a server. Null if there is no valid channel name.
  */
 export function readAddress(url: URL): PageAddress | null {
@@ -17,7 +19,16 @@ export function readAddress(url: URL): PageAddress | null {
     channel: name,
     token: fragment.get('token') ?? url.searchParams.get('token') ?? '',
     layer: url.searchParams.get('layer') ?? '',
+    player: url.searchParams.get('player') === 'hls' ? 'hls' : 'webrtc',
   };
+}
+
+/** The same page with the other player: what it is given otherwise stays. */
+export function withPlayer(url: URL, player: PageAddress['player']): string {
+  const other = new URL(url);
+  if (player === 'hls') other.searchParams.set('player', player);
+  else other.searchParams.delete('player');
+  return other.href;
 }
 
 export function isChannelName(name: string): boolean {

@@ -22,7 +22,7 @@ const sessions: FakeSession[] = [];
 let refusal: Error | null = null;
 let states: string[] = [];
 
-function connect(): Connection {
+function connect(): Connection<PeerSession> {
   const connection = new Connection({
     openSession: (_signal, onPath) => {
       if (refusal !== null) return Promise.reject(refusal);

@@ -6,12 +6,18 @@ import {
   type ConnectionMachine,
   type ConnectionState,
 } from './connection-state.ts';
-import type { PathEvent, PeerSession } from './peer-session.ts';
+import type { PathEvent } from './peer-session.ts';
 import { toProblem } from './problem.ts';
 
+/** What a connection needs of a session. */
+export interface KeptSession {
+  restartIce: () => Promise<void>;
+  close: () => void;
+}
+
 /** What a connection needs from its surroundings. */
-export interface ConnectionPorts {
-  openSession: (signal: AbortSignal, onPath: (event: PathEvent) => void) => Promise<PeerSession>;
+export interface ConnectionPorts<Session extends KeptSession> {
+  openSession: (signal: AbortSignal, onPath: (event: PathEvent) => void) => Promise<Session>;
   onState: (state: ConnectionState) => void;
   /** Another session has taken the place of the one that was up. */
   onMoved?: () => void;
@@ -22,16 +28,16 @@ export interface ConnectionPorts {
  *
  * `open` it, tell it with `proved` when media flows, and `close` it in the end.
  */
-export class Connection {
-  readonly #ports: ConnectionPorts;
+export class Connection<Session extends KeptSession> {
+  readonly #ports: ConnectionPorts<Session>;
   #machine: ConnectionMachine = OFF;
-  #session: PeerSession | null = null;
+  #session: Session | null = null;
   #abort = new AbortController();
   /** Of the session that is opened beside the present one. */
   #move: AbortController | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(ports: ConnectionPorts) {
+  constructor(ports: ConnectionPorts<Session>) {
     this.#ports = ports;
   }
 
@@ -39,7 +45,7 @@ export class Connection {
     return this.#machine.state;
   }
 
-  get session(): PeerSession | null {
+  get session(): Session | null {
     return this.#session;
   }
 
@@ -111,7 +117,7 @@ export class Connection {
   async #openBeside(): Promise<void> {
     this.#move?.abort();
     const move = (this.#move = new AbortController());
-    let session: PeerSession | null = null;
+    let session: Session | null = null;
     let isUp = false;
     const arrive = (): void => {
       if (isUp && session !== null && this.#move === move) this.#replaceSession(session, move);
@@ -131,7 +137,7 @@ export class Connection {
     }
   }
 
-  #replaceSession(session: PeerSession, move: AbortController): void {
+  #replaceSession(session: Session, move: AbortController): void {
     const before = this.#session;
     this.#abort.abort();
     this.#abort = move;

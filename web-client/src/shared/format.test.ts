@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { formatBitrate, formatDuration, formatMs, formatViewers } from './format.ts';
+import { formatBehind, formatBitrate, formatDuration, formatMs, formatViewers } from './format.ts';
 
 describe('figures', () => {
   it('have the unit that suits them', () => {
     expect(formatBitrate(0)).toBe('0 kbit/s');
     expect(formatBitrate(999_499)).toBe('999 kbit/s');
     expect(formatBitrate(999_600)).toBe('1.0 Mbit/s');
+    expect(formatBehind(1_240)).toBe('1.2 s behind live');
     expect(formatMs(null)).toBe('–');
     expect(formatMs(42.4)).toBe('42 ms');
     expect(formatMs(12_340)).toBe('12.3 s');

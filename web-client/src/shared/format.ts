@@ -10,6 +10,11 @@ export function formatMs(milliseconds: number | null): string {
   return `${milliseconds.toFixed(0)} ms`;
 }
 
+/** How late what is shown is, in tenths of a second. */
+export function formatBehind(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(1)} s behind live`;
+}
+
 /** A share of 0 to 1. Small losses matter, so one decimal stays. */
 export function formatShare(share: number): string {
   return `${(share * 100).toFixed(1)} %`;

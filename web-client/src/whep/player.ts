@@ -40,7 +40,7 @@ export interface PlayerPorts {
  */
 export class Player {
   readonly #ports: PlayerPorts;
-  readonly #connection: Connection;
+  readonly #connection: Connection<PeerSession>;
   readonly #poll: StatsPoll;
   #state: PlayerState = { name: 'connecting' };
   #picture: Picture = 'none';

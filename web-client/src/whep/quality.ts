@@ -8,7 +8,7 @@ export interface QualityPorts {
   /** The qualities, or which is chosen, have changed. */
   onChange: () => void;
   storage: Pick<Storage, 'getItem' | 'setItem'>;
-  post: (url: string, choice: object) => Promise<unknown>;
+  post: (url: string, choice: Quality['choice']) => Promise<unknown>;
 }
 
 /**

@@ -44,7 +44,7 @@ export interface PublisherPorts {
 
 /** Publishes one channel, reconnecting until it is stopped. The tracks belong to the caller. */
 export class Publisher {
-  readonly #connection: Connection;
+  readonly #connection: Connection<PeerSession>;
   readonly #poll: StatsPoll;
   #proved = false;
 

@@ -1,0 +1,157 @@
+import Hls, { ErrorTypes, Events, type ErrorData, type Level } from 'hls.js';
+import type { VideoLayer } from '../whep/layers.ts';
+import { plausible, type Engine, type EngineEvents, type Playback } from './engine.ts';
+import { Recovery, type Fault } from './recovery.ts';
+
+/** What was shown is kept for so long, in seconds. */
+const BACK_BUFFER_S = 30;
+/** How much faster a player that fell behind plays to catch up. */
+const CATCH_UP_RATE = 1.05;
+/** Who comes back from a pause further behind than that, in seconds, goes on live. */
+const FAR_BEHIND_S = 10;
+
+/** Whether hls.js can play here. */
+export function canPlay(): boolean {
+  return Hls.isSupported();
+}
+
+/** Plays with hls.js. */
+export class HlsJs implements Engine {
+  readonly name = `hls.js ${Hls.version}`;
+  readonly #hls: Hls;
+  readonly #video: HTMLVideoElement;
+  readonly #events: EngineEvents;
+  readonly #recovery = new Recovery();
+  readonly #abort = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #hasShown = false;
+
+  constructor({ video, url, token }: Playback, events: EngineEvents) {
+    this.#video = video;
+    this.#events = events;
+    this.#hls = new Hls({
+      lowLatencyMode: true,
+      backBufferLength: BACK_BUFFER_S,
+      maxLiveSyncPlaybackRate: CATCH_UP_RATE,
+      enableWorker: false,
+      xhrSetup: (request) => {
+        if (token !== '') request.setRequestHeader('Authorization', `Bearer ${token}`);
+      },
+    });
+    this.#listen();
+    this.#hls.loadSource(url);
+    this.#hls.attachMedia(video);
+  }
+
+  choose(rid: string | null): void {
+    if (rid === null) this.#hls.loadLevel = -1;
+    else this.#hls.nextLevel = Number(rid);
+  }
+
+  latencyMs(): number | null {
+    const shown = this.#hls.playingDate;
+    const byClock = shown === null ? null : plausible(Date.now() - shown.getTime());
+    // Without the programme's date: behind the end of the playlist.
+    const { latency } = this.#hls;
+    return byClock ?? (latency > 0 ? latency * 1_000 : null);
+  }
+
+  bitrate(): number {
+    return this.#hls.levels[this.#hls.currentLevel]?.bitrate ?? 0;
+  }
+
+  bandwidth(): number {
+    const estimate = this.#hls.bandwidthEstimate;
+    return Number.isFinite(estimate) ? estimate : 0;
+  }
+
+  destroy(): void {
+    clearTimeout(this.#timer);
+    this.#abort.abort();
+    this.#hls.destroy();
+  }
+
+  #listen(): void {
+    const hls = this.#hls;
+    hls.on(Events.MANIFEST_PARSED, (_event, { levels }) => {
+      this.#events.onLayers(levels.flatMap(layerOf));
+    });
+    hls.on(Events.LEVEL_LOADED, (_event, { details }) => {
+      this.#recovery.loaded();
+      // One that was over before it began here.
+      if (!details.live && !this.#hasShown) this.#events.onEnded();
+    });
+    hls.on(Events.ERROR, (_event, error) => {
+      if (error.fatal) this.#mend(error);
+    });
+    const { signal } = this.#abort;
+    this.#video.addEventListener(
+      'ended',
+      () => {
+        this.#events.onEnded();
+      },
+      { signal },
+    );
+    this.#video.addEventListener(
+      'timeupdate',
+      () => {
+        this.#hasShown = true;
+      },
+      { signal },
+    );
+    this.#video.addEventListener(
+      'play',
+      () => {
+        this.#goLive();
+      },
+      { signal },
+    );
+  }
+
+  #goLive(): void {
+    const live = this.#hls.liveSyncPosition;
+    if (live !== null && live - this.#video.currentTime > FAR_BEHIND_S)
+      this.#video.currentTime = live;
+  }
+
+  #mend(error: ErrorData): void {
+    // hls.js has nothing to load anew without a playlist of playlists.
+    const fault = this.#hls.levels.length === 0 ? 'other' : faultOf(error);
+    const remedy = this.#recovery.remedy(fault, performance.now());
+    switch (remedy.name) {
+      case 'load-again':
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => {
+          this.#hls.startLoad();
+        }, remedy.inMs);
+        break;
+      case 'swap-audio':
+        this.#hls.swapAudioCodec();
+        this.#recoverMedia();
+        break;
+      case 'recover-media':
+        this.#recoverMedia();
+        break;
+      case 'give-up':
+        this.#events.onFailed();
+    }
+  }
+
+  /** The element begins anew, and pauses at that. */
+  #recoverMedia(): void {
+    const played = !this.#video.paused;
+    this.#hls.recoverMediaError();
+    if (played) void this.#video.play().catch(() => undefined);
+  }
+}
+
+function faultOf({ type }: ErrorData): Fault {
+  if (type === ErrorTypes.NETWORK_ERROR) return 'network';
+  return type === ErrorTypes.MEDIA_ERROR ? 'media' : 'other';
+}
+
+/** A rendition as a choice; one without a picture is none. */
+function layerOf({ width, height, bitrate }: Level, place: number): VideoLayer[] {
+  if (height === 0) return [];
+  return [{ mediaId: '', rid: String(place), spatial: null, bitrate, width, height }];
+}

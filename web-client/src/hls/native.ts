@@ -1,0 +1,60 @@
+import { plausible, type Engine, type EngineEvents, type Playback } from './engine.ts';
+
+/** Safari tells when the first picture was on air. */
+type DatedVideo = HTMLVideoElement & { getStartDate?: () => Date };
+
+/** Whether the browser plays HLS by itself. */
+export function canPlayNatively(video: HTMLVideoElement): boolean {
+  return video.canPlayType('application/vnd.apple.mpegurl') !== '';
+}
+
+/** Plays with what the browser has. It chooses the size by itself. */
+export class Native implements Engine {
+  readonly name = 'browser';
+  readonly #video: DatedVideo;
+  readonly #abort = new AbortController();
+
+  constructor({ video, url, token }: Playback, events: EngineEvents) {
+    this.#video = video;
+    const { signal } = this.#abort;
+    video.addEventListener(
+      'ended',
+      () => {
+        events.onEnded();
+      },
+      { signal },
+    );
+    video.addEventListener(
+      'error',
+      () => {
+        events.onFailed();
+      },
+      { signal },
+    );
+    // It can't be told to send a header.
+    video.src = token === '' ? url : `${url}?${new URLSearchParams({ token }).toString()}`;
+  }
+
+  choose(): void {
+    // Nothing to choose from.
+  }
+
+  latencyMs(): number | null {
+    const start = this.#video.getStartDate?.().getTime() ?? NaN;
+    return plausible(Date.now() - (start + this.#video.currentTime * 1_000));
+  }
+
+  bitrate(): number {
+    return 0;
+  }
+
+  bandwidth(): number {
+    return 0;
+  }
+
+  destroy(): void {
+    this.#abort.abort();
+    this.#video.removeAttribute('src');
+    this.#video.load();
+  }
+}
