@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help run web test check advisories bench bench-check measure plot soak setup
 
-# Where `make measure` finds what it built; absolute, since npm runs elsewhere.
+# Where `make run` and `make measure` find what they built; absolute, since npm runs elsewhere.
 BIN := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/quick
 
 help: ## this list
@@ -12,7 +12,8 @@ help: ## this list
 
 run: setup web ## build and run a node with a moving test picture, at http://localhost:8080/watch/demo
 	@echo "Building. The first time takes several minutes; the address to open comes when the node runs."
-	cargo run --profile quick --locked -- serve --demo $(ARGS)
+	cargo build --profile quick --locked -p spillway -p spillway-hls
+	$(BIN)/spillway serve --demo $(ARGS)
 
 web: web-client/dist/index.html ## build the pages
 

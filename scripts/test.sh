@@ -21,7 +21,8 @@ step() {
 rust() {
     # Binaries, tests and benchmarks of all crates in one build, so that no dependency is compiled twice, and the
     # end-to-end tests find the binaries.
-    cargo build --workspace --all-targets --locked && cargo test --workspace --locked
+    cargo build --workspace --all-targets --locked &&
+        SPILLWAY_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/spillway cargo test --workspace --locked
 }
 
 web() {
@@ -31,7 +32,7 @@ web() {
 end_to_end() {
     local bin=${CARGO_TARGET_DIR:-$PWD/target}/debug
     tests/e2e/setup.sh &&
-        SPILLWAY_BIN=$bin/spillway SPILLWAY_LOADTEST_BIN=$bin/spillway-loadtest npm --prefix tests/e2e test
+        SPILLWAY_BIN=$bin/spillway SPILLWAY_HLS_BIN=$bin/spillway-hls SPILLWAY_LOADTEST_BIN=$bin/spillway-loadtest npm --prefix tests/e2e test
 }
 
 step "Rust: units, behaviour, replayed fuzz corpus" rust

@@ -8,12 +8,12 @@ import { Spillway } from './spillway.js';
  * in before the file's tests run, and everything is taken down after them.
  *
  * @param {string} test names the artifacts' directory
- * @param {{ args?: string[], env?: object, browser?: boolean }} options
+ * @param {{ args?: string[], env?: object, browser?: boolean, hls?: boolean }} options
  */
-export function harness(test, { args = [], env = {}, browser = true } = {}) {
+export function harness(test, { args = [], env = {}, browser = true, hls = false } = {}) {
   const parts = { test };
   before(async () => {
-    parts.spillway = await Spillway.start({ test, args, env });
+    parts.spillway = await Spillway.start({ test, args, env, hls });
     parts.bench = await Bench.start();
     if (browser) parts.chromium = await launchChromium();
     parts.openBench = () => openBench(parts.chromium, parts.bench);

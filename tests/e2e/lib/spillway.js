@@ -9,6 +9,7 @@ import { until } from './wait.js';
 
 const BINARY =
   process.env.SPILLWAY_BIN ?? path.join(import.meta.dirname, '../../../target/debug/spillway');
+const SIDECAR = process.env.SPILLWAY_HLS_BIN ?? path.join(path.dirname(BINARY), 'spillway-hls');
 /** More than any test machine has workers. */
 const MEDIA_PORTS = 64;
 
@@ -17,8 +18,12 @@ export class Spillway {
   #process;
   #start;
 
-  /** @param {{ test: string, args?: string[], env?: object, host?: string, prefix?: string[] }} options */
-  static async start({ test, args = [], env = {}, host = '127.0.0.1', prefix = [] }) {
+  /**
+   * `hls`: with a sidecar beside it.
+   *
+   * @param {{ test: string, args?: string[], env?: object, host?: string, prefix?: string[], hls?: boolean }} options
+   */
+  static async start({ test, args = [], env = {}, host = '127.0.0.1', prefix = [], hls = false }) {
     const spillway = new Spillway();
     spillway.host = host;
     spillway.port = await freePorts();
@@ -27,9 +32,11 @@ export class Spillway {
     const serve = [
       ...['serve', '--http', `0.0.0.0:${spillway.port}`],
       ...['--media-port', String(spillway.mediaPort), '--data-dir', spillway.dataDir, ...args],
+      ...(hls ? [] : ['--no-hls']),
     ];
+    const all = { SPILLWAY_HLS_COMMAND: SIDECAR, ...env };
     const [command, ...rest] = [...prefix, BINARY, ...serve];
-    spillway.#start = () => new Process({ test, name: 'spillway', command, args: rest, env });
+    spillway.#start = () => new Process({ test, name: 'spillway', command, args: rest, env: all });
     await spillway.restart();
     return spillway;
   }
