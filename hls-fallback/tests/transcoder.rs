@@ -13,7 +13,8 @@ use ffmpeg_next::{Dictionary, Packet, Rational, codec, encoder, format, frame, p
 use spillway_hls::{
     media::{Content, Frame, Moment, Sample, TrackConfig, VideoCodec},
     transcode::{
-        Cadence, Description, EncoderKind, Presenter, SAMPLE_RATE, Settings, Sink, Transcoder,
+        Cadence, Description, EncoderKind, Presenter, Pushed, SAMPLE_RATE, Settings, Sink,
+        Transcoder,
     },
 };
 
@@ -205,18 +206,21 @@ fn broadcast(
         sleep((began + at).saturating_duration_since(Instant::now()));
         let time = epoch.plus(at.as_micros() as i64);
         if let Some(frame) = shoot(i, time) {
-            assert!(transcoder.push(frame));
+            assert_eq!(transcoder.push(frame), Pushed::Taken);
         }
         while sounds * 20_000 <= at.as_micros() as i64 && sounds < (seconds - 1) * 50 {
             let data = microphone.encode_vec(&[0; 1_920], 1_500).unwrap();
             let time = epoch.plus(sounds * 20_000);
             let content = Content::Audio;
-            assert!(transcoder.push(Frame {
-                content,
-                time,
-                data: data.into(),
-                lost_before: false
-            }));
+            assert_eq!(
+                transcoder.push(Frame {
+                    content,
+                    time,
+                    data: data.into(),
+                    lost_before: false
+                }),
+                Pushed::Taken
+            );
             sounds += 1;
         }
     }

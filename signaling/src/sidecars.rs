@@ -108,8 +108,10 @@ impl FromStr for SidecarUrl {
             _ => return Err(InvalidSidecarUrl::Form),
         };
         let authority = uri.authority().ok_or(InvalidSidecarUrl::Form)?;
-        // `Uri` reads an empty path as "/".
-        let is_bare = text.ends_with(authority.as_str()) && !authority.as_str().contains('@');
+        // Nothing but these two: what a viewer asks for is put behind them.
+        let scheme = if is_tls { "https" } else { "http" };
+        let is_bare =
+            text == format!("{scheme}://{authority}") && !authority.as_str().contains('@');
         if !is_bare || authority.host().is_empty() || text.len() > MAX_URL {
             return Err(InvalidSidecarUrl::Form);
         }

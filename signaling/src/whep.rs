@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{OriginalUri, Query, Request, State, rejection::QueryRejection},
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -15,12 +15,13 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    ChannelName, Refusal,
     api::openapi::{EndResponses, OfferResponses, PatchResponses, SessionParams, ShowResponses},
     app::App,
     body::{Offer, SDP},
     caller::Asking,
     paths::{InChannel, SessionPath},
-    platform::{BearerToken, Role, WatchCall},
+    platform::{BearerToken, Caller, Role, WatchCall},
     problem::{Problem, ProblemDetails},
     session,
 };
@@ -85,16 +86,37 @@ async fn watch(
     let call = WatchCall {
         channel: channel.clone(),
         offer,
-        caller,
+        caller: caller.clone(),
         layer: query.layer,
         wait,
     };
-    let session = app
-        .platform
-        .watch(call)
-        .await
-        .map_err(|refusal| session::refused(refusal, &uri))?;
-    session::created(Role::Viewer, &channel, session)
+    match app.platform.watch(call).await {
+        Ok(session) => session::created(Role::Viewer, &channel, session),
+        Err(refusal @ Refusal::Overloaded { .. }) => {
+            let problem = session::refused(refusal, &uri);
+            Err(spill_over(&app, &channel, &caller, problem).await)
+        }
+        Err(refusal) => Err(session::refused(refusal, &uri)),
+    }
+}
+
+/// Tells a viewer whom this server has no room for where the channel's LL-HLS is, if it has any (RFC 8288, `rel="alternate"`).
+async fn spill_over(
+    app: &App,
+    channel: &ChannelName,
+    caller: &Caller,
+    problem: Problem,
+) -> Problem {
+    let Ok(Some(_)) = app.platform.find_hls(channel, caller).await else {
+        return problem;
+    };
+    let link = format!(
+        "</hls/{channel}/index.m3u8>; rel=\"alternate\"; type=\"application/vnd.apple.mpegurl\""
+    );
+    match HeaderValue::from_str(&link) {
+        Ok(link) => problem.with_header(header::LINK, link),
+        Err(_) => problem,
+    }
 }
 
 /// Shows that there's an endpoint, and nothing else.

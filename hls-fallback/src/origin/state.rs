@@ -278,7 +278,7 @@ impl State {
             .renditions
             .iter()
             .filter_map(|rendition| rendition.shelf.first())
-            .max();
+            .min();
         if let Some(first) = first {
             self.groups.forget_before(first);
             self.discontinuities.forget_before(first);

@@ -1,6 +1,6 @@
 //! One broadcast: from the node's WHEP to the origin.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 
@@ -10,84 +10,118 @@ use crate::{
         Origin, Presentation, PushError, RenditionInfo, RenditionKind, RenditionWriter,
         Settings as Presented,
     },
-    transcode::{Cadence, Description, Presenter, Settings, Sink, Transcoder},
-    whep::{Options, Update, follow},
+    transcode::{Cadence, Description, Presenter, Pushed, Settings, Sink, Transcoder},
+    whep::{Ended, Options, Update, follow},
 };
 
+/// A broadcast that broke is begun anew after so long.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// What it takes to make LL-HLS of a channel.
+#[derive(Clone)]
+pub(super) struct Making {
+    pub(super) options: Options,
+    pub(super) origin: Origin,
+    pub(super) settings: Settings,
+    pub(super) window: Duration,
+    /// Told when the origin has the channel.
+    pub(super) changed: Arc<Notify>,
+}
+
 /// Makes LL-HLS of a channel until the future is dropped, or the node says that it may not be watched.
-pub(super) async fn make(
-    options: Options,
-    origin: Origin,
-    settings: Settings,
-    window: std::time::Duration,
-) {
-    let channel = options.channel.clone();
-    let keyframe = Arc::new(Notify::new());
+pub(super) async fn make(making: Making) {
+    let channel = making.options.channel.clone();
+    loop {
+        match Box::pin(once(&making)).await {
+            Outcome::Refused(why) => {
+                tracing::warn!(channel, %why, "the channel can't be watched");
+                return;
+            }
+            Outcome::Broke => tracing::warn!(channel, "LL-HLS begins anew in {AGAIN:?}"),
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+enum Outcome {
+    Refused(Ended),
+    Broke,
+}
+
+async fn once(making: &Making) -> Outcome {
+    let channel = making.options.channel.as_str();
+    let (keyframe, broke) = (Arc::new(Notify::new()), Notify::new());
     let wanted = keyframe.clone();
     let presenter = OnOrigin {
-        origin,
-        channel: channel.clone(),
-        window,
+        making: making.clone(),
         cadence: None,
     };
     let request = Box::new(move || wanted.notify_one());
-    let mut transcoder = match Transcoder::start(&channel, settings, Box::new(presenter), request) {
+    let settings = making.settings.clone();
+    let mut transcoder = match Transcoder::start(channel, settings, Box::new(presenter), request) {
         Ok(transcoder) => transcoder,
         Err(error) => {
             tracing::error!(channel, %error, "no thread for a broadcast");
-            return;
+            return Outcome::Broke;
         }
     };
-    let watching = follow(&options, &keyframe, |update| match update {
-        Update::Frame(frame) => {
-            if !transcoder.push(frame) {
-                keyframe.notify_one();
-            }
-        }
+    let watching = follow(&making.options, &keyframe, |update| match update {
+        Update::Frame(frame) => match transcoder.push(frame) {
+            Pushed::Taken | Pushed::Dropped => {}
+            Pushed::NeedsKeyframe => keyframe.notify_one(),
+            Pushed::Ended => broke.notify_one(),
+        },
         Update::Connected => tracing::info!(channel, "watching"),
         Update::Interrupted { why, again_in } => {
             tracing::warn!(channel, %why, ?again_in, "the node's media is interrupted");
         }
         Update::Statistics(statistics) => tracing::trace!(channel, ?statistics),
     });
-    let ended = Box::pin(watching).await;
-    tracing::warn!(channel, %ended, "the channel can't be watched");
+    tokio::select! {
+        why = Box::pin(watching) => Outcome::Refused(why),
+        () = broke.notified() => Outcome::Broke,
+    }
 }
 
 /// Presents a broadcast on the origin.
 struct OnOrigin {
-    origin: Origin,
-    channel: String,
-    window: std::time::Duration,
+    making: Making,
     cadence: Option<(Cadence, Presentation)>,
 }
 
 impl Presenter for OnOrigin {
     fn first_segment(&self, epoch: crate::media::Moment) -> u64 {
-        self.origin.next_number(&self.channel, epoch)
+        self.making
+            .origin
+            .next_number(&self.making.options.channel, epoch)
     }
 
     fn begin(&mut self, cadence: Cadence) {
+        let channel = &self.making.options.channel;
         let settings = Presented {
             grid: cadence.rate,
             part_frames: cadence.part,
             target_duration: cadence.segment_seconds(),
             audio_rate: crate::transcode::SAMPLE_RATE,
             epoch: cadence.epoch,
-            window: self.window,
+            window: self.making.window,
         };
         let made = Presentation::new(settings)
             .map_err(|error| error.to_string())
             .and_then(|presentation| {
-                self.origin
-                    .publish(&self.channel, &presentation)
+                self.making
+                    .origin
+                    .publish(channel, &presentation)
                     .map_err(|error| error.to_string())
                     .map(|()| presentation)
             });
         match made {
-            Ok(presentation) => self.cadence = Some((cadence, presentation)),
+            Ok(presentation) => {
+                self.cadence = Some((cadence, presentation));
+                self.making.changed.notify_one();
+            }
             Err(error) => {
-                tracing::error!(channel = self.channel, error, "LL-HLS can't be presented");
+                tracing::error!(channel, error, "LL-HLS can't be presented");
             }
         }
     }
@@ -99,7 +133,7 @@ impl Presenter for OnOrigin {
     }
 
     fn rendition(&mut self, description: Description) -> Box<dyn Sink> {
-        let channel = self.channel.clone();
+        let channel = self.making.options.channel.clone();
         let Some((cadence, presentation)) = &self.cadence else {
             return Box::new(OnRendition {
                 channel,

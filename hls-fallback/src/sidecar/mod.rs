@@ -5,12 +5,7 @@ mod node;
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{
-    net::TcpListener,
-    sync::{Notify, watch},
-    task::AbortHandle,
-    time::sleep,
-};
+use tokio::{net::TcpListener, sync::Notify, task::AbortHandle, time::sleep};
 use url::Url;
 
 pub use node::NodeError;
@@ -20,6 +15,7 @@ use crate::{
     transcode,
     whep::{self, Token},
 };
+use broadcast::Making;
 use node::{Live, News, Node};
 
 /// The node forgets sidecars that it doesn't hear of for 10 s.
@@ -78,6 +74,10 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
     let url = match &options.advertise {
         Some(url) => url.clone(),
         None if address.ip().is_unspecified() => return Err(SidecarError::Advertise),
+        // To a node elsewhere, loopback is itself.
+        None if address.ip().is_loopback() && !node::is_loopback(&options.node) => {
+            return Err(SidecarError::Advertise);
+        }
         None => node::own_url(address).ok_or(SidecarError::Advertise)?,
     };
     let node = Node::new(options.node.clone(), options.token.clone())?;
@@ -88,14 +88,13 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
         origin: origin.clone(),
         running: HashMap::new(),
         changed: Arc::new(Notify::new()),
-        names: watch::Sender::default(),
     };
-    let (changed, names) = (broadcasts.changed.clone(), broadcasts.names.subscribe());
+    let changed = broadcasts.changed.clone();
     let serving = axum::serve(listener, origin.router());
     tokio::select! {
         served = async { serving.await } => served.map_err(failed)?,
         () = broadcasts.follow(&node) => {}
-        () = register(&node, &options.id, &url, &origin, (names, changed)) => {}
+        () = register(&node, &options.id, &url, &origin, &changed) => {}
         () = sweep(&origin) => {}
         () = stop => {}
     }
@@ -111,20 +110,11 @@ async fn sweep(origin: &Origin) {
 }
 
 /// Tells the node again and again where the sidecar is, and at once when that changes.
-async fn register(
-    node: &Node,
-    id: &str,
-    url: &Url,
-    origin: &Origin,
-    (names, changed): (watch::Receiver<Vec<String>>, Arc<Notify>),
-) {
+async fn register(node: &Node, id: &str, url: &Url, origin: &Origin, changed: &Notify) {
     let mut complained = false;
     loop {
-        let mut channels = names.borrow().clone();
-        channels.extend(origin.names());
-        channels.sort_unstable();
-        channels.dedup();
-        match node.register(id, url, &channels).await {
+        // Those that can be served now.
+        match node.register(id, url, &origin.names()).await {
             Ok(()) => complained = false,
             Err(error) if !complained => {
                 complained = true;
@@ -145,7 +135,6 @@ struct Broadcasts {
     origin: Origin,
     running: HashMap<String, Running>,
     changed: Arc<Notify>,
-    names: watch::Sender<Vec<String>>,
 }
 
 struct Running {
@@ -194,9 +183,6 @@ impl Broadcasts {
                     .retain(|_, running| running.broadcast != live.broadcast);
             }
         }
-        self.names
-            .send_replace(self.running.keys().cloned().collect());
-        self.changed.notify_one();
     }
 
     fn begin(&mut self, live: Live) {
@@ -213,9 +199,14 @@ impl Broadcasts {
             channel: channel.clone(),
             token: Some(self.options.token.clone()),
         };
-        let (origin, settings) = (self.origin.clone(), self.options.transcode.clone());
-        let making = broadcast::make(options, origin, settings, self.options.window);
-        let task = tokio::spawn(making).abort_handle();
+        let making = Making {
+            options,
+            origin: self.origin.clone(),
+            settings: self.options.transcode.clone(),
+            window: self.options.window,
+            changed: self.changed.clone(),
+        };
+        let task = tokio::spawn(broadcast::make(making)).abort_handle();
         self.running.insert(channel, Running { broadcast, task });
     }
 }

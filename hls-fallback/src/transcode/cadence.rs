@@ -7,6 +7,10 @@ use crate::media::{Moment, Rate};
 /// The timescale of video is at least so many ticks a second.
 const LEAST_TIMESCALE: u32 = 10_000;
 
+/// Seven frames of AAC are about as long: of fewer, one more or less would be over 15 % of a part, which is the most that parts may
+/// differ by (RFC 8216bis §4.4.4.9).
+const SHORTEST_PART: Duration = Duration::from_millis(150);
+
 /// The lengths of parts and segments, in slots of the grid. A part lasts a whole number of slots, so that its length is exact at
 /// any frame rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +28,8 @@ pub struct Cadence {
 }
 
 impl Cadence {
-    /// Parts and segments as close to these lengths as whole slots allow; segments of at least a second.
+    /// Parts and segments as close to these lengths as whole slots allow; parts of at least 150 ms and at most half a segment, segments
+    /// of at least a second.
     pub fn new(
         (epoch, first_segment): (Moment, u64),
         rate: Rate,
@@ -32,8 +37,10 @@ impl Cadence {
         segment: Duration,
     ) -> Self {
         let slots = |length: Duration| length.as_secs_f64() * rate.per_second();
-        let part = (slots(part).round() as u32).max(1);
         let at_least = segment.max(Duration::from_secs(1));
+        let shortest = slots(SHORTEST_PART).ceil() as u32;
+        let longest = (slots(at_least) / 2.0) as u32;
+        let part = (slots(part).round() as u32).clamp(shortest, longest.max(shortest));
         // A hair less, so that 2 s at 29.97 a second are 60 slots.
         let parts = ((slots(at_least) - 0.1) / f64::from(part)).ceil() as u32;
         Self {
@@ -124,6 +131,33 @@ mod tests {
             assert!(cadence.video_timescale() >= LEAST_TIMESCALE);
             let rate = f64::from(cadence.video_timescale()) / f64::from(cadence.ticks_per_slot());
             assert!((rate - cadence.rate.per_second()).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn whatever_is_asked_for_can_be_presented() {
+        for (numerator, denominator) in [(15, 1), (20, 1), (24, 1), (30_000, 1_001), (60, 1)] {
+            let rate = Rate {
+                numerator,
+                denominator,
+            };
+            for part in [160, 161, 250, 333, 500, 1_000] {
+                for segment in [1_000, 1_500, 2_000, 6_000] {
+                    let (part, segment) =
+                        (Duration::from_millis(part), Duration::from_millis(segment));
+                    let cadence = Cadence::new((Moment(0), 0), rate, part, segment);
+                    let settings = crate::origin::Settings {
+                        grid: rate,
+                        part_frames: cadence.part,
+                        target_duration: cadence.segment_seconds(),
+                        audio_rate: 48_000,
+                        epoch: Moment(0),
+                        window: Duration::from_mins(1),
+                    };
+                    let made = crate::origin::Presentation::new(settings);
+                    assert!(made.is_ok(), "{rate:?}, {part:?}, {segment:?}: {made:?}");
+                }
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::{
     mem,
     sync::{
         Arc,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -23,6 +24,7 @@ use super::{
     rendition::Worker,
     sound::{Sound, SoundError},
     sound_grid::SAMPLE_RATE,
+    timeline::Timeline,
 };
 use crate::media::{Content, Frame, Moment, VideoCodec};
 
@@ -37,22 +39,32 @@ const HELD: usize = 256;
 const SILENCE_BEHIND: i64 = -500_000;
 /// A keyframe is asked for again after so long, in microseconds.
 const ASK_AGAIN: i64 = 500_000;
+/// Renditions change so many segments after it is known that they will: pictures may be a segment of one second late.
+const AHEAD: u64 = 2;
 /// The conductor looks around at least so often.
 const IDLE: Duration = Duration::from_millis(500);
 
-/// What a broadcast's transcoder is told.
-#[derive(Debug)]
-pub enum Input {
-    /// A frame came.
-    Frame(Frame),
-    /// The broadcast is over.
-    End,
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushed {
+    /// It is worked on.
+    Taken,
+    /// There was no room for it, or it needs one that there was none for.
+    Dropped,
+    /// The same, and a keyframe is to be asked for.
+    NeedsKeyframe,
+    /// The transcoder has ended by itself, and has said why.
+    Ended,
 }
 
 /// A broadcast being transcoded. Ends when it is dropped.
 pub struct Transcoder {
-    inputs: SyncSender<Input>,
+    frames: SyncSender<Frame>,
+    is_over: Arc<AtomicBool>,
     dropped: u64,
+    /// A picture was dropped: those after it can't be decoded.
+    waits_for_keyframe: bool,
+    asked: Option<Instant>,
 }
 
 impl Transcoder {
@@ -66,9 +78,11 @@ impl Transcoder {
         presenter: Box<dyn Presenter>,
         request_keyframe: Box<dyn Fn() + Send>,
     ) -> Result<Self, std::io::Error> {
-        let (inputs, queue) = sync_channel(QUEUE);
+        let (frames, queue) = sync_channel(QUEUE);
+        let is_over = Arc::new(AtomicBool::new(false));
         let conductor = Conductor {
             name: name.to_owned(),
+            is_over: is_over.clone(),
             clock: Clock::start(),
             presenter,
             request_keyframe,
@@ -80,14 +94,28 @@ impl Transcoder {
         thread::Builder::new()
             .name(format!("conduct-{name}"))
             .spawn(move || conductor.run(&queue))?;
-        Ok(Self { inputs, dropped: 0 })
+        Ok(Self {
+            frames,
+            is_over,
+            dropped: 0,
+            waits_for_keyframe: false,
+            asked: None,
+        })
     }
 
-    /// Gives a frame in. False if there was no room for it: pictures need a keyframe then.
-    pub fn push(&mut self, frame: Frame) -> bool {
-        match self.inputs.try_send(Input::Frame(frame)) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+    /// Gives a frame in, without waiting.
+    pub fn push(&mut self, frame: Frame) -> Pushed {
+        let is_video = frame.content != Content::Audio;
+        if let Content::Video { keyframe, .. } = frame.content {
+            self.waits_for_keyframe &= !keyframe;
+            if self.waits_for_keyframe {
+                return self.ask();
+            }
+        }
+        match self.frames.try_send(frame) {
+            Ok(()) => Pushed::Taken,
+            Err(TrySendError::Disconnected(_)) => Pushed::Ended,
+            Err(TrySendError::Full(_)) => {
                 self.dropped += 1;
                 if self.dropped.is_power_of_two() {
                     tracing::warn!(
@@ -95,16 +123,28 @@ impl Transcoder {
                         "this machine is too slow to decode this broadcast: frames are left out"
                     );
                 }
-                false
+                if !is_video {
+                    return Pushed::Dropped;
+                }
+                self.waits_for_keyframe = true;
+                self.ask()
             }
         }
+    }
+
+    fn ask(&mut self) -> Pushed {
+        let again = Duration::from_micros(ASK_AGAIN as u64);
+        if self.asked.is_some_and(|asked| asked.elapsed() < again) {
+            return Pushed::Dropped;
+        }
+        self.asked = Some(Instant::now());
+        Pushed::NeedsKeyframe
     }
 }
 
 impl Drop for Transcoder {
     fn drop(&mut self) {
-        // A full queue ends with the channel as well.
-        let _ = self.inputs.try_send(Input::End);
+        self.is_over.store(true, Ordering::Relaxed);
     }
 }
 
@@ -134,6 +174,7 @@ type Picture = Arc<frame::Video>;
 
 struct Conductor {
     name: String,
+    is_over: Arc<AtomicBool>,
     settings: Settings,
     clock: Clock,
     presenter: Box<dyn Presenter>,
@@ -150,12 +191,17 @@ enum Stage {
 }
 
 impl Conductor {
-    fn run(mut self, queue: &Receiver<Input>) {
+    fn run(mut self, queue: &Receiver<Frame>) {
         loop {
-            match queue.recv_timeout(self.patience()) {
-                Ok(Input::Frame(frame)) => self.on_frame(&frame),
+            let came = queue.recv_timeout(self.patience());
+            // Whoever follows on this channel mustn't be disturbed by what still waits here.
+            if self.is_over.load(Ordering::Relaxed) {
+                break;
+            }
+            match came {
+                Ok(frame) => self.on_frame(&frame),
                 Err(RecvTimeoutError::Timeout) => {}
-                Ok(Input::End) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Disconnected) => break,
             }
             if let Err(error) = self.handle_timeout() {
                 tracing::error!(channel = self.name, %error, "LL-HLS of this broadcast ends");
@@ -238,7 +284,10 @@ impl Conductor {
             timescale: SAMPLE_RATE,
         });
         audio.start(Sound::config());
+        // Sound that was kept comes after pictures that were, though it isn't later.
+        let latest = waiting.sound.back().map_or(epoch, |sound| sound.time);
         let mut running = Running {
+            timeline: Timeline::new(latest.max(epoch), now),
             settings: self.settings.clone(),
             cadence,
             grid: Grid::new(epoch, rate),
@@ -358,6 +407,7 @@ impl Waiting {
 
 /// A broadcast that has begun.
 struct Running {
+    timeline: Timeline,
     settings: Settings,
     cadence: Cadence,
     grid: Grid<Picture>,
@@ -374,14 +424,16 @@ struct Running {
 
 impl Running {
     fn on_picture(&mut self, picture: Picture, time: Moment, now: Moment) {
+        let time = self.timeline.place(time, now);
         let ready = &mut self.ready;
         self.grid
             .on_picture(picture, time, now, |slot| ready.push_back(slot));
     }
 
     fn on_sound(&mut self, frame: &Frame, now: Moment) {
+        let time = self.timeline.place(frame.time, now);
         self.sound
-            .on_packet(&frame.data, frame.time, now, frame.lost_before);
+            .on_packet(&frame.data, time, now, frame.lost_before);
     }
 
     fn next_timeout(&self) -> Option<Moment> {
@@ -414,7 +466,7 @@ impl Running {
             layout.on_slot(size);
         }
         if let Some(segment) = self.cadence.segment_at(slot.number) {
-            self.on_segment(segment, size, presenter);
+            self.on_segment((segment, slot.number), size, presenter);
         }
         self.workers
             .retain_mut(|worker| worker.push(slot.number, &slot.picture));
@@ -423,15 +475,20 @@ impl Running {
             .fill_until(self.cadence.epoch.plus(until as i64 + SILENCE_BEHIND));
     }
 
-    /// The slot that comes begins a segment: the one moment at which renditions change. That is known a segment ahead, since
-    /// sound may be further on than pictures.
-    fn on_segment(&mut self, segment: u64, size: Size, presenter: &mut dyn Presenter) {
+    /// The slot that comes begins a segment: the one moment at which renditions change. That is said ahead, since sound may
+    /// be further on than pictures.
+    fn on_segment(
+        &mut self,
+        (segment, slot): (u64, u64),
+        size: Size,
+        presenter: &mut dyn Presenter,
+    ) {
         let now = match &mut self.layout {
             Some(layout) => {
                 let due = self.upcoming.take_if(|(from, _)| *from <= segment);
                 if let Some(renditions) = layout.on_segment() {
-                    presenter.discontinuity(segment + 1);
-                    self.upcoming = Some((segment + 1, renditions));
+                    presenter.discontinuity(segment + AHEAD);
+                    self.upcoming = Some((segment + AHEAD, renditions));
                 }
                 due.map(|(_, renditions)| renditions)
             }
@@ -441,15 +498,16 @@ impl Running {
             }
         };
         for rendition in now.into_iter().flatten() {
-            self.change(rendition, presenter);
+            self.change(slot, rendition, presenter);
         }
     }
 
-    fn change(&mut self, rendition: Rendition, presenter: &mut dyn Presenter) {
+    /// From slot `slot` on, which begins a segment.
+    fn change(&mut self, slot: u64, rendition: Rendition, presenter: &mut dyn Presenter) {
         tracing::info!(name = rendition.name, size = %rendition.size, bitrate = rendition.rung.bitrate, "a rendition begins");
         let name = rendition.name.clone();
         if let Some(worker) = self.workers.iter_mut().find(|w| w.name() == name) {
-            worker.change(rendition);
+            worker.change(slot, rendition);
             return;
         }
         let description = Description::Video { name: name.clone() };

@@ -1,7 +1,7 @@
 //! Decoding of pictures, through libav.
 
 use ffmpeg_next::{
-    self as libav, Packet, codec,
+    self as libav, Dictionary, Packet, codec,
     codec::{Flags, threading},
     decoder, frame,
 };
@@ -26,6 +26,9 @@ pub enum DecodeError {
     },
 }
 
+/// Larger pictures aren't decoded: those of 8192 × 4352, which is level 6.2 of H.264. A few bytes may ask for gigabytes else.
+const MOST_PIXELS: &str = "35651584";
+
 /// Decodes one codec, without delay.
 pub(super) struct Decoder {
     codec: VideoCodec,
@@ -47,7 +50,13 @@ impl Decoder {
         context.set_flags(Flags::LOW_DELAY);
         // Several at once would each hold a picture back.
         context.set_threading(threading::Config::count(1));
-        let decoder = context.decoder().video().map_err(failed)?;
+        let mut options = Dictionary::new();
+        options.set("max_pixels", MOST_PIXELS);
+        let decoder = context
+            .decoder()
+            .open_as_with(library, options)
+            .and_then(decoder::Opened::video)
+            .map_err(failed)?;
         Ok(Self { codec, decoder })
     }
 

@@ -72,6 +72,10 @@ impl<P: Clone> Grid<P> {
     /// The slot of a picture; none if it and those after are given out already, or it is from before the epoch.
     fn slot_for(&self, time: Moment) -> Option<i64> {
         let exact = time.since(self.epoch) as f64 * self.rate.per_second() / 1e6;
+        if self.current.is_none() {
+            // Nothing comes before the first picture: it has the slot of its time, however late in the broadcast.
+            return Some(exact.round().max(0.0) as i64);
+        }
         let next = self.last.map_or(0, |last| last + 1);
         if (exact - next as f64).abs() < STICKS {
             return Some(next);

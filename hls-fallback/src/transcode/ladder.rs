@@ -131,6 +131,9 @@ impl fmt::Display for Ladder {
     }
 }
 
+/// Pixels of a rendition's longer side at most: NVENC takes no more of H.264.
+const LONGEST_SIDE: u32 = 4_096;
+
 /// Of a picture, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Size {
@@ -143,8 +146,12 @@ impl Size {
         self.width.min(self.height)
     }
 
-    /// With `side` pixels on the shorter side, the other in proportion; both even, as 4:2:0 wants them.
+    /// With `side` pixels on the shorter side, the other in proportion; both even, as 4:2:0 wants them. Less, where the longer
+    /// one would be more than encoders take.
     fn scaled_to(self, side: u32) -> Self {
+        let long = u64::from(self.width.max(self.height));
+        let most = u64::from(LONGEST_SIDE) * u64::from(self.short()) / long.max(1);
+        let side = u64::from(side).min(most) as u32;
         let scale = |pixels: u32| {
             let exact = u64::from(pixels) * u64::from(side);
             // To the nearest even number.
@@ -239,6 +246,7 @@ mod tests {
             ]
         );
         assert_eq!(sizes(3, 2), ["2p 4×2"]);
+        assert_eq!(sizes(16_000, 1_600)[0], "1080p 4090×410");
     }
 
     #[test]

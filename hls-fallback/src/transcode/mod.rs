@@ -17,11 +17,12 @@ mod rendition;
 mod scaler;
 mod sound;
 mod sound_grid;
+mod timeline;
 
 use std::time::Duration;
 
 pub use cadence::Cadence;
-pub use conductor::{Input, Transcoder};
+pub use conductor::{Pushed, Transcoder};
 pub use decoder::DecodeError;
 pub use encoder::{EncodeError, EncoderKind, probe};
 pub use ladder::{Ladder, LadderError, Rung};

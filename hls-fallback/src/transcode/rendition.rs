@@ -27,8 +27,13 @@ const QUEUE: usize = 20;
 enum Job {
     /// The picture of a slot.
     Slot(u64, Arc<frame::Video>),
-    /// From the next segment on it is like this.
-    Change(Rendition),
+    /// The same, and from an earlier or this slot on the rendition is another.
+    Change(u64, Arc<frame::Video>, Box<Change>),
+}
+
+struct Change {
+    from: u64,
+    rendition: Rendition,
 }
 
 /// The end of a rendition's thread that pictures are given in at.
@@ -37,6 +42,8 @@ pub(super) struct Worker {
     jobs: SyncSender<Job>,
     thread: thread::JoinHandle<()>,
     dropped: u64,
+    /// Goes with the next picture that there is room for.
+    change: Option<Box<Change>>,
 }
 
 impl Worker {
@@ -70,6 +77,7 @@ impl Worker {
             jobs,
             thread,
             dropped: 0,
+            change: None,
         })
     }
 
@@ -80,9 +88,17 @@ impl Worker {
     /// Gives a picture in. One that there's no room for is left out: the rendition repeats the one before. False once the thread
     /// has ended.
     pub(super) fn push(&mut self, slot: u64, picture: &Arc<frame::Video>) -> bool {
-        match self.jobs.try_send(Job::Slot(slot, picture.clone())) {
+        let picture = picture.clone();
+        let job = match self.change.take() {
+            Some(change) => Job::Change(slot, picture, change),
+            None => Job::Slot(slot, picture),
+        };
+        match self.jobs.try_send(job) {
             Ok(()) => true,
-            Err(TrySendError::Full(_)) => {
+            Err(TrySendError::Full(job)) => {
+                if let Job::Change(_, _, change) = job {
+                    self.change = Some(change);
+                }
                 self.dropped += 1;
                 if self.dropped.is_power_of_two() {
                     tracing::warn!(
@@ -97,9 +113,9 @@ impl Worker {
         }
     }
 
-    /// Has it go on with another size or bitrate. False once the thread has ended.
-    pub(super) fn change(&mut self, rendition: Rendition) -> bool {
-        self.jobs.send(Job::Change(rendition)).is_ok()
+    /// Has it go on with another size or bitrate, from slot `from` on, which begins a segment.
+    pub(super) fn change(&mut self, from: u64, rendition: Rendition) {
+        self.change = Some(Box::new(Change { from, rendition }));
     }
 
     /// Lets the thread encode what it was given, and end.
@@ -134,17 +150,31 @@ impl Work {
         while let Ok(job) = queue.recv() {
             let done = match job {
                 Job::Slot(slot, picture) => self.slot(slot, &picture, &mut scaler),
-                Job::Change(rendition) => {
-                    scaler = Scaler::new(rendition.size);
-                    self.change(rendition)
-                }
+                Job::Change(slot, picture, change) => self
+                    .repeat_until(change.from)
+                    .and_then(|()| self.change(change.rendition, &mut scaler))
+                    .and_then(|()| self.slot(slot, &picture, &mut scaler)),
             };
             if let Err(error) = done {
                 tracing::error!(rendition = self.rendition.name, %error, "a rendition ends");
-                break;
+                // Without the end of a rendition that was finished, it is taken out: players go on with another.
+                return;
             }
         }
         self.sink.finish();
+    }
+
+    /// The picture before in the slots that were left out.
+    fn repeat_until(&mut self, slot: u64) -> Result<(), EncodeError> {
+        let Some(mut shown) = self.shown.take() else {
+            return Ok(());
+        };
+        while let Some(missed) = self.next.filter(|next| *next < slot) {
+            self.encode(&mut shown, missed)?;
+            self.next = Some(missed + 1);
+        }
+        self.shown = Some(shown);
+        Ok(())
     }
 
     fn slot(
@@ -154,11 +184,10 @@ impl Work {
         scaler: &mut Scaler,
     ) -> Result<(), EncodeError> {
         let mut scaled = scaler.scale(picture).map_err(EncodeError::Scale)?;
-        // Slots that were left out show the picture before, or right after a change this one.
+        self.repeat_until(slot)?;
+        // Right after a change there is no picture before.
         for missed in self.next.unwrap_or(slot)..slot {
-            let mut shown = self.shown.take();
-            self.encode(shown.as_mut().unwrap_or(&mut scaled), missed)?;
-            self.shown = shown;
+            self.encode(&mut scaled, missed)?;
         }
         self.encode(&mut scaled, slot)?;
         self.shown = Some(scaled);
@@ -166,12 +195,13 @@ impl Work {
         Ok(())
     }
 
-    fn change(&mut self, rendition: Rendition) -> Result<(), EncodeError> {
+    fn change(&mut self, rendition: Rendition, scaler: &mut Scaler) -> Result<(), EncodeError> {
         self.encoder = Box::new(LibavEncoder::open(
             self.kind,
             &rendition,
             self.cadence.rate,
         )?);
+        *scaler = Scaler::new(rendition.size);
         self.rendition = rendition;
         (self.shown, self.starts) = (None, true);
         Ok(())

@@ -1,5 +1,7 @@
 //! Sound at even distances: packets that come when they like become one row of samples without gaps.
 
+use std::collections::VecDeque;
+
 use super::lateness::Lateness;
 use crate::media::Moment;
 
@@ -27,7 +29,7 @@ pub(super) struct SoundGrid {
     /// Where the next sample goes, counted from the epoch.
     next: i64,
     /// What wasn't taken yet: the last samples before `next`, of both channels.
-    waiting: Vec<f32>,
+    waiting: VecDeque<f32>,
     lateness: Lateness,
 }
 
@@ -37,7 +39,7 @@ impl SoundGrid {
         Self {
             epoch,
             next: 0,
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             lateness: Lateness::default(),
         }
     }
@@ -116,7 +118,7 @@ impl SoundGrid {
     }
 
     fn append(&mut self, samples: &[f32]) {
-        self.waiting.extend_from_slice(samples);
+        self.waiting.extend(samples);
         self.next += (samples.len() / CHANNELS) as i64;
     }
 }

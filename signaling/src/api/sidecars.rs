@@ -18,7 +18,7 @@ use super::model::{Sidecar, SidecarRegistration};
 use crate::{
     app::App,
     body::{JSON, expect_type, read_json_within},
-    caller::{Admin, Service},
+    caller::{Admin, Asking, Service},
     paths::Id,
     problem::{Problem, ProblemDetails},
     sidecars::{OnAirFeed, OnAirTeller, SidecarId},
@@ -85,6 +85,7 @@ async fn register(
     _: Service,
     State(app): State<Arc<App>>,
     Id(id): Id,
+    Asking(caller): Asking,
     request: Request,
 ) -> Result<StatusCode, Problem> {
     let id = sidecar_id(&id)?;
@@ -95,6 +96,11 @@ async fn register(
         return Err(Problem::unprocessable(format!(
             "a sidecar has at most {MAX_CHANNELS} channels; start another one for the rest"
         )));
+    }
+    if registration.url.is_local() && !caller.address.is_loopback() {
+        return Err(Problem::unprocessable(
+            "url is on loopback, which is another machine here than where you are; start the sidecar with --advertise",
+        ));
     }
     app.platform.register_sidecar(id, registration).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -14,7 +14,7 @@ use axum::{
     routing::any,
 };
 use serde_json::json;
-use spillway_signaling::{Config, api::model::ChannelSettings};
+use spillway_signaling::{Config, Refusal, api::model::ChannelSettings};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
@@ -24,7 +24,7 @@ use tokio::{
 use crate::{
     client::{Reply, get, request},
     fake::channel,
-    server::{Server, start, start_with},
+    server::{Server, start, start_with, whep},
 };
 
 /// How long the sidecar takes for what is said to block.
@@ -244,6 +244,34 @@ async fn a_sidecar_elsewhere_is_where_viewers_are_sent() {
     );
     assert_eq!(reply.get("cache-control"), "no-store");
     assert_eq!(reply.get("access-control-allow-origin"), "*");
+}
+
+#[tokio::test]
+async fn viewers_there_is_no_room_for_are_told_of_it() {
+    let full = || Refusal::Overloaded {
+        detail: "the node has all its viewers".into(),
+        retry_after: Duration::from_secs(5),
+    };
+    let server = start().await;
+    server.refuse(full());
+    let reply = server.send(whep("demo")).await;
+    reply.problem(503);
+    assert!(reply.all("link").is_empty(), "nobody has it");
+
+    let (server, _sidecar) = with_sidecar().await;
+    server.refuse(full());
+    let reply = server.send(whep("demo")).await;
+    reply.problem(503);
+    assert_eq!(
+        reply.get("link"),
+        "</hls/demo/index.m3u8>; rel=\"alternate\"; type=\"application/vnd.apple.mpegurl\""
+    );
+    assert!(reply.get("access-control-expose-headers").contains("link"));
+
+    restrict(&server);
+    server.refuse(full());
+    let reply = server.send(whep("demo")).await;
+    assert!(reply.all("link").is_empty(), "it isn't for them");
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! `/api/v1/sidecars`: where a sidecar says that it is.
 
 use serde_json::{Value, json};
+use spillway_signaling::Config;
 
 use crate::{
     client::{Request, get, request},
-    server::start,
+    server::{start, start_with},
 };
 
 fn put(id: &str, body: &Value) -> Request {
@@ -60,6 +61,15 @@ async fn what_is_no_registration_is_told_so() {
             json!({"url": "http://a@10.0.0.1", "channels": []}),
             "scheme",
         ),
+        // They end as they should, and have something before that.
+        (
+            json!({"url": "http://10.0.0.1/10.0.0.1", "channels": []}),
+            "scheme",
+        ),
+        (
+            json!({"url": "http://127.0.0.1:8080/a?b=127.0.0.1:8080", "channels": []}),
+            "scheme",
+        ),
         (
             json!({"url": "http://10.0.0.1", "channels": ["a b"]}),
             "channel name",
@@ -79,6 +89,19 @@ async fn what_is_no_registration_is_told_so() {
     }
     let text = request("PUT", "/api/v1/sidecars/local").token("service");
     server.send(text.body("text/plain", "x")).await.problem(415);
+}
+
+#[tokio::test]
+async fn loopback_is_only_for_who_is_there() {
+    let config = Config {
+        trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
+        ..Config::default()
+    };
+    let server = start_with(config).await;
+    let elsewhere = put("local", &sound()).header("x-forwarded-for", "192.0.2.7");
+    let detail = server.send(elsewhere).await.problem(422);
+    assert!(detail.contains("--advertise"), "{detail}");
+    assert_eq!(server.send(put("local", &sound())).await.status, 204);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 import { readAddress, withPlayer, type PageAddress } from '../shared/address.ts';
 import { setText } from '../shared/dom.ts';
 import { formatMs } from '../shared/format.ts';
+import { ProblemError } from '../shared/problem.ts';
 import { Endpoint, whepEndpoint } from '../whep/endpoint.ts';
 import { Player } from '../whep/player.ts';
 import { openViewerSession } from '../whep/session.ts';
@@ -17,8 +18,7 @@ function watch(address: PageAddress): void {
   const quality = new QualityMenu(address.layer);
   const controls = new Controls(quality);
   const facts = new Facts(address);
-  const home = whepEndpoint(location.origin, address.channel, address.layer);
-  const endpoint = new Endpoint(home);
+  const endpoint = new Endpoint(whepEndpoint(location.origin, address.channel, address.layer));
   let stats: ViewerStats | null = null;
   const frames = new Frames(page.video, () => {
     player.frameShown();
@@ -39,7 +39,7 @@ function watch(address: PageAddress): void {
   const player: Player = new Player({
     openSession: async (signal, onPath) => {
       frames.sessionOpens();
-      const session = await endpoint.open(signal, (url) =>
+      const opening = endpoint.open(signal, (url) =>
         openViewerSession({
           endpoint: url,
           token: address.token,
@@ -49,6 +49,7 @@ function watch(address: PageAddress): void {
           isBeside: player.state.name === 'playing',
         }),
       );
+      const session = await orSpillOver(opening, () => player.state.name === 'playing');
       companion.attach(session.extensions);
       return session;
     },
@@ -75,6 +76,20 @@ function watch(address: PageAddress): void {
   });
   listen(player);
   player.open();
+}
+
+/**
+ * Where the server has no room for another viewer, but LL-HLS, the other player goes on as if it had been asked for: the way
+ * back is in the controls.
+ */
+async function orSpillOver<T>(opening: Promise<T>, isPlaying: () => boolean): Promise<T> {
+  try {
+    return await opening;
+  } catch (error) {
+    const isFull = error instanceof ProblemError && error.problem.offersHls === true;
+    if (isFull && !isPlaying()) location.replace(withPlayer(new URL(location.href), 'hls'));
+    throw error;
+  }
 }
 
 function show(media: MediaStream, controls: Controls): Promise<void> {

@@ -33,6 +33,19 @@ describe('readProblem', () => {
     expect((await readProblem(refusal(400, body))).detail).toHaveLength(500);
   });
 
+  it('knows when LL-HLS is offered instead', async () => {
+    const full = async (link: string) => {
+      const headers = { Link: link };
+      return (await readProblem(new Response(null, { status: 503, headers }))).offersHls;
+    };
+    const hls = '</hls/demo/index.m3u8>; rel="alternate"; type="application/vnd.apple.mpegurl"';
+    expect(await full(hls)).toBe(true);
+    expect(await full(`<stun:a.b:1>; rel="ice-server", ${hls}`)).toBe(true);
+    expect(await full('<stun:a.b:1>; rel="ice-server"')).toBeUndefined();
+    expect(await full(hls.replace('alternate', 'next'))).toBeUndefined();
+    expect((await readProblem(new Response(null, { status: 503 }))).offersHls).toBeUndefined();
+  });
+
   it('reads Retry-After as seconds or as a date', () => {
     const now = Date.parse('2030-01-01T00:00:00Z');
     expect(parseRetryAfter('7', now)).toBe(7000);

@@ -6,6 +6,8 @@ export interface Problem {
   detail: string;
   /** How long the server asked us to wait, in milliseconds. */
   retryAfterMs: number | null;
+  /** The server has no room for the request, but the same as LL-HLS. */
+  offersHls?: boolean;
 }
 
 /** A request that the server refused, or that never reached it. */
@@ -46,7 +48,18 @@ export async function readProblem(response: Response, now = Date.now()): Promise
     title: text(body.title) || (TITLES[response.status] ?? `HTTP ${response.status}`),
     detail: text(body.detail),
     retryAfterMs: parseRetryAfter(response.headers.get('Retry-After'), now),
+    ...(offersHls(response.headers.get('Link')) && { offersHls: true }),
   };
+}
+
+/** Whether a `Link` header names a playlist instead of what was asked for (RFC 8288). */
+function offersHls(header: string | null): boolean {
+  const links = (header ?? '').split(/,(?=\s*<)/);
+  return links.some(
+    (link) =>
+      /;\s*rel="?alternate"?/i.test(link) &&
+      /;\s*type="?application\/vnd\.apple\.mpegurl/i.test(link),
+  );
 }
 
 async function problemBody(response: Response): Promise<Record<string, unknown>> {
