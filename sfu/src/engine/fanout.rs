@@ -22,7 +22,7 @@ impl Engine {
             self.gathered_by = None;
             return;
         }
-        let mut time = (now, self.wall(now));
+        let mut time = Time::new(now, self.wall(now));
         let mut waits = None;
         self.dirty.retain(|&index| {
             let Some(channel) = self.channels.get_mut(index) else {
@@ -31,14 +31,14 @@ impl Engine {
             let mut ready = Ready::new();
             let mut more = true;
             while more {
-                more = take_ready(time.0, channel, &mut ready, &mut waits);
-                time = fan_out(
+                more = take_ready(time.now, channel, &mut ready, &mut waits);
+                fan_out(
                     channel,
                     &ready,
                     &mut self.sessions,
                     &mut self.scratch,
                     (&mut self.totals, &mut self.held),
-                    time,
+                    &mut time,
                     out,
                 );
                 give_back(channel, &mut ready);
@@ -48,7 +48,7 @@ impl Engine {
         });
         self.gathered_by = waits;
         while let Some(viewer) = self.held.pop() {
-            self.reschedule(time.0, viewer);
+            self.reschedule(time.now, viewer);
         }
     }
 
@@ -168,17 +168,43 @@ pub(super) fn with_wire(
 /// Viewers who are sent to between two looks at the clock: some tenths of a millisecond.
 const CLOCKED: usize = 16;
 
-/// Forwards packets of some layers: to other workers once each, to this worker's viewers one by one. Returns the time
-/// when it is done: a thousand viewers take many milliseconds, which are no queue on the path of who is served last.
+/// The time while many are served, which takes many milliseconds: those are no queue on the path of who is served last.
+pub(super) struct Time {
+    pub(super) now: Instant,
+    wall: NtpTime,
+    served: usize,
+}
+
+impl Time {
+    pub(super) fn new(now: Instant, wall: NtpTime) -> Self {
+        Self {
+            now,
+            wall,
+            served: 0,
+        }
+    }
+
+    /// Before each who is served.
+    pub(super) fn pass(&mut self, out: &mut dyn Output) {
+        self.served += 1;
+        if self.served.is_multiple_of(CLOCKED) {
+            let later = out.clock(self.now).max(self.now);
+            self.wall = self.wall.plus(later - self.now);
+            self.now = later;
+        }
+    }
+}
+
+/// Forwards packets of some layers: to other workers once each, to this worker's viewers one by one.
 fn fan_out(
     channel: &Channel,
     ready: &Ready,
     sessions: &mut slab::Slab<Box<Session>>,
     scratch: &mut [u8],
     (totals, held): (&mut Totals, &mut Vec<usize>),
-    (mut now, mut wall): (Instant, NtpTime),
+    time: &mut Time,
     out: &mut dyn Output,
-) -> (Instant, NtpTime) {
+) {
     for (track, layer, pending) in ready {
         if let Some(track) = &channel.tracks[*track] {
             share(channel, track, *layer, pending, out);
@@ -195,28 +221,29 @@ fn fan_out(
                 Part::new(track, *layer, pending.chunks(BATCH).nth(round)?)
             })
             .collect();
-        for (place, &index) in channel.viewers.iter().enumerate() {
-            if place % CLOCKED == CLOCKED - 1 {
-                let later = out.clock(now).max(now);
-                wall = wall.plus(later - now);
-                now = later;
-            }
+        for &index in &channel.viewers {
+            time.pass(out);
             let Some(session) = sessions.get_mut(index) else {
                 continue;
             };
             let mut holds = false;
-            let sent = with_wire(session, scratch, (now, wall), out, |viewer, wire| {
-                for part in &parts {
-                    holds |= viewer.forward(part.track, part.layer, &part.packets, wire);
-                }
-            });
+            let sent = with_wire(
+                session,
+                scratch,
+                (time.now, time.wall),
+                out,
+                |viewer, wire| {
+                    for part in &parts {
+                        holds |= viewer.forward(part.track, part.layer, &part.packets, wire);
+                    }
+                },
+            );
             if holds {
                 held.push(index);
             }
             totals.add_sent(sent);
         }
     }
-    (now, wall)
 }
 
 /// Packets of one layer that go out together.

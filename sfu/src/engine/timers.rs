@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Engine;
+use super::{Engine, fanout::Time};
 use crate::{MediaKind, Output, session::Role};
 
 /// Keyframe requests that were held back go out, and caches are held to their bounds, this often.
@@ -25,7 +25,9 @@ impl Engine {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut dyn Output) {
+        let mut time = Time::new(now, self.wall(now));
         while let Some(&Reverse((at, index, serial))) = self.timers.peek() {
+            // What falls due meanwhile has its turn next time.
             if at > now {
                 break;
             }
@@ -33,11 +35,13 @@ impl Engine {
             match self.sessions.get_mut(index) {
                 Some(session) if session.id.serial == serial && session.scheduled == Some(at) => {
                     session.scheduled = None;
-                    self.session_timeout(now, index, out);
+                    time.pass(out);
+                    self.session_timeout(time.now, index, out);
                 }
                 _ => {}
             }
         }
+        let now = time.now;
         if now >= self.next_tick {
             self.next_tick = now + TICK;
             self.tick(now, out);

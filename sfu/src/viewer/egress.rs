@@ -28,6 +28,8 @@ pub(crate) const BATCH: usize = 64;
 /// Padding that is worth its bytes for having packets of equal size, which one message needs: libwebrtc's packets of
 /// one frame differ by a few bytes.
 const MAX_PADDING: usize = 64;
+/// The last packet of a message is padded too if it takes no more: then what is sent next, such as sound, may ride in it.
+const MAX_LAST_PADDING: usize = 16;
 /// How long after it was due a lost packet is still of use, beside what the player was asked to hold back: a picture waits
 /// for it, up to the time after which browsers ask for a keyframe instead; sound doesn't.
 const VIDEO_OF_USE: Duration = Duration::from_millis(1_500);
@@ -228,11 +230,13 @@ impl Egress {
         };
         let mut rest = items;
         while !rest.is_empty() {
-            let (count, size) = self.run(rest, wire.sealer.tag_len());
+            let (count, size, last) = self.run(rest, wire.sealer.tag_len());
             let places = rest.iter().take(count).map(Item::place);
             let until_repaired = self.flexfec.as_ref().and_then(|f| f.before_close(places));
             let (run, after) = rest.split_at(until_repaired.unwrap_or(count));
-            self.send_run(layer, run, size, selected, history, wire);
+            let is_whole = run.len() == count && size - last <= MAX_LAST_PADDING;
+            let sizes = (size, if is_whole { size } else { 0 });
+            self.send_run(layer, run, sizes, selected, history, wire);
             if let Some(flexfec) = &mut self.flexfec {
                 flexfec.send(&self.header, history, wire);
             }
@@ -259,19 +263,19 @@ impl Egress {
         buffer.extras()
     }
 
-    /// How many of the first items go into one message, and the size that they are padded to. Segments of a message
-    /// are of one size, but for the last, which may be shorter.
-    fn run(&self, items: &[Item<'_>], tag: usize) -> (usize, usize) {
+    /// How many of the first items go into one message, the size that they are padded to, and that of the last by itself.
+    /// Segments of a message are of one size, but for the last, which may be shorter.
+    fn run(&self, items: &[Item<'_>], tag: usize) -> (usize, usize, usize) {
         let size = |item: &Item<'_>| {
             let mut changed = None;
             let extras = self.extras(item.packet.extras, item.rewrite.changes, &mut changed);
             self.header.length(extras) + item.packet.payload.len().max(1)
         };
         let Some(first) = items.first() else {
-            return (0, 0);
+            return (0, 0, 0);
         };
         let (mut least, mut most) = (size(first), size(first));
-        let mut count = 1;
+        let (mut count, mut last) = (1, most);
         for item in items.iter().skip(1).take(BATCH - 1) {
             let size = size(item);
             let larger = most.max(size);
@@ -281,19 +285,20 @@ impl Egress {
                 break;
             }
             count += 1;
+            last = size;
             if larger - size > MAX_PADDING {
                 break;
             }
             (least, most) = (least.min(size), larger);
         }
-        (count, most)
+        (count, most, last)
     }
 
     fn send_run(
         &mut self,
         layer: u8,
         run: &[Item<'_>],
-        size: usize,
+        (size, last): (usize, usize),
         selected: Selected,
         history: &mut TransportHistory,
         wire: &mut Wire<'_>,
@@ -306,7 +311,7 @@ impl Egress {
         let (now, send_time) = (wire.now, wire.send_time);
         let room = wire.room(MESSAGE_BYTES);
         for (index, item) in run.iter().enumerate() {
-            let padded = if index + 1 < run.len() { size } else { 0 };
+            let padded = if index + 1 < run.len() { size } else { last };
             let Some(target) = room.get_mut(written..) else {
                 break;
             };

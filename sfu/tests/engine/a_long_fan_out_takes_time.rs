@@ -42,18 +42,57 @@ fn and_who_is_served_last_is_not_taken_for_far_away() {
     world.run(seconds(2));
 
     // The next sound, which waits for nothing.
-    let path = world.peers[publisher].path();
     let mut slow = Slow::default();
     while slow.sent.len() < viewers.len() {
         slow = Slow::default();
         world.now = world.peers[publisher].source.as_ref().unwrap().next();
-        world.peers[publisher].produce(world.now);
-        for mut datagram in std::mem::take(&mut world.peers[publisher].outbox) {
-            world.engines[0].handle_datagram(world.now, path, &mut datagram, &mut slow);
-        }
+        produce(&mut world, publisher, &mut slow);
         world.engines[0].flush(world.now, &mut slow);
     }
+    told_when_they_were_served(&mut world, &viewers, &slow);
+}
 
+#[test]
+fn nor_who_watches_the_last_of_many_channels() {
+    let mut world = World::new();
+    let mut publishers = Vec::new();
+    let mut viewers = Vec::new();
+    for number in 0..50 {
+        world.channel = format!("channel-{number}").parse().unwrap();
+        publishers.push(world.publish(&Offer::publisher(), Source::new(1)));
+        viewers.extend([(); 2].map(|()| world.watch(&Offer::viewer_with_remb())));
+    }
+    world.connect(&publishers);
+    world.connect(&viewers);
+    world.run(seconds(2));
+
+    // The next sound of all.
+    let mut slow = Slow::default();
+    while slow.sent.len() < viewers.len() {
+        slow = Slow::default();
+        world.now += ms(20);
+        for &publisher in &publishers {
+            produce(&mut world, publisher, &mut slow);
+        }
+        slow.sent.clear();
+        slow.passed.take();
+        world.engines[0].flush(world.now, &mut slow);
+        let path_of = |&(path, _): &(Path, Vec<u8>)| path.remote;
+        slow.sent.dedup_by_key(|sent| path_of(sent));
+    }
+    told_when_they_were_served(&mut world, &viewers, &slow);
+}
+
+fn produce(world: &mut World, publisher: PeerId, out: &mut Slow) {
+    let path = world.peers[publisher].path();
+    world.peers[publisher].produce(world.now);
+    for mut datagram in std::mem::take(&mut world.peers[publisher].outbox) {
+        world.engines[0].handle_datagram(world.now, path, &mut datagram, out);
+    }
+}
+
+/// One message to each, a millisecond after the other.
+fn told_when_they_were_served(world: &mut World, viewers: &[PeerId], slow: &Slow) {
     let send_times: Vec<u32> = slow
         .sent
         .iter()

@@ -66,6 +66,8 @@ impl Output for Sink {
 type Loss = Box<dyn FnMut(PeerId, &[u8]) -> bool>;
 
 pub struct World {
+    /// That peers publish to and watch from now on.
+    pub channel: ChannelName,
     pub now: Instant,
     pub start: Instant,
     pub engines: Vec<Engine>,
@@ -133,6 +135,7 @@ impl World {
             Engine::new(config, start)
         };
         Self {
+            channel: "demo".parse().unwrap(),
             now: start,
             start,
             engines: (0..workers).map(engine).collect(),
@@ -155,18 +158,19 @@ impl World {
         }
     }
 
-    /// Publishes `source` to channel `demo` on worker 0, in place of whoever does now.
+    /// Publishes `source` to the channel on worker 0, in place of whoever does now.
     pub fn publish(&mut self, offer: &Offer, source: Source) -> PeerId {
         self.publish_on(0, offer, source)
     }
 
     pub fn publish_on(&mut self, worker: usize, offer: &Offer, source: Source) -> PeerId {
+        let channel = self.channel.clone();
         self.join(
             offer,
             Some(source),
             |engine, now, offer, out| {
                 let request = PublishRequest {
-                    channel: channel(),
+                    channel,
                     offer,
                     take_over: true,
                 };
@@ -195,12 +199,13 @@ impl World {
             rid: layer.map(str::to_owned),
             ..LayerSelection::default()
         };
+        let channel = self.channel.clone();
         self.join(
             offer,
             None,
             |engine, now, offer, out| {
                 let request = WatchRequest {
-                    channel: channel(),
+                    channel,
                     offer,
                     selection,
                     wait: true,
@@ -504,10 +509,6 @@ impl World {
 /// The seed to replay.
 pub fn seed_of_environment() -> Option<u64> {
     std::env::var("SPILLWAY_SEED").ok()?.parse().ok()
-}
-
-pub fn channel() -> ChannelName {
-    "demo".parse().unwrap()
 }
 
 fn kind(message: &PeerMessage) -> &'static str {
