@@ -3,9 +3,10 @@
 //! [`link::model`] is a pure model of a lossy, slow link in virtual time, for tests without sockets;
 //! the command `spillway-loadtest link` puts the same model between two network namespaces. [`load`] is the load test,
 //! `spillway-loadtest run`: it knows WHIP and WHEP, and nothing of
-//! Spillway. [`floor`] measures what the machine itself takes, to compare with.
+//! Spillway. [`hls`] plays low-latency HLS as many. [`floor`] measures what the machine itself takes, to compare with.
 
 pub mod floor;
+pub mod hls;
 pub mod link;
 pub mod load;
 pub mod media;

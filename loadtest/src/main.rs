@@ -1,7 +1,7 @@
 //! The command `spillway-loadtest`.
 
 use clap::{Parser, Subcommand};
-use spillway_loadtest::{floor, link, load};
+use spillway_loadtest::{floor, hls, link, load};
 
 /// Load and network conditions for testing Spillway.
 #[derive(Parser)]
@@ -17,6 +17,8 @@ enum Command {
     Link(Box<link::Options>),
     /// Publishes to a WHIP server and watches over WHEP, counts every packet, and reports.
     Run(Box<load::Options>),
+    /// Plays low-latency HLS with many clients, and counts stalls, latency and bytes.
+    Hls(Box<hls::Options>),
     /// Measures what rewriting, sealing and sending a packet costs on this machine, in a bare loop.
     Floor(floor::Options),
 }
@@ -26,6 +28,7 @@ async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Link(options) => link::run(*options).await,
         Command::Floor(options) => floor::run(&options),
+        Command::Hls(options) => hls::run(*options).await,
         Command::Run(options) => load::run(*options).await,
     }
 }

@@ -73,9 +73,16 @@ pub struct Floor {
 }
 
 impl Floor {
-    /// The cost over loopback at a burst size between those measured. The cost of a message is shared by its packets, so
-    /// the cost of a packet is a straight line over the inverse of the size.
-    pub fn at(&self, burst: f64) -> Option<f64> {
+    /// The cost over loopback at a burst size between those measured, to receivers that take bursts whole or don't (`joined`).
+    /// The cost of a message is shared by its packets, so the cost of a packet is a straight line over the inverse of the size.
+    pub fn at(&self, burst: f64, joined: bool) -> Option<f64> {
+        let of = |cost: &Cost| {
+            if joined {
+                cost.loopback
+            } else {
+                cost.loopback_without_gro
+            }
+        };
         let inverse = 1.0 / burst.max(1.0);
         let below = self
             .costs
@@ -88,11 +95,11 @@ impl Floor {
             .filter(|cost| cost.burst as f64 > burst)
             .min_by_key(|cost| cost.burst)
         else {
-            return Some(below.loopback);
+            return Some(of(below));
         };
         let (from, to) = (1.0 / below.burst as f64, 1.0 / above.burst as f64);
         let share = (from - inverse) / (from - to);
-        Some(below.loopback + share * (above.loopback - below.loopback))
+        Some(of(below) + share * (of(above) - of(below)))
     }
 }
 
@@ -131,7 +138,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
     if floor.costs.iter().all(|cost| cost.dropped.is_none()) {
         eprintln!(
-            "No figures for an interface that drops: that takes root, the command `ip`, and a kernel with dummy interfaces."
+            "No figures for an interface that drops: that takes root, the command `ip`, and a kernel with dummy or TUN interfaces."
         );
     }
     Ok(())
@@ -266,7 +273,7 @@ mod tests {
         let cost = |burst, loopback| Cost {
             burst,
             loopback,
-            loopback_without_gro: 0.0,
+            loopback_without_gro: loopback * 2.0,
             dropped: None,
         };
         // 2,000 for the message and 100 for each packet.
@@ -275,8 +282,10 @@ mod tests {
             costs: vec![cost(1, 2_100.0), cost(4, 600.0), cost(8, 350.0)],
         };
         for (burst, expected) in [(1.0, 2_100.0), (2.0, 1_100.0), (5.0, 500.0), (12.0, 350.0)] {
-            let at = floor.at(burst).unwrap();
+            let at = floor.at(burst, true).unwrap();
             assert!((at - expected).abs() < 1.0, "{burst}: {at}");
+            let at = floor.at(burst, false).unwrap();
+            assert!((at - 2.0 * expected).abs() < 2.0, "{burst}: {at}");
         }
     }
 

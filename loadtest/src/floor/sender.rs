@@ -15,8 +15,9 @@ use super::{Options, cpu};
 /// RTP header with mid and transport-wide number.
 const HEADER: usize = 24;
 const TAG: usize = 16;
-/// Messages of one round, at least.
+/// Messages of one round, at least, if that doesn't take longer than so many seconds.
 const MESSAGES: usize = 2_000;
+const LONGEST: f64 = 1.0;
 /// Packets that are under way at once on loopback.
 const UNDER_WAY: u64 = 4_000;
 const SEND_BUFFER: usize = 4 << 20;
@@ -69,7 +70,10 @@ impl Sender {
     /// Nanoseconds of CPU for each packet, in messages of `burst` packets. `pause` is told how many datagrams must have
     /// arrived before more are sent.
     pub(super) fn round(&mut self, burst: usize, pause: impl Fn(u64)) -> io::Result<f64> {
-        let rounds = MESSAGES.div_ceil(self.receivers.len());
+        let mut rounds = MESSAGES.div_ceil(self.receivers.len());
+        if let Some(between) = self.between {
+            rounds = rounds.min((LONGEST / between.as_secs_f64()).ceil() as usize);
+        }
         let (mut packets, mut paused) = (0, 0);
         let (mut spent, mut since) = (Duration::ZERO, cpu());
         let start = Instant::now();

@@ -2,6 +2,8 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
@@ -20,6 +22,8 @@ const ON_AIR: Duration = Duration::from_secs(3);
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
 /// What is on its way when the window ends counts if it arrives in this time.
 const DRAIN: Duration = Duration::from_secs(1);
+/// At the end: for what is said last, over HTTP too.
+const GOOD_BYES: Duration = Duration::from_millis(500);
 /// Viewers who come back in a storm do so within this time, as browsers would.
 const STORM_SPREAD: Duration = Duration::from_millis(200);
 
@@ -32,28 +36,29 @@ pub trait Progress {
 impl Reactor<'_> {
     /// Runs the whole test.
     pub fn run(mut self, progress: &mut dyn Progress) -> Result<result::Report, LoadError> {
-        self.publish(progress)?;
-        self.outcome.before_viewers = self.sample();
         let mut steps: Vec<Step> = Vec::new();
-        for viewers in self.options.steps() {
-            match self.step(*viewers, progress) {
-                Ok(step) => steps.push(step),
-                Err(error) if steps.is_empty() => return Err(error),
-                // What was found up to here is worth a report.
-                Err(error) => {
-                    let reason = format!("no step with {viewers} viewers: {error}");
-                    self.outcome.failures.insert(reason, 1);
-                    break;
-                }
-            }
-        }
+        let ended = self.steps(&mut steps, progress);
+        // What was found up to here is worth a report.
+        let linger = if ended.is_ok() {
+            self.options.linger
+        } else {
+            Duration::ZERO
+        };
+        self.interrupted = Arc::default();
         self.on_air = false;
         self.leave(false);
-        self.until(Instant::now() + self.options.linger, "left", progress)?;
-        self.outcome.after_viewers = self.sample();
+        self.until(Instant::now() + linger, "left", progress)?;
+        self.outcome.after_viewers = ended.is_ok().then(|| self.sample()).flatten();
         self.leave(true);
         // The last good-byes.
-        self.until(Instant::now() + DRAIN / 4, "ending", progress)?;
+        self.until(Instant::now() + GOOD_BYES, "ending", progress)?;
+        if let Err(error) = ended {
+            if steps.is_empty() {
+                return Err(error);
+            }
+            let reason = format!("after {} steps: {error}", steps.len());
+            self.outcome.failures.insert(reason, 1);
+        }
         Ok(result::Report::new(
             self.options,
             self.outcome,
@@ -61,6 +66,19 @@ impl Reactor<'_> {
             steps,
             self.seconds,
         ))
+    }
+
+    fn steps(
+        &mut self,
+        steps: &mut Vec<Step>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), LoadError> {
+        self.publish(progress)?;
+        self.outcome.before_viewers = self.sample();
+        for viewers in self.options.steps() {
+            steps.push(self.step(*viewers, progress)?);
+        }
+        Ok(())
     }
 
     /// Viewers join until each channel has so many, and are measured.
@@ -133,6 +151,11 @@ impl Reactor<'_> {
             .iter()
             .map(|(id, seat)| (*id, self.seats[*seat].channel))
             .collect();
+        let all = self.seats.iter().filter(|seat| !seat.is_publisher);
+        self.window.absent = all
+            .filter(|seat| !seat.is_taken())
+            .map(|seat| seat.channel)
+            .collect();
         let end = start + self.options.duration;
         match self.options.storm {
             None => self.until(end, "measuring", progress)?,
@@ -161,6 +184,9 @@ impl Reactor<'_> {
     ) -> Result<(), LoadError> {
         while Instant::now() < end {
             self.turn()?;
+            if self.interrupted.load(Ordering::Relaxed) {
+                return Err(LoadError::Interrupted);
+            }
             if let Some(reason) = self.lost_publisher.take() {
                 return Err(LoadError::Publish(reason));
             }
@@ -219,8 +245,15 @@ impl Reactor<'_> {
         for channel in std::mem::take(&mut self.counted).values() {
             expected += sent.get(channel).copied().unwrap_or_default();
         }
-        // With several layers nobody gets all that is sent.
-        let exact = self.options.bitrate.len() == 1 && !self.options.only_watch;
+        for channel in &window.absent {
+            expected += sent.get(channel).copied().unwrap_or_default();
+        }
+        // With several layers nobody gets all that is sent, and who leaves on purpose doesn't either.
+        let options = self.options;
+        let exact = options.bitrate.len() == 1
+            && !options.only_watch
+            && options.churn.is_none()
+            && options.storm.is_none();
         window.expected = exact.then_some(expected);
         // Nobody who leaves from now on has anything to add.
         self.totals.window = 0..0;

@@ -91,9 +91,11 @@ impl Caller {
                         .map(Duration::from_secs);
                     return Err(HttpError::Refused {
                         status: status.as_u16(),
+                        // It is shown on a terminal.
                         reason: String::from_utf8_lossy(&body)
                             .chars()
                             .take(REASON)
+                            .map(|c| if c.is_control() { ' ' } else { c })
                             .collect(),
                         retry_after,
                     });

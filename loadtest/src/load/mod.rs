@@ -6,6 +6,7 @@ pub mod course;
 pub mod endpoint;
 pub mod html;
 pub mod http;
+pub mod machine;
 pub mod options;
 pub mod pictures;
 pub mod plot;
@@ -23,9 +24,12 @@ pub mod viewer;
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::Context;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -44,18 +48,17 @@ const FLOOR_RECEIVERS: usize = 1_000;
 
 /// Runs `spillway-loadtest run`.
 pub async fn run(options: Options) -> anyhow::Result<()> {
-    let mut report = measure(&options).await?;
-    if options.floor {
-        eprintln!("Measuring the floor.");
-        report.compare_with(floor::measure(&floor::Options {
-            viewers: options.most_viewers().clamp(1, FLOOR_RECEIVERS),
-            bursts: vec![1, 2, 4, 8, 16],
-            size: 1_200,
-            rhythm: options.fps,
-            like_pid: options.server_pid,
-            json: false,
-        })?);
+    // Better now than after an hour.
+    let files = [&options.json, &options.html, &options.plot];
+    for path in files.into_iter().flatten() {
+        fs::File::create(path).with_context(|| format!("can't write {}", path.display()))?;
     }
+    allow_many_files();
+    let mut report = measure(&options).await?;
+    if io::stderr().is_terminal() {
+        eprintln!();
+    }
+    let floor = measure_floor(&options, &mut report);
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&report)?;
         fs::write(path, text).with_context(|| format!("can't write {}", path.display()))?;
@@ -69,17 +72,57 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         fs::write(path, drawn).with_context(|| format!("can't write {}", path.display()))?;
     }
     print!("{}", report.to_table());
+    floor.context("the floor wasn't measured")?;
+    anyhow::ensure!(
+        options.most_viewers() == 0 || report.join_ms.count > 0,
+        "nobody ever saw a picture"
+    );
     Ok(())
+}
+
+fn measure_floor(options: &Options, report: &mut Report) -> Result<(), floor::FloorError> {
+    if !options.floor {
+        return Ok(());
+    }
+    eprintln!("Measuring the floor.");
+    let floor = floor::measure(&floor::Options {
+        viewers: options.most_viewers().clamp(1, FLOOR_RECEIVERS),
+        bursts: vec![1, 2, 4, 8, 16],
+        size: 1_200,
+        rhythm: options.fps,
+        like_pid: options.server_pid,
+        json: false,
+    })?;
+    report.compare_with(floor, !options.no_gro);
+    Ok(())
+}
+
+/// Each peer has a socket: as many as the system permits.
+pub(crate) fn allow_many_files() {
+    let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return;
+    };
+    // What was permitted before may do.
+    let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
 }
 
 /// Runs a load test on a thread of its own, with HTTP on this one.
 async fn measure(options: &Options) -> Result<Report, LoadError> {
     let (done, report) = oneshot::channel();
     let (options, runtime) = (options.clone(), Handle::current());
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let stop = interrupted.clone();
     thread::spawn(move || {
-        let result = Reactor::new(&options, runtime).and_then(|reactor| reactor.run(&mut Lines));
+        let result = Reactor::new(&options, runtime, interrupted)
+            .and_then(|reactor| reactor.run(&mut Lines));
         // If nobody waits any more there is nobody to tell.
         let _ = done.send(result);
+    });
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            eprintln!("All leave.");
+            stop.store(true, Ordering::Relaxed);
+        }
     });
     report.await.unwrap_or(Err(LoadError::Interrupted))
 }

@@ -34,7 +34,7 @@ pub struct Options {
     /// Where a channel is watched.
     #[arg(long, default_value = "/whep/{channel}")]
     pub whep_path: String,
-    /// Token to publish and watch with; for several channels on Spillway an admin token.
+    /// Token to publish and watch with, also where the server redirects to; for several channels on Spillway an admin token.
     #[arg(long, env = "SPILLWAY_LOADTEST_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
     /// Name of the channel; with several channels they are named NAME-0, NAME-1, …
@@ -43,7 +43,7 @@ pub struct Options {
     /// Channels, each with a publisher.
     #[arg(long, default_value_t = 1)]
     pub channels: usize,
-    /// Only watch: something else publishes. Nothing is known of latency and loss then.
+    /// Only watch: something else publishes. Of latency and loss nothing is known, unless that is this load test too.
     #[arg(long)]
     pub only_watch: bool,
 
@@ -66,7 +66,7 @@ pub struct Options {
     #[arg(long, value_parser = time)]
     pub churn: Option<Duration>,
     /// Share of the viewers who leave without a word.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, requires = "churn")]
     pub vanish: f64,
     /// All viewers leave and come back at once, this often.
     #[arg(long, value_parser = time)]
@@ -159,8 +159,8 @@ impl Options {
         if self.only_watch && self.most_viewers() == 0 {
             return problem("--only-watch with --viewers 0 does nothing");
         }
-        if !(self.rate > 0.0 && self.rate.is_finite()) {
-            return problem("--rate must be more than 0 sessions a second");
+        if !(0.01..=100_000.0).contains(&self.rate) {
+            return problem("--rate must be from 0.01 to 100000 sessions a second");
         }
         if !(1.0..=240.0).contains(&self.fps) {
             return problem("--fps must be from 1 to 240");
@@ -301,10 +301,12 @@ impl Options {
 
 fn parse_server(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
-    if url.scheme() == "http" && url.has_host() {
-        Ok(url)
-    } else {
+    if url.scheme() != "http" || !url.has_host() {
         Err("must be http://HOST:PORT; for TLS put the load test beside the server".to_owned())
+    } else if url.path() != "/" || url.query().is_some() {
+        Err("must be without a path: that goes into --whip-path and --whep-path".to_owned())
+    } else {
+        Ok(url)
     }
 }
 

@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,6 +36,7 @@ use crate::sdp::{Answer, BASELINE, Offer};
 pub(super) const TICK: Duration = Duration::from_millis(1);
 /// A viewer who was refused or lost comes back after so long, if the server doesn't say when.
 const RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_mins(1);
 /// A viewer who stayed this long without a picture counts as one without.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Different reasons of failure that are kept apart.
@@ -58,7 +60,7 @@ pub enum LoadError {
     /// See [`crate::peer::PeerError`].
     #[error(transparent)]
     Peer(#[from] PeerError),
-    /// Nobody listens for the result any more.
+    /// It was to end before a step was over.
     #[error("interrupted")]
     Interrupted,
 }
@@ -79,6 +81,14 @@ pub(super) struct Seat {
     pub(super) channel: usize,
     occupant: Option<usize>,
     pub(super) is_publisher: bool,
+    /// When the viewer who is to have it was first tried to be let in; none once it had a picture, or left.
+    asked: Option<Instant>,
+}
+
+impl Seat {
+    pub(super) fn is_taken(self) -> bool {
+        self.occupant.is_some()
+    }
 }
 
 /// How a session ends.
@@ -124,11 +134,17 @@ pub struct Reactor<'a> {
     pub(super) counted: HashMap<usize, usize>,
     /// Why a publisher isn't on air any more: the test is over.
     pub(super) lost_publisher: Option<String>,
+    /// Set from outside: it is to end.
+    pub(super) interrupted: Arc<AtomicBool>,
 }
 
 impl<'a> Reactor<'a> {
-    /// Prepares everything but does nothing yet. HTTP runs on `runtime`.
-    pub fn new(options: &'a Options, runtime: Handle) -> Result<Self, LoadError> {
+    /// Prepares everything but does nothing yet. HTTP runs on `runtime`; once `interrupted` is set all leave.
+    pub fn new(
+        options: &'a Options,
+        runtime: Handle,
+        interrupted: Arc<AtomicBool>,
+    ) -> Result<Self, LoadError> {
         options.check()?;
         for whip in [true, false] {
             options.endpoint(0, whip)?;
@@ -160,6 +176,7 @@ impl<'a> Reactor<'a> {
             start: Instant::now(),
             counted: HashMap::new(),
             lost_publisher: None,
+            interrupted,
         })
     }
 
@@ -211,6 +228,7 @@ impl<'a> Reactor<'a> {
             channel,
             occupant: None,
             is_publisher,
+            asked: None,
         });
         self.timers
             .push(Reverse((at, Due::Join(self.seats.len() - 1))));
@@ -252,9 +270,12 @@ impl<'a> Reactor<'a> {
                 now,
             )))
         } else {
+            let asked = *self.seats[seat].asked.get_or_insert(now);
+            let number = seat - self.publishers();
             Role::Viewer(Box::new(Viewer::new(
                 now,
-                self.outcome.joins < self.options.verify as u64,
+                asked,
+                number < self.options.verify,
             )))
         };
         let fingerprint = self.identity.fingerprint();
@@ -413,8 +434,10 @@ impl<'a> Reactor<'a> {
     }
 
     fn retry(&mut self, seat: usize, wait: Duration) {
-        // Not all at once.
-        let wait = wait.mul_f64(rand::rng().random_range(1.0..1.5));
+        // Not all at once, whatever the server says.
+        let wait = wait
+            .clamp(RETRY / 2, LONGEST_RETRY)
+            .mul_f64(rand::rng().random_range(1.0..1.5));
         self.timers
             .push(Reverse((Instant::now() + wait, Due::Join(seat))));
     }
@@ -490,7 +513,20 @@ impl<'a> Reactor<'a> {
             }
             let had_time = now.saturating_duration_since(endpoint.born) >= PATIENCE;
             self.outcome.note_viewer(viewer, had_time);
+            // Who was refused, or thrown out before it saw anything, is the same when it comes again.
+            if parting != Parting::Lost || viewer.first_picture().is_some() {
+                self.seats[endpoint.seat].asked = None;
+            }
         }
         Some(endpoint)
+    }
+
+    /// The seats of publishers, which are the first.
+    fn publishers(&self) -> usize {
+        if self.options.only_watch {
+            0
+        } else {
+            self.options.channels
+        }
     }
 }

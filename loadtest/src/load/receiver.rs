@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use rtc_rtcp::reception_report::ReceptionReport;
 
+/// The clock rate of Opus (RFC 7587 §4).
+pub const SOUND_CLOCK: u32 = 48_000;
 /// A gap is asked for after so long: what only came out of order has come by then.
 const REORDERING: Duration = Duration::from_millis(10);
 /// And again, until it comes.
@@ -25,7 +27,7 @@ struct Missing {
 #[derive(Debug)]
 pub struct Receiver {
     ssrc: u32,
-    clock_rate: f64,
+    clock_rate: u32,
     base: u64,
     highest: u64,
     received: u64,
@@ -41,7 +43,7 @@ impl Receiver {
     pub fn new(ssrc: u32, clock_rate: u32, sequence: u16) -> Self {
         Self {
             ssrc,
-            clock_rate: f64::from(clock_rate),
+            clock_rate,
             base: u64::from(sequence),
             highest: u64::from(sequence).wrapping_sub(1),
             received: 0,
@@ -51,6 +53,11 @@ impl Receiver {
             jitter: 0.0,
             sender_report: None,
         }
+    }
+
+    /// Whether it is Opus.
+    pub fn is_sound(&self) -> bool {
+        self.clock_rate == SOUND_CLOCK
     }
 
     /// Whose it is.
@@ -82,9 +89,13 @@ impl Receiver {
         self.missing.retain(|missing| missing.sequence != sequence);
     }
 
+    /// When [`Self::to_ask`] has something.
+    pub fn next_ask(&self) -> Option<Instant> {
+        self.missing.iter().map(|missing| missing.ask_at).min()
+    }
+
     /// What to ask for now.
     pub fn to_ask(&mut self, now: Instant) -> Vec<u16> {
-        self.missing.retain(|missing| missing.times < MOST_TIMES);
         let mut asked = Vec::new();
         for missing in self
             .missing
@@ -95,6 +106,7 @@ impl Receiver {
             missing.times += 1;
             asked.push(missing.sequence);
         }
+        self.missing.retain(|missing| missing.times < MOST_TIMES);
         asked
     }
 
@@ -137,12 +149,13 @@ impl Receiver {
 
     /// RFC 3550 §A.8.
     fn note_jitter(&mut self, timestamp: u32, arrived: u64) {
-        let ticks = arrived as f64 / 1e9 * self.clock_rate;
+        let clock_rate = f64::from(self.clock_rate);
+        let ticks = arrived as f64 / 1e9 * clock_rate;
         let transit = ticks - f64::from(timestamp);
         if let Some(before) = self.transit {
             let difference = (transit - before).abs();
             // A timestamp that wrapped or began anew is no jitter.
-            if difference < self.clock_rate {
+            if difference < clock_rate {
                 self.jitter += (difference - self.jitter) / 16.0;
             }
         }
@@ -163,7 +176,9 @@ mod tests {
         }
         assert!(receiver.to_ask(start).is_empty());
         let later = start + REORDERING;
+        assert_eq!(receiver.next_ask(), Some(later));
         assert_eq!(receiver.to_ask(later), [65_535, 0]);
+        assert_eq!(receiver.next_ask(), Some(later + REPEAT));
         assert!(receiver.to_ask(later).is_empty());
         receiver.note(later, 65_535, 0, 0);
         assert_eq!(receiver.to_ask(later + REPEAT), [0]);

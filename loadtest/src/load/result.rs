@@ -6,6 +6,7 @@ use std::iter;
 
 use serde::Serialize;
 
+use super::machine::Machine;
 use super::options::Options;
 use super::server::Sample;
 use super::step::{Counts, Spread, Step};
@@ -93,10 +94,14 @@ pub struct Memory {
 pub struct Comparison {
     /// What the machine takes.
     pub floor: Floor,
+    /// Of that: nanoseconds for a datagram sent alone, to receivers as the viewers were (`UDP_GRO` or not).
+    pub single: f64,
+    /// The same in bursts as large as the server's; none if it isn't seen how large they are, without `UDP_GRO`.
+    pub burst: Option<f64>,
     /// The server's cost for a datagram, by that of one sent alone.
     pub to_single: f64,
     /// The same, by that of one sent in bursts as large as the server's.
-    pub to_burst: f64,
+    pub to_burst: Option<f64>,
 }
 
 /// All that a load test found.
@@ -104,6 +109,8 @@ pub struct Comparison {
 pub struct Report {
     /// The command's options that matter.
     pub setting: String,
+    /// Where and when.
+    pub machine: Machine,
     /// What the last step found.
     #[serde(flatten)]
     pub last: Step,
@@ -155,6 +162,7 @@ impl Report {
         let last = steps.last().cloned().unwrap_or_default();
         Self {
             setting: setting(options),
+            machine: Machine::here(),
             joins: outcome.joins,
             without_picture: outcome.without_picture,
             never_live: outcome.never_live,
@@ -177,12 +185,15 @@ impl Report {
     }
 
     /// Puts the server's cost beside the floor.
-    pub fn compare_with(&mut self, floor: Floor) {
-        let burst = floor.at(self.last.datagrams_per_message);
-        if let (Some(cost), Some(single), Some(burst)) = (&self.last.server, floor.at(1.0), burst) {
+    pub fn compare_with(&mut self, floor: Floor, joined: bool) {
+        let burst = floor.at(self.last.datagrams_per_message, joined);
+        let single = floor.at(1.0, joined);
+        if let (Some(cost), Some(single), Some(burst)) = (&self.last.server, single, burst) {
             self.floor = Some(Comparison {
+                single,
+                burst: joined.then_some(burst),
                 to_single: cost.ns_per_datagram / single,
-                to_burst: cost.ns_per_datagram / burst,
+                to_burst: joined.then_some(cost.ns_per_datagram / burst),
                 floor,
             });
         }
@@ -221,6 +232,7 @@ impl Report {
     pub fn rows(&self) -> Vec<(&'static str, String)> {
         let mut rows = vec![
             ("setting", self.setting.clone()),
+            ("machine", self.machine.to_text()),
             (
                 "joins",
                 format!("{}, {} without a picture", self.joins, self.without_picture),
@@ -265,18 +277,17 @@ impl Report {
             );
         }
         if let Some(comparison) = &self.floor {
-            let floor = &comparison.floor;
-            let at = |burst| floor.at(burst).unwrap_or_default();
-            row(
-                "the machine's floor",
-                format!(
-                    "{:.0} ns alone, {:.0} in such bursts: {:.2} and {:.2} times that",
-                    at(1.0),
-                    at(self.last.datagrams_per_message),
-                    comparison.to_single,
-                    comparison.to_burst
-                ),
-            );
+            let Comparison {
+                single, to_single, ..
+            } = comparison;
+            let mut text = format!("{single:.0} ns alone: {to_single:.2} times that");
+            if let (Some(burst), Some(to_burst)) = (comparison.burst, comparison.to_burst) {
+                let _ = write!(
+                    text,
+                    "; {burst:.0} in such bursts: {to_burst:.2} times that"
+                );
+            }
+            row("the machine's floor", text);
         }
         for (reason, count) in &self.failures {
             row("failed", format!("{count}: {reason}"));
@@ -297,15 +308,38 @@ fn setting(options: &Options) -> String {
             let name = file.file_name().unwrap_or_default();
             format!("{} at {} fps", name.to_string_lossy(), options.fps)
         }
+        None if options.only_watch => "of what others publish".into(),
         None => synthetic(options),
     };
     text += &pictures;
-    if let Some(stay) = options.churn {
-        let _ = write!(text, ", staying {stay:?}");
-    }
-    if options.no_gro {
-        text += ", without UDP_GRO";
-    }
+    let mut more = |is_so: bool, what: String| {
+        if is_so {
+            text += ", ";
+            text += &what;
+        }
+    };
+    let Options {
+        audio, only_watch, ..
+    } = options;
+    more(
+        *audio > 0 && !only_watch,
+        format!("Opus {} kbit/s", audio / 1_000),
+    );
+    more(options.ignore_pli, "keyframe requests ignored".into());
+    let spread = options.spread;
+    more(!spread.is_zero(), format!("pictures sent over {spread:?}"));
+    more(options.data_channel, "with data channels".into());
+    more(true, format!("{} joins a second", options.rate));
+    let every = options.storm.unwrap_or_default();
+    more(!every.is_zero(), format!("all anew every {every:?}"));
+    let stay = options.churn.unwrap_or_default();
+    more(!stay.is_zero(), format!("staying {stay:?}"));
+    let vanish = options.vanish;
+    more(
+        vanish > 0.0,
+        format!("{:.0} % without a word", vanish * 100.0),
+    );
+    more(options.no_gro, "without UDP_GRO".into());
     text
 }
 

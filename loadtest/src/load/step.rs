@@ -45,7 +45,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    fn of_histogram(histogram: &Histogram<u64>) -> Self {
+    pub(crate) fn of_histogram(histogram: &Histogram<u64>) -> Self {
         let at = |share| histogram.value_at_quantile(share) as f64 / 1e6;
         Self {
             count: histogram.len(),
@@ -74,6 +74,9 @@ impl Spread {
 
     /// For people to read.
     pub fn to_text(self) -> String {
+        if self.count == 0 {
+            return "-".to_owned();
+        }
         format!(
             "{:.1} median, {:.1} p95, {:.1} p99, {:.1} max",
             self.median, self.p95, self.p99, self.max
@@ -117,7 +120,9 @@ pub struct Window {
     pub watching: u64,
     /// Those of them with an open data channel.
     pub data_channels: u64,
-    /// What was sent, times the viewers who were there all the time; none if that isn't known.
+    /// The channels of viewers who weren't there when it began: the server had refused them, or lost them.
+    pub absent: Vec<usize>,
+    /// What was sent, times the viewers who were there or should have been; none if that isn't known.
     pub expected: Option<Flow>,
     /// What of it arrived.
     pub arrived: Flow,
@@ -139,6 +144,8 @@ impl Window {
 pub struct Step {
     /// Viewers connected at the window's end.
     pub viewers: u64,
+    /// Those who should have been there when the window began, and weren't: what was sent is lost to them.
+    pub absent: u64,
     /// Those of them with an open data channel.
     pub data_channels: u64,
     /// Sessions that failed while viewers joined and were measured.
@@ -151,7 +158,8 @@ pub struct Step {
     pub sound_latency_ms: Spread,
     /// Each viewer's longest time without a new picture in the window.
     pub longest_gap_ms: Spread,
-    /// Packets sent in the window, times the viewers who were there all the time; none with several layers.
+    /// Packets sent in the window, times the viewers who were there or should have been; none with several layers, churn or
+    /// storms.
     pub expected: Option<u64>,
     /// Those that didn't arrive.
     pub lost: Option<u64>,
@@ -178,6 +186,7 @@ impl Step {
         let lost = |of: fn(Flow) -> u64| Some(of(expected?).saturating_sub(of(window.arrived)));
         Self {
             viewers: window.watching,
+            absent: window.absent.len() as u64,
             data_channels: window.data_channels,
             failed: window.failed,
             seconds,
@@ -205,6 +214,9 @@ impl Step {
         let mut rows = Vec::new();
         let mut row = |name: &'static str, value: String| rows.push((name, value));
         row("viewers at the end", self.viewers.to_string());
+        if self.absent > 0 {
+            row("not there at the start", self.absent.to_string());
+        }
         if self.data_channels > 0 {
             row("with a data channel", self.data_channels.to_string());
         }

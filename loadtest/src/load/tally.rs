@@ -36,10 +36,12 @@ impl Tally {
                 self.clear(gone);
             }
             self.highest = packet;
-        } else if self.highest - packet >= WINDOW || packet < self.first || self.is_set(packet) {
+        } else if self.highest - packet >= WINDOW || self.is_set(packet) {
             self.duplicates += 1;
             return false;
         }
+        // The one that came first had overtaken others.
+        self.first = self.first.min(packet);
         self.set(packet);
         self.distinct += 1;
         true
@@ -89,6 +91,16 @@ mod tests {
         assert_eq!((tally.lost(), tally.duplicates()), (1, 2));
         assert!(tally.note(1_001));
         assert_eq!(tally.lost(), 0);
+    }
+
+    #[test]
+    fn the_first_that_comes_may_have_overtaken_others() {
+        let mut tally = Tally::new(1_000);
+        let fates = [998, 999, 998, 1_001].map(|packet| tally.note(packet));
+        assert_eq!(fates, [true, true, false, true]);
+        assert_eq!((tally.lost(), tally.duplicates()), (0, 1));
+        assert!(tally.note(996));
+        assert_eq!(tally.lost(), 1);
     }
 
     #[test]

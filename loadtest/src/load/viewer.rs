@@ -15,7 +15,7 @@ use rtc_rtcp::transport_feedbacks::transport_layer_nack::{
 use super::arrivals::Arrivals;
 use super::clock::since_1970;
 use super::pictures::{Gaps, Pictures, Whole};
-use super::receiver::Receiver;
+use super::receiver::{Receiver, SOUND_CLOCK};
 use super::shares::{Arrival, Shares};
 use super::tally::Tally;
 use super::totals::{Flow, Totals};
@@ -39,14 +39,15 @@ const CATCHING_UP: Duration = Duration::from_secs(3);
 const USUALLY: usize = 48;
 /// SSRCs that a server may send to one viewer.
 const MOST_STREAMS: usize = 16;
-/// Clock rates (RFC 7587 §4, RFC 6184 §5.1).
-const SOUND_CLOCK: u32 = 48_000;
+/// RFC 6184 §5.1.
 const PICTURE_CLOCK: u32 = 90_000;
 
 /// One viewer's memory.
 pub struct Viewer {
     ssrc: u32,
     since: Instant,
+    /// When it was first tried to let it in: the server may have refused it before.
+    asked: Instant,
     /// Opens packets wholly, and counts what isn't authentic.
     verifies: bool,
     streams: Vec<Receiver>,
@@ -65,12 +66,13 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// Begins to watch.
-    pub fn new(now: Instant, verifies: bool) -> Self {
+    /// Begins to watch, for whom it was first tried at `asked`.
+    pub fn new(now: Instant, asked: Instant, verifies: bool) -> Self {
         let mut rng = rand::rng();
         Self {
             ssrc: rng.random(),
             since: now,
+            asked,
             verifies,
             streams: Vec::new(),
             arrivals: Arrivals::default(),
@@ -88,7 +90,7 @@ impl Viewer {
         }
     }
 
-    /// From the request to the first whole keyframe.
+    /// From the first request, also if it was refused, to the first whole keyframe.
     pub fn first_picture(&self) -> Option<Duration> {
         self.first_picture
     }
@@ -151,11 +153,8 @@ impl Viewer {
         };
         if is_rtx {
             totals.retransmissions += 1;
-            // RFC 4588 §4: the original sequence number is in front. There is one picture to repair.
+            // RFC 4588 §4: the original sequence number is in front.
             packet.sequence = u16::from_be_bytes([clear[0], clear[1]]);
-            for stream in &mut self.streams {
-                stream.found(packet.sequence);
-            }
         } else if let Some(stream) = self.stream(&header) {
             stream.note(now, header.sequence, header.timestamp, arrived);
         }
@@ -163,8 +162,11 @@ impl Viewer {
             opener.peek(&header, sealed, &mut clear);
             mark::find(&clear)
         });
-        match found {
-            Some((mark, None)) => self.on_mark(now, arrived, &mark, totals),
+        let is_known = match found {
+            Some((mark, None)) => {
+                self.on_mark(now, arrived, &mark, totals);
+                true
+            }
             Some((mark, Some(share))) => {
                 let marked = self.shares.learn(packet, share, mark);
                 // The others had been taken for packets without a mark.
@@ -172,11 +174,21 @@ impl Viewer {
                 for (packet, mark) in marked {
                     self.on_mark(now, packet.arrived, &mark, totals);
                 }
+                true
             }
-            None => match self.shares.find(packet) {
-                Some(mark) => self.on_mark(now, arrived, &mark, totals),
-                None => totals.unmarked += 1,
-            },
+            None => {
+                let mark = self.shares.find(packet);
+                match &mark {
+                    Some(mark) => self.on_mark(now, arrived, mark, totals),
+                    None => totals.unmarked += 1,
+                }
+                mark.is_some()
+            }
+        };
+        // What is all padding has no original. There is one picture to repair.
+        if is_rtx && is_known {
+            let pictures = self.streams.iter_mut().filter(|stream| !stream.is_sound());
+            pictures.for_each(|stream| stream.found(packet.sequence));
         }
     }
 
@@ -195,8 +207,10 @@ impl Viewer {
     /// When [`Self::speak`] has something to say.
     pub fn next_timeout(&self) -> Instant {
         let plea = self.first_picture.is_none().then_some(self.next_plea);
-        [Some(self.next_report), plea]
-            .into_iter()
+        self.streams
+            .iter()
+            .map(Receiver::next_ask)
+            .chain([Some(self.next_report), plea])
             .flatten()
             .fold(self.next_feedback, Instant::min)
     }
@@ -212,17 +226,17 @@ impl Viewer {
                     .report(self.ssrc, media)
                     .map(|report| vec![Box::new(report) as Box<dyn Packet>]),
             );
-            datagrams.extend(self.streams.iter_mut().filter_map(|stream| {
-                let asked = stream.to_ask(now);
-                (!asked.is_empty()).then(|| {
-                    vec![Box::new(TransportLayerNack {
-                        sender_ssrc: self.ssrc,
-                        media_ssrc: stream.ssrc(),
-                        nacks: nack_pairs_from_sequence_numbers(&asked),
-                    }) as Box<dyn Packet>]
-                })
-            }));
         }
+        datagrams.extend(self.streams.iter_mut().filter_map(|stream| {
+            let asked = stream.to_ask(now);
+            (!asked.is_empty()).then(|| {
+                vec![Box::new(TransportLayerNack {
+                    sender_ssrc: self.ssrc,
+                    media_ssrc: stream.ssrc(),
+                    nacks: nack_pairs_from_sequence_numbers(&asked),
+                }) as Box<dyn Packet>]
+            })
+        }));
         if self.next_report <= now {
             self.next_report = now + REPORTS;
             if !self.streams.is_empty() {
@@ -294,7 +308,7 @@ impl Viewer {
     fn on_picture(&mut self, now: Instant, picture: &Whole, totals: &mut Totals) {
         let watching = now.saturating_duration_since(self.since);
         if picture.key && self.first_picture.is_none() {
-            self.first_picture = Some(watching);
+            self.first_picture = Some(now.saturating_duration_since(self.asked));
         }
         let in_window = totals.window.contains(&picture.sent);
         self.in_window.pictures += u64::from(in_window);
