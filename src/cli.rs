@@ -81,6 +81,9 @@ pub struct Serve {
     /// Run no sidecar: no LL-HLS, unless a sidecar elsewhere serves it.
     #[arg(long, env = "SPILLWAY_NO_HLS")]
     pub no_hls: bool,
+    /// Record nothing. What was recorded is served all the same.
+    #[arg(long, env = "SPILLWAY_NO_VOD")]
+    pub no_vod: bool,
 }
 
 impl Serve {
@@ -88,6 +91,7 @@ impl Serve {
     pub fn load(&self) -> Result<Config, ConfigError> {
         let mut config = self.source.load()?;
         config.hls.enabled &= !self.no_hls;
+        config.vod.enabled &= !self.no_vod;
         Ok(config)
     }
 }
@@ -265,6 +269,19 @@ mod tests {
                 unreachable!("serve was asked for")
             };
             assert_eq!(serve.load().unwrap().hls.enabled, is_wanted);
+        }
+    }
+
+    #[test]
+    fn nothing_is_recorded_where_nothing_shall_be() {
+        for (arguments, is_wanted) in [
+            (&["spillway", "serve"][..], true),
+            (&["spillway", "serve", "--no-vod"], false),
+        ] {
+            let Command::Serve(serve) = Cli::parse_from(arguments).command else {
+                unreachable!("serve was asked for")
+            };
+            assert_eq!(serve.load().unwrap().vod.enabled, is_wanted);
         }
     }
 

@@ -66,6 +66,11 @@ pub fn has_store(path: &Path) -> bool {
     database(path).exists()
 }
 
+/// Where a sidecar keeps what it hasn't uploaded yet: an absolute path, since it may run elsewhere. The sidecar makes it.
+pub fn spool(data_dir: &Path) -> io::Result<PathBuf> {
+    std::path::absolute(data_dir.join("spool"))
+}
+
 /// The database in it.
 pub fn database(data_dir: &Path) -> PathBuf {
     data_dir.join("spillway.db")

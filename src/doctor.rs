@@ -9,6 +9,7 @@ use crate::{
     commands::print,
     config::Config,
     data_dir, descriptors, media, serve,
+    storage::Storage,
     store::{Sqlite, Store as _},
     time, tls,
 };
@@ -37,6 +38,7 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
                 .map_err(text),
         ),
         ("database", database(data_dir).await),
+        ("recordings", recordings(config).await),
         (
             "signing key",
             SigningKey::load_or_create(data_dir)
@@ -92,6 +94,16 @@ async fn database(data_dir: &Path) -> Finding {
     let store = Sqlite::open(&data_dir::database(data_dir)).map_err(text)?;
     store.check().await.map_err(text)?;
     Ok("opens and takes writes".into())
+}
+
+/// Writes, reads and deletes an object.
+async fn recordings(config: &Config) -> Finding {
+    let url = config.vod.storage_url(&config.data_dir)?;
+    let storage = Storage::open(&url, config.limits.vod_reads).map_err(text)?;
+    storage.probe().await.map_err(|error| {
+        format!("{url}: {error}; check vod.storage, its permissions, and AWS_* variables for s3://")
+    })?;
+    Ok(format!("{url} takes them and gives them back"))
 }
 
 fn certificate(config: &Config) -> Finding {

@@ -16,6 +16,7 @@ pub mod pages;
 pub mod platform;
 pub mod serve;
 pub mod sidecar;
+pub mod storage;
 pub mod store;
 pub mod time;
 pub mod tls;

@@ -7,9 +7,9 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Registry, Unit},
 };
-use spillway_signaling::{ConnectionBound, Connections, platform::Role};
+use spillway_signaling::{ConnectionBound, Connections, RecordingState, platform::Role};
 
-use crate::media::MediaFigures;
+use crate::{media::MediaFigures, store::RecordingTotals};
 
 /// What the platform counts. Media figures are asked for when somebody reads the metrics.
 #[derive(Clone, Default)]
@@ -80,12 +80,19 @@ pub struct Snapshot {
     pub event_streams: u64,
     /// Sidecars that were heard of lately.
     pub sidecars: u64,
+    /// Recordings, and how much they take.
+    pub recordings: RecordingTotals,
     /// HTTP connections.
     pub connections: Connections,
     /// Tasks of the runtime: requests, event streams, sessions' timers, and those that run as long as the node.
     pub tasks: u64,
     /// The media plane's.
     pub media: MediaFigures,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    state: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -165,6 +172,7 @@ impl Snapshot {
         let sidecars: Gauge = Gauge::default();
         sidecars.set(self.sidecars as i64);
         registry.register("sidecars", "Sidecars that serve HLS now", sidecars);
+        register_recordings(&self.recordings, registry);
         register_connections(&self.connections, registry);
         let tasks: Gauge = Gauge::default();
         tasks.set(self.tasks as i64);
@@ -178,6 +186,44 @@ impl Snapshot {
             Unit::Seconds,
             cpu,
         );
+    }
+}
+
+fn register_recordings(totals: &RecordingTotals, registry: &mut Registry) {
+    let recordings = Family::<StateLabel, Gauge>::default();
+    for state in [
+        RecordingState::Recording,
+        RecordingState::Finishing,
+        RecordingState::Ready,
+        RecordingState::Failed,
+    ] {
+        let count = totals.by_state.iter().find(|(of, _)| *of == state);
+        let state = StateLabel {
+            state: state_name(state),
+        };
+        recordings
+            .get_or_create(&state)
+            .set(count.map_or(0, |(_, count)| *count as i64));
+    }
+    let doomed = StateLabel { state: "deleting" };
+    recordings.get_or_create(&doomed).set(totals.doomed as i64);
+    registry.register("recordings", "Recordings now", recordings);
+    let bytes: Gauge = Gauge::default();
+    bytes.set(totals.bytes as i64);
+    registry.register_with_unit(
+        "recordings",
+        "How much of the storage recordings take, as sidecars say",
+        Unit::Bytes,
+        bytes,
+    );
+}
+
+fn state_name(state: RecordingState) -> &'static str {
+    match state {
+        RecordingState::Recording => "recording",
+        RecordingState::Finishing => "finishing",
+        RecordingState::Ready => "ready",
+        RecordingState::Failed => "failed",
     }
 }
 
@@ -304,6 +350,11 @@ mod tests {
             live_channels: 1,
             event_streams: 3,
             sidecars: 2,
+            recordings: RecordingTotals {
+                by_state: vec![(RecordingState::Ready, 3)],
+                doomed: 1,
+                bytes: 4096,
+            },
             connections: Connections::new(ConnectionLimits {
                 total: 1,
                 per_address: 1,
@@ -318,6 +369,10 @@ mod tests {
             "spillway_webhook_deliveries_total{outcome=\"GivenUp\"} 1",
             "spillway_sessions{role=\"viewer\"} 2",
             "spillway_live_channels 1",
+            "spillway_recordings{state=\"ready\"} 3",
+            "spillway_recordings{state=\"failed\"} 0",
+            "spillway_recordings{state=\"deleting\"} 1",
+            "spillway_recordings_bytes 4096",
             "spillway_event_streams 3",
             "spillway_sidecars 2",
             "spillway_sidecar_restarts_total 0",

@@ -1,5 +1,7 @@
 //! The pages: files that Vite built from `web-client/`, embedded in the binary.
 
+use std::{fmt::Display, str::FromStr};
+
 use axum::{
     Router,
     extract::{OriginalUri, Path},
@@ -8,7 +10,7 @@ use axum::{
     routing::get,
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
-use spillway_signaling::ChannelName;
+use spillway_signaling::{BroadcastId, ChannelName};
 
 #[derive(RustEmbed)]
 #[folder = "web-client/dist"]
@@ -32,17 +34,24 @@ pub fn routes() -> Router {
         .route(
             "/watch/{channel}",
             get(async |channel: Path<String>, headers: HeaderMap| {
-                channel_page(&channel, &headers, "watch.html")
+                page_of::<ChannelName>(&channel, &headers, "watch.html")
             }),
         )
         .route("/watch/{channel}/", get(without_slash))
         .route(
             "/studio/{channel}",
             get(async |channel: Path<String>, headers: HeaderMap| {
-                channel_page(&channel, &headers, "studio.html")
+                page_of::<ChannelName>(&channel, &headers, "studio.html")
             }),
         )
         .route("/studio/{channel}/", get(without_slash))
+        .route(
+            "/vod/{broadcast}",
+            get(async |Path(broadcast): Path<String>, headers: HeaderMap| {
+                page_of::<BroadcastId>(&broadcast, &headers, "vod.html")
+            }),
+        )
+        .route("/vod/{broadcast}/", get(without_slash))
         .route(
             "/assets/{*path}",
             get(async |Path(path): Path<String>, headers: HeaderMap| {
@@ -56,8 +65,9 @@ pub fn routes() -> Router {
 }
 
 /// The page's address has no slash at its end; a browser may have kept one that somebody typed, so it's told for good.
-async fn without_slash(channel: Path<String>, OriginalUri(uri): OriginalUri) -> Response {
-    if let Err(error) = channel.parse::<ChannelName>() {
+async fn without_slash(Path(name): Path<String>, OriginalUri(uri): OriginalUri) -> Response {
+    // Names of channels and identifiers of broadcasts are written alike.
+    if let Err(error) = name.parse::<ChannelName>() {
         return (StatusCode::NOT_FOUND, format!("{error}\n")).into_response();
     }
     let path = uri.path().trim_end_matches('/');
@@ -67,9 +77,14 @@ async fn without_slash(channel: Path<String>, OriginalUri(uri): OriginalUri) -> 
     Redirect::permanent(&format!("{path}{query}")).into_response()
 }
 
-fn channel_page(channel: &str, headers: &HeaderMap, name: &'static str) -> Response {
-    match channel.parse::<ChannelName>() {
-        Ok(_) => file(headers, name),
+/// The page of something that has such a name.
+fn page_of<Named>(name: &str, headers: &HeaderMap, page: &'static str) -> Response
+where
+    Named: FromStr,
+    Named::Err: Display,
+{
+    match name.parse::<Named>() {
+        Ok(_) => file(headers, page),
         Err(error) => (StatusCode::NOT_FOUND, format!("{error}\n")).into_response(),
     }
 }

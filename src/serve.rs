@@ -22,6 +22,7 @@ use crate::{
     metrics::Metrics,
     platform::{Node, Parts},
     sidecar::{Sidecar, Surroundings},
+    storage::Storage,
     store::Sqlite,
     tls,
     webhooks::Webhooks,
@@ -33,6 +34,8 @@ const REVOKED_EVERY: Duration = Duration::from_secs(5);
 const SAVE_EVERY: Duration = Duration::from_secs(10);
 /// How often what is old is forgotten.
 const TIDY_EVERY: Duration = Duration::from_mins(10);
+/// How often recordings are looked at which aren't to be kept, and the quota.
+const RECORDINGS_EVERY: Duration = Duration::from_mins(1);
 /// How often viewers' event streams hear of layers and viewers.
 const NEWS_EVERY: Duration = Duration::from_secs(1);
 /// How long the demo publisher's token lasts; it's a new one at every start.
@@ -64,8 +67,12 @@ pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     let webhooks = Webhooks::start(&config.webhooks, &metrics)?;
     let (workers, events) = tokio::task::block_in_place(|| media::start(config))?;
     let connections = http::connections(config);
+    let storage = config.vod.storage_url(&data_dir);
+    let storage = storage.map_err(|problem| anyhow::anyhow!("vod.storage {problem}"))?;
+    let storage = Storage::open(&storage, config.limits.vod_reads)?;
     let parts = Parts {
         store: store.clone(),
+        storage,
         verifier,
         media: Arc::new(workers.clone()),
         webhooks,
@@ -75,7 +82,10 @@ pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
     let node = Arc::new(Node::new(config, parts).await?);
     let housekeeping = tokio::spawn(join(
         keep_house(node.clone(), events),
-        join(tidy_up(node.clone()), tell_news(node.clone())),
+        join(
+            join(tidy_up(node.clone()), keep_recordings(node.clone())),
+            tell_news(node.clone()),
+        ),
     ));
     let address = listener.local_addr()?;
     let server = http::Server::start(listener, tls, node.clone(), &connections, config)?;
@@ -87,6 +97,9 @@ pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
         metrics,
     };
     let sidecar = Sidecar::start(config, around).await;
+    if sidecar.is_none() {
+        node.runs_no_sidecar();
+    }
     if let Err(error) = welcome::print(config, with_demo) {
         tracing::debug!(%error, "nobody reads the welcome");
     }
@@ -137,6 +150,19 @@ async fn tidy_up(node: Arc<Node>) {
     loop {
         due.tick().await;
         node.tidy().await;
+    }
+}
+
+/// Deletes recordings that aren't to be kept, beside everything else: a storage may be slow.
+async fn keep_recordings(node: Arc<Node>) {
+    let mut due = interval(RECORDINGS_EVERY);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = due.tick() => {}
+            () = node.recording_doomed() => {}
+        }
+        node.keep_recordings().await;
     }
 }
 

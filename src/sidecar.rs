@@ -17,6 +17,7 @@ use tokio::{
 use crate::{
     auth::{self, SigningKey},
     config::Config,
+    data_dir,
     metrics::Metrics,
     store::{Creation, Page, Store},
     time,
@@ -77,12 +78,20 @@ impl Sidecar {
                 return None;
             }
         };
+        let recordings = match recordings(config) {
+            Ok(recordings) => recordings,
+            Err(error) => {
+                tracing::error!("nothing is recorded: {error:#}");
+                None
+            }
+        };
         let command = program::Command {
             program,
             node_url: around.node_url,
             id: ID,
             extra: config.hls.args.clone(),
             token: token.text.clone(),
+            recordings,
             log: config.log.clone(),
         };
         let (stop, stopped) = oneshot::channel();
@@ -104,6 +113,21 @@ impl Sidecar {
             self.task.abort();
         }
     }
+}
+
+/// Where it puts what it records, unless nothing shall be.
+fn recordings(config: &Config) -> anyhow::Result<Option<program::Recordings>> {
+    if !config.vod.enabled {
+        return Ok(None);
+    }
+    let storage = config
+        .vod
+        .storage_url(&config.data_dir)
+        .map_err(|problem| anyhow::anyhow!("vod.storage {problem}"))?;
+    Ok(Some(program::Recordings {
+        storage: storage.into(),
+        spool: data_dir::spool(&config.data_dir)?,
+    }))
 }
 
 /// Keeps it running until told to stop.

@@ -94,6 +94,28 @@ async fn it_is_told_where_the_node_is_and_gets_a_token() {
     assert!(listed.contains("service"), "{listed}");
 }
 
+/// Notes where recordings go, or that they go nowhere.
+const NOTES_STORAGE: &str = "echo \"${SPILLWAY_STORAGE-none} ${SPILLWAY_SPOOL-none}\" >> starts\n";
+
+#[test]
+fn it_is_told_where_recordings_go_unless_there_shall_be_none() {
+    let sidecar = || with_sidecar(&format!("{NOTES_STORAGE}{LIVES}"));
+    let (_server, path) = start(sidecar(), &[]);
+    let data = path.join("data");
+    let told = format!("file://{0}/media {0}/spool", data.display());
+    assert_eq!(lines(&path.join("starts"), 1), [told]);
+
+    let directory = sidecar();
+    let path = directory.path().to_owned();
+    let mut command = spillway(&path);
+    command
+        .env_remove("SPILLWAY_NO_HLS")
+        .env("SPILLWAY_HLS_COMMAND", path.join("sidecar.sh"))
+        .env("SPILLWAY_STORAGE", "file:///elsewhere");
+    let _server = Server::start_as(command, directory, &["--no-vod"]);
+    assert_eq!(lines(&path.join("starts"), 1), ["none none"]);
+}
+
 #[tokio::test]
 async fn one_that_dies_is_started_again_while_the_node_goes_on() {
     let (server, path) = start(with_sidecar(&format!("{NOTES}exit 3\n")), &["--demo"]);

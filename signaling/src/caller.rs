@@ -102,6 +102,35 @@ impl FromRequestParts<Arc<App>> for Asking {
     }
 }
 
+/// The caller of what takes different rights for different things: the handler asks for the right one.
+pub(crate) struct Petitioner {
+    caller: Caller,
+    is_operator: bool,
+}
+
+impl Petitioner {
+    /// The platform lets the caller do that, or it's the operator of this machine.
+    pub(crate) async fn may(&self, app: &App, action: Action<'_>) -> Result<(), Problem> {
+        if !self.is_operator {
+            app.platform.authorize(&self.caller, action).await?;
+        }
+        Ok(())
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Petitioner {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let Asking(caller) = Asking::from_request_parts(parts, app).await?;
+        let is_operator = app.config.admin_from_loopback && is_local_operator(parts);
+        Ok(Self {
+            caller,
+            is_operator,
+        })
+    }
+}
+
 /// Proof that the caller is an administrator: handlers that take it run for nobody else.
 pub(crate) struct Admin;
 
@@ -109,7 +138,8 @@ impl FromRequestParts<Arc<App>> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        authorized(parts, app, Action::Administer).await?;
+        let petitioner = Petitioner::from_request_parts(parts, app).await?;
+        petitioner.may(app, Action::Administer).await?;
         Ok(Self)
     }
 }
@@ -121,21 +151,10 @@ impl FromRequestParts<Arc<App>> for Service {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        authorized(parts, app, Action::Serve).await.map(Self)
+        let petitioner = Petitioner::from_request_parts(parts, app).await?;
+        petitioner.may(app, Action::Serve).await?;
+        Ok(Self(petitioner.caller))
     }
-}
-
-/// The caller, if the platform lets it do that, or the operator of this machine.
-async fn authorized(
-    parts: &mut Parts,
-    app: &Arc<App>,
-    action: Action<'_>,
-) -> Result<Caller, Problem> {
-    let Asking(caller) = Asking::from_request_parts(parts, app).await?;
-    if !(app.config.admin_from_loopback && is_local_operator(parts)) {
-        app.platform.authorize(&caller, action).await?;
-    }
-    Ok(caller)
 }
 
 /// A request from this machine itself. Not one that a proxy on this machine passed on; not one of another site's page in a

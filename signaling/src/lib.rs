@@ -23,10 +23,15 @@ mod pages;
 mod paths;
 pub mod platform;
 mod problem;
+mod query_token;
 mod rate_limit;
+mod recordings;
 mod refusal;
+mod rfc_3339;
 mod session;
 mod sidecars;
+mod signed;
+mod vod;
 mod web_origin;
 mod whep;
 mod whep_extensions;
@@ -49,14 +54,21 @@ pub use link::{IceServerLink, InvalidIceServer};
 pub use names::{ChannelName, InvalidChannelName, InvalidSessionKey, MAX_CHANNEL_NAME, SessionKey};
 pub use platform::Platform;
 pub use problem::ProblemDetails;
+pub use recordings::{
+    BroadcastId, InvalidBroadcastId, Marker, MarkerList, NewMarker, ObjectPart, ObjectRead,
+    Recording, RecordingReport, RecordingState, Recordings, VodSource,
+};
 pub use refusal::Refusal;
 pub use sidecars::{
     BroadcastOnAir, HlsSource, InvalidSidecarId, InvalidSidecarUrl, OnAir, OnAirFeed, SidecarId,
     SidecarUrl,
 };
+pub use signed::{InvalidSignature, Signature, Ticket};
+pub use vod::{InvalidVodObject, VodObject};
 pub use web_origin::{InvalidWebOrigin, WebOrigin};
 
-/// The HTTP face: everything under `/whip`, `/whep`, `/hls`, `/api`, `/healthz`, `/readyz` and `/metrics`; `pages` answers the rest.
+/// The HTTP face: everything under `/whip`, `/whep`, `/hls`, `/vod/{broadcast}/`, `/signed`, `/api`, `/healthz`, `/readyz` and
+/// `/metrics`; `pages` answers the rest.
 ///
 /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, since rate limits need the client's address, and
 /// bound what each connection may cost with [`bound_connections`] and how many there may be with [`Connections`].
@@ -83,6 +95,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .merge(whep::routes())
         .merge(whep_extensions::routes())
         .merge(hls::routes())
+        .merge(vod::routes())
         .merge(api::routes())
         .merge(operations::routes())
 }

@@ -8,7 +8,7 @@ use axum::{
 };
 
 use crate::{
-    ChannelName, SessionKey,
+    BroadcastId, ChannelName, InvalidBroadcastId, SessionKey,
     app::App,
     platform::{Role, SessionRef},
     problem::Problem,
@@ -41,6 +41,40 @@ impl FromRequestParts<Arc<App>> for Id {
         }
         Ok(Self(id))
     }
+}
+
+/// The broadcast of `/…/{broadcast}`. An identifier that no broadcast can have is 404.
+pub(crate) struct InBroadcast(pub(crate) BroadcastId);
+
+impl FromRequestParts<Arc<App>> for InBroadcast {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let id = one(parts, app).await?;
+        id.parse().map(Self).map_err(no_broadcast)
+    }
+}
+
+/// The two variables of `/…/{broadcast}/markers/{id}`.
+pub(crate) struct MarkerPath {
+    pub(crate) broadcast: BroadcastId,
+    pub(crate) marker: String,
+}
+
+impl FromRequestParts<Arc<App>> for MarkerPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let Path((broadcast, marker)) = Path::<(String, String)>::from_request_parts(parts, app)
+            .await
+            .map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
+        let broadcast = broadcast.parse().map_err(no_broadcast)?;
+        Ok(Self { broadcast, marker })
+    }
+}
+
+fn no_broadcast(why: InvalidBroadcastId) -> Problem {
+    Problem::not_found(format!("there is no such broadcast: {why}"))
 }
 
 async fn one(parts: &mut Parts, app: &Arc<App>) -> Result<String, Problem> {

@@ -13,8 +13,8 @@ use std::{fmt, net::IpAddr};
 use async_trait::async_trait;
 
 use crate::{
-    ChannelName, EventFeed, EventSet, HlsSource, IceServerLink, OnAirFeed, Refusal, SessionKey,
-    SidecarId,
+    ChannelName, EventFeed, EventSet, HlsSource, IceServerLink, OnAirFeed, Recordings, Refusal,
+    SessionKey, SidecarId, SidecarUrl, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Sidecar, SidecarRegistration, Token, TokenRequest, Webhook,
@@ -24,7 +24,7 @@ use crate::{
 /// Everything that the router needs. All methods may run at the same time; a method that's dropped half-way (the client
 /// went away) leaves no session behind that nobody knows the key of, or lets it end by its handshake timeout.
 #[async_trait]
-pub trait Platform: Send + Sync + 'static {
+pub trait Platform: Recordings + Send + Sync + 'static {
     // WHIP and WHEP
 
     /// Makes a publisher's session. Checks the token first, then creates the channel if a publish token names it.
@@ -86,24 +86,30 @@ pub trait Platform: Send + Sync + 'static {
     /// ([`Action::Serve`]). 503 when as many follow as may.
     async fn follow_broadcasts(&self, caller: &Caller) -> Result<OnAirFeed, Refusal>;
 
-    /// Notes where a sidecar serves which channels, for 10 s from now. The caller was authorized before. 503 when there
-    /// are as many sidecars as may be.
+    /// Notes where a sidecar serves which channels, for 10 s from now. The caller was authorized before. 409 when a sidecar
+    /// with another token has that name, 503 when there are as many sidecars as may be.
     async fn register_sidecar(
         &self,
         id: SidecarId,
         registration: SidecarRegistration,
+        caller: &Caller,
     ) -> Result<(), Refusal>;
 
-    /// Forgets a sidecar, or 404. The caller was authorized before.
-    async fn forget_sidecar(&self, id: &SidecarId) -> Result<(), Refusal>;
+    /// Forgets a sidecar, or 404. The caller was authorized before; 409 as above, unless it's an administrator.
+    async fn forget_sidecar(&self, id: &SidecarId, caller: &Caller) -> Result<(), Refusal>;
 
-    /// Where a channel's HLS is, for a caller who may watch the channel: 401, 403 and 404 as for [`Platform::watch`], 503
-    /// when it's live and no sidecar has it yet. None: it isn't live, and no sidecar has it any more.
+    /// Where a channel's HLS is, for one who may watch the channel: 401, 403 and 404 as for [`Platform::watch`], 403 when the
+    /// signature isn't ours or has expired, 404 when this node has none made, 503 when it's live and no sidecar has it yet.
+    /// None: it isn't live, and no sidecar has it any more.
     async fn find_hls(
         &self,
         channel: &ChannelName,
-        caller: &Caller,
+        ticket: Ticket<'_>,
     ) -> Result<Option<HlsSource>, Refusal>;
+
+    /// Notes that nobody listens where a sidecar said that it serves: others that have its channels are asked instead for a
+    /// while.
+    async fn pass_over(&self, sidecar: &SidecarUrl);
 
     // REST API: the caller was authorized before
 
@@ -128,7 +134,7 @@ pub trait Platform: Send + Sync + 'static {
     /// Changes what the edit names, or 404.
     async fn edit_channel(&self, name: &ChannelName, edit: ChannelEdit)
     -> Result<Channel, Refusal>;
-    /// Deletes a channel and ends its sessions, or 404. Its broadcasts stay.
+    /// Deletes a channel with its recordings and ends its sessions, or 404. Its broadcasts stay.
     async fn delete_channel(&self, name: &ChannelName) -> Result<(), Refusal>;
 
     /// The sessions of the node with their figures, or those of one channel.
@@ -204,6 +210,10 @@ pub enum Action<'a> {
     Administer,
     /// Do what a sidecar does: needs a service or admin token.
     Serve,
+    /// Set markers in a channel's broadcasts: needs a publish or moderate token for it, or an admin token.
+    Mark(&'a ChannelName),
+    /// See the markers of a channel's broadcasts: who may set them may, and sidecars.
+    SeeMarkers(&'a ChannelName),
     /// See a channel: open, unless its viewing is restricted. A publish, view, moderate or admin token for it will do.
     View(&'a ChannelName),
 }

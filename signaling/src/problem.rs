@@ -12,6 +12,9 @@ use utoipa::ToSchema;
 
 use crate::Refusal;
 
+/// When to ask again for what broke behind this node.
+const BROKEN_RETRY: Duration = Duration::from_secs(5);
+
 /// What went wrong, and what to do (RFC 9457 §3.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProblemDetails {
@@ -104,6 +107,9 @@ impl From<Refusal> for Problem {
                 detail,
                 retry_after,
             } => Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(retry_after),
+            Refusal::Broken(detail) => {
+                Self::new(StatusCode::BAD_GATEWAY, detail).retry_after(BROKEN_RETRY)
+            }
             Refusal::Moved { location } => match HeaderValue::from_str(&location) {
                 Ok(value) => Self::new(
                     StatusCode::TEMPORARY_REDIRECT,

@@ -45,6 +45,9 @@ pub enum Refusal {
         /// When to try again.
         retry_after: Duration,
     },
+    /// What stands behind this node, as the storage, failed. (502)
+    #[error("{0}")]
+    Broken(String),
     /// Another node serves this: the absolute URL to repeat the request at. (307; RFC 9725 §4.5 forbids 301 and 302)
     #[error("repeat the request at {location}")]
     Moved {

@@ -4,20 +4,17 @@
 //! Like viewers' events, what is on air is told as a state and not as a queue of news: a sidecar that reads slowly costs
 //! nothing, and misses nothing that still matters.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    str::FromStr,
-    sync::Arc,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
 use axum::http::Uri;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 use utoipa::ToSchema;
 
-use crate::{ChannelName, api::model::Timestamp, caller::is_loopback_name, names::is_name};
+use crate::{
+    ChannelName, Signature, api::model::Timestamp, caller::is_loopback_name, names::is_name,
+    rfc_3339,
+};
 
 /// The most bytes of a sidecar's URL.
 const MAX_URL: usize = 256;
@@ -148,17 +145,8 @@ pub struct BroadcastOnAir {
     /// Its identifier.
     pub broadcast: String,
     /// When it began.
-    #[serde(serialize_with = "as_rfc_3339")]
+    #[serde(serialize_with = "rfc_3339::serialize")]
     pub started_at: Timestamp,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes it like that"
-)]
-fn as_rfc_3339<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    let moment = UNIX_EPOCH + Duration::from_millis(at.0);
-    serializer.collect_str(&humantime::format_rfc3339_millis(moment))
 }
 
 /// All broadcasts under way, by channel. One whose publisher is gone and may return is among them.
@@ -178,8 +166,9 @@ pub struct OnAirFeed {
 pub struct HlsSource {
     /// The sidecar that has it.
     pub sidecar: SidecarUrl,
-    /// Only some may watch it: no shared cache may keep it.
-    pub is_restricted: bool,
+    /// It isn't for everybody: this is by what the one who asked gets it at a signed address, and nothing else of it may be
+    /// kept by shared caches.
+    pub signature: Option<Signature>,
 }
 
 /// An event as it's sent.

@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    ChannelName, Refusal,
+    ChannelName, Refusal, Ticket,
     api::openapi::{EndResponses, OfferResponses, PatchResponses, SessionParams, ShowResponses},
     app::App,
     body::{Offer, SDP},
@@ -107,7 +107,7 @@ async fn spill_over(
     caller: &Caller,
     problem: Problem,
 ) -> Problem {
-    let Ok(Some(_)) = app.platform.find_hls(channel, caller).await else {
+    let Ok(Some(_)) = app.platform.find_hls(channel, Ticket::Caller(caller)).await else {
         return problem;
     };
     let link = format!(

@@ -1,4 +1,5 @@
-//! The key that signs this node's tokens: 32 random bytes in a file that only its owner can read.
+//! The key that signs this node's tokens, and from which that of addresses is made: 32 random bytes in a file that only its
+//! owner can read.
 
 use std::{
     fs::{File, OpenOptions},
@@ -7,17 +8,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use rand::TryRng as _;
+use sha2::Sha256;
 
 const KEY_BYTES: usize = 32;
 const FILE_NAME: &str = "token.key";
+/// What the key of signed addresses is made from, with the key itself: who checks addresses can make no tokens.
+const FOR_ADDRESSES: &[u8] = b"spillway signed addresses";
 
 /// Signs and checks this node's own tokens (HMAC-SHA256).
 #[derive(Clone)]
 pub struct SigningKey {
     encoding: EncodingKey,
     decoding: DecodingKey,
+    for_addresses: [u8; 32],
 }
 
 /// Why there is no key.
@@ -80,6 +86,7 @@ impl SigningKey {
         Ok(Self {
             encoding: EncodingKey::from_secret(&secret),
             decoding: DecodingKey::from_secret(&secret),
+            for_addresses: derived(&secret),
         })
     }
 
@@ -90,6 +97,22 @@ impl SigningKey {
     pub(super) fn decoding(&self) -> &DecodingKey {
         &self.decoding
     }
+
+    pub(super) fn for_addresses(&self) -> &[u8; 32] {
+        &self.for_addresses
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "HMAC takes keys of every length (RFC 2104 §3)"
+)]
+fn derived(secret: &[u8]) -> [u8; 32] {
+    let mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of every length");
+    mac.chain_update(FOR_ADDRESSES)
+        .finalize()
+        .into_bytes()
+        .into()
 }
 
 /// Writes the key beside its place and links it there, so that of two processes that start at once one wins and no

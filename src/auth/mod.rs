@@ -3,6 +3,7 @@
 //! This node's own tokens are signed with the key in the data directory; tokens of other issuers are believed when the
 //! configuration names their keys. What a token allows is a [`Grant`]. Tokens and keys are never logged.
 
+mod addresses;
 mod issuers;
 mod key;
 
@@ -20,6 +21,7 @@ use crate::{
     time,
 };
 
+pub use addresses::{AddressError, AddressSigner};
 pub use issuers::{IssuerError, Issuers};
 pub use key::{KeyError, SigningKey};
 

@@ -45,6 +45,8 @@ pub struct Limits {
     pub event_streams: usize,
     /// Requests for HLS that are passed on to sidecars on this machine at a time; beyond it 503 with `Retry-After`.
     pub hls_requests: usize,
+    /// Accesses to the storage of recordings at a time; one more waits 2 s, then 503 with `Retry-After`.
+    pub vod_reads: usize,
     /// Bytes of an SDP offer or sdpfrag; beyond it 413.
     pub sdp_bytes: usize,
     /// Bytes of a JSON body; beyond it 413.
@@ -82,6 +84,7 @@ impl Default for Limits {
             connections_per_address: 1024,
             event_streams: 12_288,
             hls_requests: 8192,
+            vod_reads: 256,
             sdp_bytes: 64 * 1024,
             json_bytes: 64 * 1024,
             requests_per_second: 50,
@@ -112,6 +115,7 @@ impl Limits {
             ("connections_per_address", self.connections_per_address),
             ("event_streams", self.event_streams),
             ("hls_requests", self.hls_requests),
+            ("vod_reads", self.vod_reads),
             ("requests_per_second", self.requests_per_second as usize),
             ("request_burst", self.request_burst as usize),
             ("rate_addresses", self.rate_addresses),

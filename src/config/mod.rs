@@ -12,6 +12,7 @@ mod limits;
 mod load;
 mod log;
 mod media;
+mod vod;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub use http::{ForwardedHeader, Http};
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
 pub use media::{IceServer, Media};
+pub use vod::{KeepFor, Quota, Vod};
 pub use webhooks::{Endpoint, WebhookEvent, Webhooks};
 
 /// Everything that can be configured. The file `spillway.toml` at the root of the repository explains each key.
@@ -45,6 +47,8 @@ pub struct Config {
     pub channels: Channels,
     /// The sidecar that the node runs.
     pub hls: Hls,
+    /// Recordings.
+    pub vod: Vod,
     /// The bounds of everything that grows with use.
     pub limits: Limits,
     /// Outside services that are told or asked.
@@ -62,6 +66,7 @@ impl Default for Config {
             auth: Auth::default(),
             channels: Channels::default(),
             hls: Hls::default(),
+            vod: Vod::default(),
             limits: Limits::default(),
             webhooks: Webhooks::default(),
             log: Log::default(),
@@ -82,6 +87,8 @@ impl Config {
         self.http.check(&mut problems);
         self.media.check(&mut problems);
         self.auth.check(&mut problems);
+        self.hls.check(&mut problems);
+        self.vod.check(&self.data_dir, &mut problems);
         self.limits.check(&mut problems);
         self.webhooks.check(&mut problems);
         if problems.is_empty() {

@@ -20,7 +20,7 @@ use super::{Node, State, refusals, sessions::Session};
 use crate::{
     auth,
     metrics::Snapshot,
-    store::{Creation, Page, StoredChannel},
+    store::{Creation, Page, RecordingTotals, StoredChannel},
     time,
 };
 
@@ -160,6 +160,7 @@ impl Node {
         self.known_channel(name).await?;
         // Or an encoder that comes back would make the channel anew, open to everybody.
         self.revoke_tokens_of(name).await?;
+        self.doom_recordings_of(name).await?;
         if !self
             .parts
             .store
@@ -365,6 +366,11 @@ impl Node {
 
     pub(super) async fn snapshot(&self) -> Snapshot {
         let media = self.parts.media.figures().await;
+        let recordings = self.parts.store.recording_totals().await;
+        let recordings = recordings.unwrap_or_else(|error| {
+            tracing::error!(%error, "recordings can't be counted");
+            RecordingTotals::default()
+        });
         let state = self.state();
         let count = |role| (role, state.sessions.count(role) as u64);
         Snapshot {
@@ -372,6 +378,7 @@ impl Node {
             live_channels: state.on_air.live().count() as u64,
             event_streams: state.streams.count() as u64,
             sidecars: state.sidecars.count() as u64,
+            recordings,
             connections: self.parts.connections.clone(),
             tasks: Handle::current().metrics().num_alive_tasks() as u64,
             media,
@@ -516,14 +523,14 @@ fn session_id(text: &str) -> Option<SessionId> {
 }
 
 /// One entry more than asked for tells whether there's another page.
-fn one_more(page: &PageRequest) -> Page {
+pub(super) fn one_more(page: &PageRequest) -> Page {
     Page {
         after: page.after.clone(),
         limit: page.limit as usize + 1,
     }
 }
 
-fn listing<T>(mut items: Vec<T>, limit: u32, name: impl Fn(&T) -> String) -> Listing<T> {
+pub(super) fn listing<T>(mut items: Vec<T>, limit: u32, name: impl Fn(&T) -> String) -> Listing<T> {
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
     let next = if more { items.last().map(name) } else { None };

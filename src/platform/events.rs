@@ -169,7 +169,10 @@ impl Node {
         tracing::info!(%channel, %session, broadcast = went_live.broadcast.id, "live");
         self.tell_activity(&channel);
         self.save(went_live.ended.as_slice()).await;
-        self.save(&[went_live.broadcast]).await;
+        self.save(std::slice::from_ref(&went_live.broadcast)).await;
+        if went_live.has_returned {
+            self.mark_return(&went_live.broadcast.id).await;
+        }
         self.notify(WebhookEvent::OnPublish, &publisher);
     }
 

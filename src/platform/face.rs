@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use spillway_signaling::{
     ChannelName, EventFeed, EventSet, HlsSource, OnAirFeed, Platform, Refusal, SidecarId,
+    SidecarUrl, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel,
         Node as NodeState, PageRequest, Session, Sidecar, SidecarRegistration, Token, TokenRequest,
@@ -78,20 +79,25 @@ impl Platform for Node {
         &self,
         id: SidecarId,
         registration: SidecarRegistration,
+        caller: &Caller,
     ) -> Result<(), Refusal> {
-        self.note_sidecar(id, registration)
+        self.note_sidecar(id, registration, caller).await
     }
 
-    async fn forget_sidecar(&self, id: &SidecarId) -> Result<(), Refusal> {
-        self.drop_sidecar(id)
+    async fn forget_sidecar(&self, id: &SidecarId, caller: &Caller) -> Result<(), Refusal> {
+        self.drop_sidecar(id, caller).await
     }
 
     async fn find_hls(
         &self,
         channel: &ChannelName,
-        caller: &Caller,
+        ticket: Ticket<'_>,
     ) -> Result<Option<HlsSource>, Refusal> {
-        self.hls_source(channel, caller).await
+        self.hls_source(channel, ticket).await
+    }
+
+    async fn pass_over(&self, sidecar: &SidecarUrl) {
+        self.avoid_sidecar(sidecar);
     }
 
     async fn live(&self, page: PageRequest) -> Result<Listing<LiveChannel>, Refusal> {

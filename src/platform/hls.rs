@@ -2,14 +2,17 @@
 
 use std::{sync::Arc, time::Instant};
 
-use sha2::{Digest as _, Sha256};
 use spillway_signaling::{
-    BroadcastOnAir, ChannelName, HlsSource, OnAirFeed, Refusal, SidecarId,
-    api::model::SidecarRegistration, platform::Caller,
+    BroadcastOnAir, ChannelName, HlsSource, OnAirFeed, Refusal, SidecarId, SidecarUrl, Ticket,
+    api::model::SidecarRegistration,
+    platform::{Action, Caller},
 };
 
-use super::{Node, State, refusals, sidecars::Asker};
-use crate::{time, webhooks::Wish};
+use super::{
+    Node, State, refusals,
+    sidecars::{Arrival, NoEntry},
+};
+use crate::time;
 
 /// When to ask again for a channel that a sidecar is about to have.
 const SOON: std::time::Duration = std::time::Duration::from_secs(1);
@@ -25,17 +28,24 @@ impl Node {
         })
     }
 
-    pub(super) fn note_sidecar(
+    pub(super) async fn note_sidecar(
         &self,
         id: SidecarId,
         registration: SidecarRegistration,
+        caller: &Caller,
     ) -> Result<(), Refusal> {
+        let holder = self.token_id(caller).await?;
         let url = registration.url.as_str().to_owned();
         let name = id.clone();
+        let arrival = Arrival {
+            id,
+            registration,
+            holder,
+        };
         let noted = self
             .state()
             .sidecars
-            .register(id, registration, time::now(), Instant::now());
+            .register(arrival, time::now(), Instant::now());
         match noted {
             Ok(is_new) => {
                 if is_new {
@@ -43,14 +53,25 @@ impl Node {
                 }
                 Ok(())
             }
-            Err(_) => Err(refusals::overloaded(
+            Err(NoEntry::Full) => Err(refusals::overloaded(
                 "this server has as many sidecars as it may; stop one",
             )),
+            Err(NoEntry::Taken) => Err(taken(&name)),
         }
     }
 
-    pub(super) fn drop_sidecar(&self, id: &SidecarId) -> Result<(), Refusal> {
-        if self.state().sidecars.forget(id) {
+    pub(super) async fn drop_sidecar(
+        &self,
+        id: &SidecarId,
+        caller: &Caller,
+    ) -> Result<(), Refusal> {
+        let may_all = self.permit(caller, Action::Administer).await.is_ok();
+        let holder = self.token_id(caller).await?;
+        let mut state = self.state();
+        if !may_all && state.sidecars.is_of_another(id, holder.as_deref()) {
+            return Err(taken(id));
+        }
+        if state.sidecars.forget(id) {
             tracing::info!(sidecar = %id, "a sidecar serves HLS no more");
             return Ok(());
         }
@@ -67,18 +88,35 @@ impl Node {
         }
     }
 
+    /// Others that have its channels serve them for a while.
+    pub(super) fn avoid_sidecar(&self, url: &SidecarUrl) {
+        tracing::debug!(url = url.as_str(), "a sidecar can't be reached");
+        self.state().sidecars.pass_over(url, Instant::now());
+    }
+
+    /// No sidecar runs beside this node: others may register all the same.
+    pub fn runs_no_sidecar(&self) {
+        self.state().runs_sidecar = false;
+    }
+
     pub(super) async fn hls_source(
         &self,
         channel: &ChannelName,
-        caller: &Caller,
+        ticket: Ticket<'_>,
     ) -> Result<Option<HlsSource>, Refusal> {
-        let is_restricted = self.admit_to_hls(channel, caller).await?;
+        let scope = format!("/hls/{channel}");
+        let signature = self.admit_viewer(channel, &scope, ticket).await?;
         let state = self.state();
         if let Some(sidecar) = state.sidecars.serving(channel, Instant::now()) {
             return Ok(Some(HlsSource {
                 sidecar: sidecar.clone(),
-                is_restricted,
+                signature,
             }));
+        }
+        if !state.runs_sidecar && state.sidecars.count() == 0 {
+            return Err(Refusal::NotFound(
+                "this server makes no HLS: it runs no sidecar, and none has registered".into(),
+            ));
         }
         if state.on_air.broadcast(channel).is_none() {
             return Ok(None);
@@ -89,32 +127,12 @@ impl Node {
             retry_after: SOON,
         })
     }
+}
 
-    /// Whether the channel is restricted, for a caller who may watch it. A player asks several times a second, so what was
-    /// found out holds for a few seconds.
-    async fn admit_to_hls(&self, name: &ChannelName, caller: &Caller) -> Result<bool, Refusal> {
-        let is_asked_about = self.parts.webhooks.decides(Wish::View);
-        let asker = Asker {
-            channel: name.clone(),
-            token: caller
-                .token
-                .as_ref()
-                .map(|token| Sha256::digest(&token.0).into()),
-            address: is_asked_about.then_some(caller.address),
-        };
-        let known = self.state().admissions.find(&asker, Instant::now());
-        if let Some(is_restricted) = known {
-            return Ok(is_restricted);
-        }
-        let channel = self.known_channel(name).await?;
-        self.permit_viewing(caller, &channel).await?;
-        // The outside service decides over each viewer by itself.
-        let is_restricted = channel.profile.settings.restricted_viewing || is_asked_about;
-        self.state()
-            .admissions
-            .grant(asker, is_restricted, Instant::now());
-        Ok(is_restricted)
-    }
+fn taken(id: &SidecarId) -> Refusal {
+    Refusal::conflict(format!(
+        "another token's sidecar is called \"{id}\"; choose another --id, or wait 10 s after its end"
+    ))
 }
 
 impl State {

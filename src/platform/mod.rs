@@ -11,14 +11,18 @@ mod events;
 mod extensions;
 mod face;
 mod hls;
+mod markers;
 mod on_air;
 mod permission;
+mod recordings;
 mod refusals;
+mod retention;
 mod sessions;
 mod sidecars;
 #[cfg(test)]
 mod tests;
 mod video_layers;
+mod viewing;
 mod whip_whep;
 
 use std::{
@@ -27,12 +31,14 @@ use std::{
 };
 
 use spillway_signaling::{Connections, IceServerLink, InvalidIceServer, api::model::Timestamp};
+use tokio::sync::Notify;
 
 use crate::{
-    auth::Verifier,
+    auth::{AddressSigner, Verifier},
     config::{Config, IceServer},
     media::MediaPlane,
     metrics::Metrics,
+    storage::Storage,
     store::{Store, StoreError},
     time,
     webhooks::Webhooks,
@@ -40,6 +46,7 @@ use crate::{
 
 use event_streams::EventStreams;
 use on_air::OnAir;
+use recordings::{KnownRecordings, StorageLog};
 use sessions::{Bounds, Sessions};
 use sidecars::{Admissions, Followers, Sidecars};
 
@@ -47,6 +54,8 @@ use sidecars::{Admissions, Followers, Sidecars};
 pub struct Parts {
     /// What is remembered.
     pub store: Arc<dyn Store>,
+    /// Where recordings are.
+    pub storage: Storage,
     /// Whose tokens are believed.
     pub verifier: Verifier,
     /// Where media goes.
@@ -63,8 +72,12 @@ pub struct Parts {
 pub struct Node {
     parts: Parts,
     rules: Rules,
+    addresses: AddressSigner,
     since: Timestamp,
     state: Mutex<State>,
+    /// A recording is to be deleted.
+    doomed: Notify,
+    storage_log: StorageLog,
 }
 
 /// Why there is no node.
@@ -98,6 +111,9 @@ struct Keep {
     broadcasts: Duration,
     broadcasts_per_channel: usize,
     broadcasts_in_all: usize,
+    /// For ever without.
+    recordings: Option<Duration>,
+    recording_bytes: Option<u64>,
 }
 
 struct State {
@@ -107,6 +123,9 @@ struct State {
     sidecars: Sidecars,
     followers: Followers,
     admissions: Admissions,
+    recordings: KnownRecordings,
+    /// Whether one runs beside this node.
+    runs_sidecar: bool,
     draining: bool,
 }
 
@@ -123,13 +142,19 @@ impl Node {
             sidecars: Sidecars::default(),
             followers: Followers::default(),
             admissions: Admissions::default(),
+            recordings: KnownRecordings::default(),
+            runs_sidecar: config.hls.enabled,
             draining: false,
         };
+        let addresses = AddressSigner::new(parts.verifier.key(), config.hls.signed_lifetime);
         Ok(Self {
             parts,
             rules,
+            addresses,
             since: now,
             state: state.into(),
+            doomed: Notify::new(),
+            storage_log: StorageLog::default(),
         })
     }
 
@@ -187,6 +212,8 @@ impl Rules {
                 broadcasts: config.channels.keep_broadcasts,
                 broadcasts_per_channel: limits.broadcasts_per_channel,
                 broadcasts_in_all: limits.broadcasts,
+                recordings: config.vod.retention.0,
+                recording_bytes: config.vod.quota.0,
             },
             bounds: Bounds {
                 publishers: limits.publishers,

@@ -37,6 +37,8 @@ pub(super) struct WentLive {
     pub(super) broadcast: Broadcast,
     /// The one that it puts an end to: another key's, in its grace.
     pub(super) ended: Option<Broadcast>,
+    /// Its publisher was there before, and has returned.
+    pub(super) has_returned: bool,
 }
 
 impl OnAir {
@@ -53,10 +55,12 @@ impl OnAir {
         if let Some(air) = self.channels.get_mut(channel)
             && air.holder == holder
         {
+            let has_returned = air.state != state;
             air.state = state;
             return WentLive {
                 broadcast: air.broadcast.clone(),
                 ended: None,
+                has_returned,
             };
         }
         let broadcast = Broadcast {
@@ -76,7 +80,11 @@ impl OnAir {
             .channels
             .insert(channel.clone(), air)
             .map(|air| air.end(now));
-        WentLive { broadcast, ended }
+        WentLive {
+            broadcast,
+            ended,
+            has_returned: false,
+        }
     }
 
     /// A publisher is gone. False: the channel was live from another one, or not at all.
@@ -226,7 +234,8 @@ mod tests {
             second,
             WentLive {
                 broadcast: first,
-                ended: None
+                ended: None,
+                has_returned: true,
             }
         );
         assert_eq!(on_air.live_since(&demo()), Some(Timestamp(0)));

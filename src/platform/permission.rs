@@ -148,16 +148,11 @@ impl Node {
                         .into(),
                 )),
             },
-            Action::Serve => match self.grant(caller).await.map_err(refusals::from_token)? {
-                Some(grant) if matches!(grant.kind, TokenKind::Service | TokenKind::Admin) => {
-                    Ok(())
-                }
-                Some(_) => Err(not_for(
-                    "this; it needs a service token (`spillway token service`)",
-                )),
-                None => Err(Refusal::Unauthorized(
-                    "this needs a service token; get one with `spillway token service` on the server".into(),
-                )),
+            Action::Serve => self.permit_serving(caller).await,
+            Action::Mark(name) => self.permit_marking(caller, name).await,
+            Action::SeeMarkers(name) => match self.permit_serving(caller).await {
+                Ok(()) => Ok(()),
+                Err(_) => self.permit_marking(caller, name).await,
             },
             Action::View(name) => {
                 let channel = self.known_channel(name).await?;
@@ -170,6 +165,35 @@ impl Node {
                     Standing::Stranger(refusal) => Err(refusal),
                 }
             }
+        }
+    }
+
+    async fn permit_serving(&self, caller: &Caller) -> Result<(), Refusal> {
+        match self.grant(caller).await.map_err(refusals::from_token)? {
+            Some(grant) if matches!(grant.kind, TokenKind::Service | TokenKind::Admin) => Ok(()),
+            Some(_) => Err(not_for(
+                "this; it needs a service token (`spillway token service`)",
+            )),
+            None => Err(Refusal::Unauthorized(
+                "this needs a service token; get one with `spillway token service` on the server"
+                    .into(),
+            )),
+        }
+    }
+
+    async fn permit_marking(&self, caller: &Caller, channel: &ChannelName) -> Result<(), Refusal> {
+        match self.standing(caller, channel).await? {
+            Standing::Granted(grant)
+                if [TokenKind::Publish, TokenKind::Moderate]
+                    .iter()
+                    .any(|kind| grant.allows(*kind, channel)) =>
+            {
+                Ok(())
+            }
+            Standing::Granted(_) => Err(not_for(&format!(
+                "this; it needs one to publish to \"{channel}\" or to moderate it"
+            ))),
+            Standing::Stranger(refusal) => Err(refusal),
         }
     }
 

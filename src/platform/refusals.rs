@@ -77,6 +77,7 @@ pub(super) fn reason(refusal: &Refusal) -> &'static str {
         Refusal::Unprocessable(_) => "unprocessable",
         Refusal::TooMany { .. } => "too_many",
         Refusal::Overloaded { .. } => "overloaded",
+        Refusal::Broken(_) => "broken",
         Refusal::Moved { .. } => "moved",
         Refusal::Internal(_) => "internal",
     }

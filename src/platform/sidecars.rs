@@ -14,6 +14,8 @@ use tokio::sync::{oneshot, watch};
 
 /// A sidecar that wasn't heard of for so long is forgotten; it says every 3 s that it's there.
 const SILENCE: Duration = Duration::from_secs(10);
+/// How long a sidecar that couldn't be reached is passed over, where another has its channels.
+const PASSED_OVER: Duration = Duration::from_secs(5);
 /// The most sidecars.
 const MOST: usize = 64;
 /// The most who follow the broadcasts: each sidecar, and once more while it reconnects.
@@ -27,11 +29,31 @@ pub(super) struct Sidecars {
 
 struct Known {
     url: SidecarUrl,
+    /// The identifier of the token that it came with: nobody else may speak for it.
+    holder: Option<String>,
     /// What it serves, and since when.
     channels: HashMap<ChannelName, Instant>,
     since: Timestamp,
     heard_at: Timestamp,
     heard: Instant,
+    /// It couldn't be reached, and until when that counts.
+    passed_over: Option<Instant>,
+}
+
+/// What a sidecar says of itself, and by which token.
+pub(super) struct Arrival {
+    pub(super) id: SidecarId,
+    pub(super) registration: SidecarRegistration,
+    pub(super) holder: Option<String>,
+}
+
+/// Why a sidecar isn't noted.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NoEntry {
+    /// There are as many as may be.
+    Full,
+    /// Another one has that name.
+    Taken,
 }
 
 /// There are as many as may be.
@@ -42,15 +64,22 @@ impl Sidecars {
     /// Notes what a sidecar says of itself. True: it's new.
     pub(super) fn register(
         &mut self,
-        id: SidecarId,
-        registration: SidecarRegistration,
+        arrival: Arrival,
         at: Timestamp,
         now: Instant,
-    ) -> Result<bool, Full> {
+    ) -> Result<bool, NoEntry> {
+        let Arrival {
+            id,
+            registration,
+            holder,
+        } = arrival;
         self.expire(now);
+        if self.is_of_another(&id, holder.as_deref()) {
+            return Err(NoEntry::Taken);
+        }
         let before = self.by_id.get(&id);
         if before.is_none() && self.by_id.len() >= MOST {
-            return Err(Full);
+            return Err(NoEntry::Full);
         }
         let served_since = |channel: &ChannelName| {
             let before = before.and_then(|before| before.channels.get(channel));
@@ -62,14 +91,32 @@ impl Sidecars {
             .map(|channel| (channel.clone(), served_since(&channel)))
             .collect();
         let since = before.map_or(at, |before| before.since);
+        let passed_over = before
+            .filter(|before| before.url == registration.url)
+            .and_then(|before| before.passed_over);
         let known = Known {
             url: registration.url,
+            holder,
             channels,
             since,
             heard_at: at,
             heard: now,
+            passed_over,
         };
         Ok(self.by_id.insert(id, known).is_none())
+    }
+
+    /// Whether somebody with another token came by that name.
+    pub(super) fn is_of_another(&self, id: &SidecarId, holder: Option<&str>) -> bool {
+        let known = self.by_id.get(id);
+        known.is_some_and(|known| known.holder.as_deref() != holder)
+    }
+
+    /// Nobody listens there.
+    pub(super) fn pass_over(&mut self, url: &SidecarUrl, now: Instant) {
+        for known in self.by_id.values_mut().filter(|known| known.url == *url) {
+            known.passed_over = Some(now + PASSED_OVER);
+        }
     }
 
     /// False: it wasn't known.
@@ -86,14 +133,14 @@ impl Sidecars {
     }
 
     /// The sidecar that viewers of a channel are served by: of several the one that has it longest, so that all of a
-    /// viewer's requests go to the same one.
+    /// viewer's requests go to the same one, but sooner any other than one that can't be reached.
     pub(super) fn serving(&self, channel: &ChannelName, now: Instant) -> Option<&SidecarUrl> {
         self.by_id
             .values()
             .filter(|known| known.is_fresh(now))
-            .filter_map(|known| Some((known.channels.get(channel)?, &known.url)))
-            .min_by_key(|(since, _)| **since)
-            .map(|(_, url)| url)
+            .filter_map(|known| Some((known, known.channels.get(channel)?)))
+            .min_by_key(|(known, since)| (known.is_passed_over(now), **since))
+            .map(|(known, _)| &known.url)
     }
 
     /// How many there are.
@@ -120,6 +167,10 @@ impl Sidecars {
 impl Known {
     fn is_fresh(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.heard) < SILENCE
+    }
+
+    fn is_passed_over(&self, now: Instant) -> bool {
+        self.passed_over.is_some_and(|until| now < until)
     }
 }
 
@@ -255,10 +306,22 @@ mod tests {
             }
         }
 
-        fn register(&mut self, name: &str, port: u16, channels: &[&str]) -> Result<bool, Full> {
-            let registration = registration(port, channels);
-            self.sidecars
-                .register(id(name), registration, Timestamp(0), self.now)
+        fn register(&mut self, name: &str, port: u16, channels: &[&str]) -> Result<bool, NoEntry> {
+            self.register_by("token", name, registration(port, channels))
+        }
+
+        fn register_by(
+            &mut self,
+            holder: &str,
+            name: &str,
+            registration: SidecarRegistration,
+        ) -> Result<bool, NoEntry> {
+            let arrival = Arrival {
+                id: id(name),
+                registration,
+                holder: Some(holder.into()),
+            };
+            self.sidecars.register(arrival, Timestamp(0), self.now)
         }
 
         fn serving(&self, name: &str) -> Option<&str> {
@@ -300,12 +363,53 @@ mod tests {
     }
 
     #[test]
+    fn one_that_cannot_be_reached_is_passed_over_for_a_while() {
+        let mut world = World::new();
+        world.register("a", 1, &["demo", "alone"]).unwrap();
+        world.pass(1);
+        world.register("b", 2, &["demo"]).unwrap();
+        let url = "http://127.0.0.1:1".parse().unwrap();
+        world.sidecars.pass_over(&url, world.now);
+        assert_eq!(world.serving("demo"), Some("http://127.0.0.1:2"));
+        assert_eq!(
+            world.serving("alone"),
+            Some("http://127.0.0.1:1"),
+            "no other has it"
+        );
+        world.pass(4);
+        world.register("a", 1, &["demo"]).unwrap();
+        assert_eq!(world.serving("demo"), Some("http://127.0.0.1:2"));
+        // Elsewhere, it's another matter.
+        world.register("a", 3, &["demo"]).unwrap();
+        assert_eq!(world.serving("demo"), Some("http://127.0.0.1:3"));
+        world.register("a", 1, &["demo"]).unwrap();
+        world.pass(1);
+        assert_eq!(world.serving("demo"), Some("http://127.0.0.1:1"));
+    }
+
+    #[test]
+    fn a_name_is_its_tokens_until_it_is_forgotten() {
+        let mut world = World::new();
+        world.register("local", 1, &["demo"]).unwrap();
+        let stolen = |world: &mut World| {
+            let registration = registration(9, &["demo"]);
+            world.register_by("another", "local", registration)
+        };
+        assert_eq!(stolen(&mut world), Err(NoEntry::Taken));
+        assert!(world.sidecars.is_of_another(&id("local"), Some("another")));
+        assert!(!world.sidecars.is_of_another(&id("local"), Some("token")));
+        assert_eq!(world.serving("demo"), Some("http://127.0.0.1:1"));
+        world.pass(10);
+        assert_eq!(stolen(&mut world), Ok(true));
+    }
+
+    #[test]
     fn one_sidecar_too_many_is_refused_until_another_goes() {
         let mut world = World::new();
         for number in 0..MOST {
             world.register(&format!("s{number}"), 1, &[]).unwrap();
         }
-        assert_eq!(world.register("more", 1, &[]), Err(Full));
+        assert_eq!(world.register("more", 1, &[]), Err(NoEntry::Full));
         assert_eq!(world.register("s0", 1, &[]), Ok(false));
         assert!(world.sidecars.forget(&id("s1")));
         assert!(!world.sidecars.forget(&id("s1")));

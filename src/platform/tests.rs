@@ -6,6 +6,7 @@ mod broadcasts;
 mod extensions;
 mod hls;
 mod permission;
+mod recordings;
 mod sessions;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -143,7 +144,7 @@ struct Fixture {
     node: Node,
     media: Arc<FakeMedia>,
     store: Arc<Sqlite>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 async fn fixture() -> Fixture {
@@ -158,6 +159,7 @@ async fn fixture_with(config: &Config) -> Fixture {
     let metrics = Metrics::default();
     let parts = Parts {
         store: store.clone(),
+        storage: storage_in(directory.path(), config),
         verifier: Verifier::new(key, Issuers::default()),
         media: media.clone(),
         webhooks: Webhooks::start(&config.webhooks, &metrics).unwrap(),
@@ -173,8 +175,13 @@ async fn fixture_with(config: &Config) -> Fixture {
         node,
         media,
         store,
-        _directory: directory,
+        directory,
     }
+}
+
+fn storage_in(directory: &std::path::Path, config: &Config) -> Storage {
+    let url = config.vod.storage_url(directory).unwrap();
+    Storage::open(&url, config.limits.vod_reads).unwrap()
 }
 
 fn demo() -> ChannelName {

@@ -10,6 +10,9 @@ use crate::config::{Hls, Log, LogFormat};
 
 /// What the program is called where it lies beside this one.
 const NAME: &str = "spillway-hls";
+/// The variables that say where recordings go.
+const STORAGE: &str = "SPILLWAY_STORAGE";
+const SPOOL: &str = "SPILLWAY_SPOOL";
 
 /// Why there is no program to start.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +52,16 @@ pub(super) struct Command {
     pub(super) id: &'static str,
     pub(super) extra: Vec<String>,
     pub(super) token: String,
+    pub(super) recordings: Option<Recordings>,
     pub(super) log: Log,
+}
+
+/// Where it puts what it records.
+pub(super) struct Recordings {
+    /// The URL of the storage.
+    pub(super) storage: String,
+    /// The directory of what isn't there yet.
+    pub(super) spool: PathBuf,
 }
 
 impl Command {
@@ -74,6 +86,11 @@ impl Command {
             // Ctrl-C in a terminal is for the node, which ends it in order.
             .process_group(0)
             .kill_on_drop(true);
+        // Without them it records nothing, whatever this process was given.
+        match &self.recordings {
+            Some(Recordings { storage, spool }) => command.env(STORAGE, storage).env(SPOOL, spool),
+            None => command.env_remove(STORAGE).env_remove(SPOOL),
+        };
         command
     }
 }

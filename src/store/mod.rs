@@ -1,9 +1,10 @@
-//! What a node remembers: channels, tokens and their revocations, broadcasts.
+//! What a node remembers: channels, tokens and their revocations, broadcasts and their recordings.
 //!
 //! [`Store`] is the contract; [`Sqlite`] is the embedded form. [`conformance`] holds every form to the same behaviour.
 
 #[cfg(test)]
 pub(crate) mod conformance;
+mod recordings;
 mod sqlite;
 
 use async_trait::async_trait;
@@ -12,6 +13,9 @@ use spillway_signaling::{
     api::model::{Broadcast, ChannelProfile, Timestamp, Token},
 };
 
+pub use recordings::{
+    Doom, RecordingRetention, RecordingStore, RecordingTotals, Reported, StoredRecording,
+};
 pub use sqlite::Sqlite;
 
 /// Revocations that [`Store::revoked_since`] tells of at most.
@@ -19,7 +23,7 @@ pub const REVOCATIONS: usize = 10_000;
 
 /// Durable state of the platform. Every method is atomic; what it wrote survives a crash once it has returned.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: RecordingStore + Send + Sync + 'static {
     /// One channel.
     async fn channel(&self, name: &ChannelName) -> Result<Option<StoredChannel>, StoreError>;
     /// Channels by name.
@@ -76,7 +80,8 @@ pub trait Store: Send + Sync + 'static {
     /// Ends, at their last sign of life, the broadcasts that a crash left open.
     async fn end_open_broadcasts(&self) -> Result<(), StoreError>;
 
-    /// Forgets the broadcasts that aren't to be kept; never one that's under way.
+    /// Forgets the broadcasts that aren't to be kept with all that belongs to them; never one that's under way, or whose
+    /// recording isn't deleted.
     async fn forget_broadcasts(&self, keep: Retention) -> Result<(), StoreError>;
 
     /// Whether the store can be written to now.

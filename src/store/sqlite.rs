@@ -1,5 +1,6 @@
 //! The store of a single node: one `SQLite` database, used by one thread.
 
+mod recordings;
 mod rows;
 mod schema;
 
@@ -327,7 +328,8 @@ impl Store for Sqlite {
     async fn forget_broadcasts(&self, keep: Retention) -> Result<(), StoreError> {
         self.run(move |db| {
             db.execute(
-                "DELETE FROM broadcasts WHERE ended_at IS NOT NULL AND (
+                "DELETE FROM broadcasts WHERE ended_at IS NOT NULL
+                 AND id NOT IN (SELECT broadcast FROM recordings WHERE fate != 'deleted') AND (
                      ended_at < ?1
                      OR id IN (SELECT id FROM broadcasts ORDER BY id DESC LIMIT -1 OFFSET ?3)
                      OR id IN (SELECT id FROM (

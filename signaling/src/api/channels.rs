@@ -125,7 +125,7 @@ async fn edit(
     Ok(Json(app.platform.edit_channel(&name, edit).await?))
 }
 
-/// Deletes a channel and ends its sessions. Its broadcasts stay.
+/// Deletes a channel with its recordings, and ends its sessions. Its broadcasts stay in the list.
 #[utoipa::path(delete, path = "/api/v1/channels/{channel}", tag = "channels", operation_id = "delete_channel",
     params(("channel" = String, Path)),
     responses(

@@ -3,10 +3,12 @@
 mod broadcasts;
 mod channels;
 mod live;
+mod markers;
 pub mod model;
 mod node;
 pub(crate) mod openapi;
 mod page;
+mod recordings;
 mod sessions;
 mod sidecars;
 mod tokens;
@@ -24,6 +26,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(channels::routes())
         .merge(sessions::routes())
         .merge(broadcasts::routes())
+        .merge(recordings::routes())
+        .merge(markers::routes())
         .merge(tokens::routes())
         .merge(sidecars::routes())
         .merge(node::routes())

@@ -18,7 +18,7 @@ use super::model::{Sidecar, SidecarRegistration};
 use crate::{
     app::App,
     body::{JSON, expect_type, read_json_within},
-    caller::{Admin, Asking, Service},
+    caller::{Admin, Service},
     paths::Id,
     problem::{Problem, ProblemDetails},
     sidecars::{OnAirFeed, OnAirTeller, SidecarId},
@@ -77,15 +77,15 @@ async fn list(_: Admin, State(app): State<Arc<App>>) -> Result<Json<Vec<Sidecar>
     responses(
         (status = 204, description = "It's known"),
         (status = 400, body = ProblemDetails, content_type = "application/problem+json", description = "That's no registration"),
+        (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "A sidecar with another token has that name"),
         (status = 422, body = ProblemDetails, content_type = "application/problem+json", description = "A value is out of bounds"),
         (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "There are as many sidecars as may be"),
     ),
     security(("token" = [])))]
 async fn register(
-    _: Service,
+    Service(caller): Service,
     State(app): State<Arc<App>>,
     Id(id): Id,
-    Asking(caller): Asking,
     request: Request,
 ) -> Result<StatusCode, Problem> {
     let id = sidecar_id(&id)?;
@@ -102,7 +102,9 @@ async fn register(
             "url is on loopback, which is another machine here than where you are; start the sidecar with --advertise",
         ));
     }
-    app.platform.register_sidecar(id, registration).await?;
+    app.platform
+        .register_sidecar(id, registration, &caller)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -113,14 +115,16 @@ async fn register(
     responses(
         (status = 204, description = "It's forgotten"),
         (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "There's none"),
+        (status = 409, body = ProblemDetails, content_type = "application/problem+json", description = "It's another token's"),
     ),
     security(("token" = [])))]
 async fn forget(
-    _: Service,
+    Service(caller): Service,
     Id(id): Id,
     State(app): State<Arc<App>>,
 ) -> Result<StatusCode, Problem> {
-    app.platform.forget_sidecar(&sidecar_id(&id)?).await?;
+    let id = sidecar_id(&id)?;
+    app.platform.forget_sidecar(&id, &caller).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

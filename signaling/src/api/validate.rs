@@ -1,6 +1,7 @@
-//! Bounds of what an administrator may write.
+//! Bounds of what administrators, streamers and sidecars may write.
 
 use crate::{
+    NewMarker, RecordingReport,
     api::model::{ChannelEdit, ChannelProfile, TokenKind, TokenRequest},
     problem::Problem,
 };
@@ -9,6 +10,9 @@ const MAX_TITLE: usize = 200;
 const MAX_TAGS: usize = 16;
 const MAX_TAG: usize = 40;
 const MAX_NOTE: usize = 200;
+const MAX_PROBLEM: usize = 500;
+/// What JSON numbers hold exactly (RFC 8259 §6).
+const MAX_NUMBER: u64 = 1 << 53;
 /// Ten years.
 const MAX_EXPIRY_S: u64 = 315_360_000;
 
@@ -44,6 +48,27 @@ pub(crate) fn token(request: &TokenRequest) -> Result<(), Problem> {
         )));
     }
     line("note", &request.note, MAX_NOTE)
+}
+
+pub(crate) fn marker(marker: &NewMarker) -> Result<(), Problem> {
+    if marker.title.trim().is_empty() {
+        return Err(Problem::unprocessable("a title has at least one character"));
+    }
+    line("title", &marker.title, MAX_TITLE)
+}
+
+pub(crate) fn report(report: &RecordingReport) -> Result<(), Problem> {
+    for (name, value) in [("duration_ms", report.duration_ms), ("bytes", report.bytes)] {
+        if value > MAX_NUMBER {
+            return Err(Problem::unprocessable(format!(
+                "{name} is at most {MAX_NUMBER}"
+            )));
+        }
+    }
+    report
+        .problem
+        .as_ref()
+        .map_or(Ok(()), |problem| line("problem", problem, MAX_PROBLEM))
 }
 
 fn tags(tags: &[String]) -> Result<(), Problem> {

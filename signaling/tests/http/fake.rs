@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use spillway_signaling::{
     ChannelName, EventFeed, EventSet, HlsSource, IceServerLink, OnAirFeed, Platform, Refusal,
-    SessionKey, SidecarId,
+    SessionKey, SidecarId, SidecarUrl, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Sidecar, SidecarRegistration, Timestamp, Token, TokenKind,
@@ -24,7 +24,9 @@ use spillway_signaling::{
     },
 };
 
-use crate::{fake_events::FakeEvents, fake_sidecars::FakeSidecars};
+use crate::{
+    fake_events::FakeEvents, fake_recordings::FakeRecordings, fake_sidecars::FakeSidecars,
+};
 
 #[derive(Default)]
 pub(crate) struct Fake {
@@ -32,6 +34,7 @@ pub(crate) struct Fake {
     /// What viewers are told; every channel has the same news.
     pub(crate) events: FakeEvents,
     pub(crate) sidecars: FakeSidecars,
+    pub(crate) recordings: FakeRecordings,
 }
 
 #[derive(Default)]
@@ -52,7 +55,7 @@ struct FakeSession {
     candidates: Vec<String>,
 }
 
-fn not_found(what: &str) -> Refusal {
+pub(crate) fn not_found(what: &str) -> Refusal {
     Refusal::NotFound(format!("there is no such {what}"))
 }
 
@@ -311,6 +314,10 @@ impl Platform for Fake {
         match action {
             Action::Administer => check(caller, &["admin"]),
             Action::Serve => check(caller, &["service", "admin"]),
+            Action::Mark(name) => check(caller, &["admin", &format!("publish:{name}")]),
+            Action::SeeMarkers(name) => {
+                check(caller, &["admin", "service", &format!("publish:{name}")])
+            }
             Action::View(name) => {
                 let restricted = self.channel(name).await?.settings.restricted_viewing;
                 if restricted {
@@ -330,12 +337,13 @@ impl Platform for Fake {
         &self,
         id: SidecarId,
         registration: SidecarRegistration,
+        _: &Caller,
     ) -> Result<(), Refusal> {
         self.sidecars.register(id, registration);
         Ok(())
     }
 
-    async fn forget_sidecar(&self, id: &SidecarId) -> Result<(), Refusal> {
+    async fn forget_sidecar(&self, id: &SidecarId, _: &Caller) -> Result<(), Refusal> {
         let forgotten = self.sidecars.forget(id);
         forgotten.ok_or_else(|| not_found("sidecar"))
     }
@@ -343,15 +351,15 @@ impl Platform for Fake {
     async fn find_hls(
         &self,
         channel: &ChannelName,
-        caller: &Caller,
+        ticket: Ticket<'_>,
     ) -> Result<Option<HlsSource>, Refusal> {
-        self.authorize(caller, Action::View(channel)).await?;
-        let is_restricted = self.channel(channel).await?.settings.restricted_viewing;
+        let signature = self.admit(channel, ticket).await?;
         let serving = self.sidecars.serving(channel);
-        Ok(serving.map(|sidecar| HlsSource {
-            sidecar,
-            is_restricted,
-        }))
+        Ok(serving.map(|sidecar| HlsSource { sidecar, signature }))
+    }
+
+    async fn pass_over(&self, sidecar: &SidecarUrl) {
+        self.sidecars.pass_over(sidecar);
     }
 
     async fn live(&self, request: PageRequest) -> Result<Listing<LiveChannel>, Refusal> {

@@ -16,6 +16,7 @@ pub(crate) struct FakeSidecars {
     on_air: watch::Sender<OnAir>,
     followers: Mutex<Vec<oneshot::Sender<()>>>,
     known: Mutex<BTreeMap<SidecarId, SidecarRegistration>>,
+    passed_over: Mutex<Vec<SidecarUrl>>,
 }
 
 impl FakeSidecars {
@@ -55,15 +56,24 @@ impl FakeSidecars {
         self.known.lock().unwrap().insert(id, registration);
     }
 
+    /// Nobody listens there.
+    pub(crate) fn pass_over(&self, url: &SidecarUrl) {
+        self.passed_over.lock().unwrap().push(url.clone());
+    }
+
     pub(crate) fn forget(&self, id: &SidecarId) -> Option<()> {
         self.known.lock().unwrap().remove(id).map(drop)
     }
 
     pub(crate) fn serving(&self, channel: &ChannelName) -> Option<SidecarUrl> {
         let known = self.known.lock().unwrap();
-        let mut all = known.values();
-        let serving = all.find(|sidecar| sidecar.channels.contains(channel));
-        serving.map(|sidecar| sidecar.url.clone())
+        let passed_over = self.passed_over.lock().unwrap();
+        let serving = known
+            .values()
+            .filter(|sidecar| sidecar.channels.contains(channel));
+        serving
+            .min_by_key(|sidecar| passed_over.contains(&sidecar.url))
+            .map(|sidecar| sidecar.url.clone())
     }
 
     pub(crate) fn list(&self) -> Vec<Sidecar> {

@@ -22,8 +22,9 @@ use tokio::{
 };
 
 use crate::{
-    client::{Reply, get, request},
+    client::{get, request},
     fake::channel,
+    fake_recordings::SIGNATURE,
     server::{Server, start, start_with, whep},
 };
 
@@ -307,18 +308,83 @@ async fn a_restricted_channel_needs_a_token_and_is_kept_by_no_shared_cache() {
     let other = get("/hls/demo/index.m3u8").token("view:other");
     server.send(other).await.problem(403);
     assert!(sidecar.asked.lock().unwrap().is_empty());
-    let sound: [Reply; 2] = [
-        server
-            .send(get("/hls/demo/index.m3u8").token("view:demo"))
-            .await,
-        server
-            .send(get("/hls/demo/index.m3u8?token=view:demo"))
-            .await,
-    ];
-    for reply in sound {
-        assert_eq!(reply.status, 200);
-        assert_eq!(reply.get("cache-control"), "private, max-age=36");
+    let media = get("/hls/demo/720p/index.m3u8");
+    let reply = server.send(media.token("view:demo")).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.get("cache-control"), "private, max-age=36");
+}
+
+#[tokio::test]
+async fn a_token_is_exchanged_for_a_signed_address_where_players_begin() {
+    let (server, sidecar) = with_sidecar().await;
+    restrict(&server);
+    for (asking, there) in [
+        (
+            get("/hls/demo/index.m3u8").token("view:demo"),
+            "/hls/demo/index.m3u8",
+        ),
+        (
+            get("/hls/demo/plain.m3u8?token=view%3Ademo&_HLS_msn=3"),
+            "/hls/demo/plain.m3u8?_HLS_msn=3",
+        ),
+        (
+            request("HEAD", "/hls/demo/index.m3u8").token("view:demo"),
+            "/hls/demo/index.m3u8",
+        ),
+    ] {
+        let reply = server.send(asking).await;
+        assert_eq!(reply.status, 307);
+        let location = format!("/signed/{SIGNATURE}{there}");
+        assert_eq!(reply.get("location"), location);
+        assert_eq!(reply.get("cache-control"), "no-store");
     }
+    assert!(sidecar.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_signed_address_needs_no_token_and_may_be_kept() {
+    let (server, sidecar) = with_sidecar().await;
+    restrict(&server);
+    let signed = |path: &str| get(format!("/signed/{SIGNATURE}{path}"));
+    let reply = server
+        .send(signed("/hls/demo/720p/v.m3u8?_HLS_msn=7").token("view:other"))
+        .await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(
+        reply.get("cache-control"),
+        "public, max-age=36, s-maxage=60"
+    );
+    let reply = server.send(signed("/hls/demo/index.m3u8")).await;
+    assert_eq!(reply.status, 200);
+    let asked: Vec<_> = sidecar.asked.lock().unwrap().drain(..).collect();
+    let asked: Vec<_> = asked.iter().map(|asked| asked.uri.to_string()).collect();
+    assert_eq!(
+        asked,
+        ["/hls/demo/720p/v.m3u8?_HLS_msn=7", "/hls/demo/index.m3u8"]
+    );
+    for forged in [
+        "/signed/1-forged/hls/demo/index.m3u8",
+        "/signed/1/hls/demo/index.m3u8",
+    ] {
+        server.send(get(forged)).await.problem(403);
+    }
+    for elsewhere in ["/hls/demo/../b/x", "/api/v1/live", "/"] {
+        server.send(signed(elsewhere)).await.problem(404);
+    }
+    assert!(sidecar.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_sidecar_that_cannot_be_reached_is_passed_over() {
+    let (server, sidecar) = with_sidecar().await;
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr();
+    let registration = json!({"url": format!("http://{}", nobody.unwrap()), "channels": ["demo"]});
+    // Before the other by its name.
+    let put = request("PUT", "/api/v1/sidecars/gone").token("service");
+    assert_eq!(server.send(put.json(&registration)).await.status, 204);
+    let reply = server.send(get("/hls/demo/index.m3u8")).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(sidecar.asked.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

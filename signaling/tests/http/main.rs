@@ -6,6 +6,7 @@
 mod client;
 mod fake;
 mod fake_events;
+mod fake_recordings;
 mod fake_sidecars;
 mod server;
 
@@ -18,6 +19,8 @@ mod hls_comes_from_sidecars;
 mod openapi_describes_every_route;
 mod operators_see_the_node;
 mod pages_are_secured;
+mod recordings_are_served;
+mod recordings_are_told_of;
 mod requests_are_rate_limited;
 mod rest_api_manages_channels;
 mod rest_api_manages_sessions;

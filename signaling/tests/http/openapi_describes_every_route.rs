@@ -12,7 +12,9 @@ use crate::{
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 /// Everything that the node promises.
-const ROUTES: [&str; 40] = [
+const ROUTES: [&str; 50] = [
+    "DELETE /api/v1/broadcasts/{broadcast}/markers/{id}",
+    "DELETE /api/v1/broadcasts/{broadcast}/recording",
     "DELETE /api/v1/channels/{channel}",
     "DELETE /api/v1/sessions/{session}",
     "DELETE /api/v1/sidecars/{id}",
@@ -22,11 +24,14 @@ const ROUTES: [&str; 40] = [
     "DELETE /whip/{channel}/{session}",
     "GET /api/v1/broadcasts",
     "GET /api/v1/broadcasts/{broadcast}",
+    "GET /api/v1/broadcasts/{broadcast}/markers",
     "GET /api/v1/channels",
     "GET /api/v1/channels/{channel}",
+    "GET /api/v1/channels/{channel}/recordings",
     "GET /api/v1/events",
     "GET /api/v1/live",
     "GET /api/v1/node",
+    "GET /api/v1/recordings/{broadcast}",
     "GET /api/v1/sessions",
     "GET /api/v1/sessions/{session}",
     "GET /api/v1/sidecars",
@@ -36,6 +41,9 @@ const ROUTES: [&str; 40] = [
     "GET /hls/{channel}/{path}",
     "GET /metrics",
     "GET /readyz",
+    "GET /signed/{signature}/hls/{channel}/{path}",
+    "GET /signed/{signature}/vod/{broadcast}/{path}",
+    "GET /vod/{broadcast}/{path}",
     "GET /whep/{channel}",
     "GET /whep/{channel}/{session}",
     "GET /whep/{channel}/{session}/events/{stream}",
@@ -46,11 +54,13 @@ const ROUTES: [&str; 40] = [
     "PATCH /whep/{channel}/{session}",
     "PATCH /whip/{channel}/{session}",
     "POST /api/v1/channels",
+    "POST /api/v1/channels/{channel}/markers",
     "POST /api/v1/tokens",
     "POST /whep/{channel}",
     "POST /whep/{channel}/{session}/events",
     "POST /whep/{channel}/{session}/layer",
     "POST /whip/{channel}",
+    "PUT /api/v1/broadcasts/{broadcast}/recording",
     "PUT /api/v1/channels/{channel}",
     "PUT /api/v1/sidecars/{id}",
 ];
@@ -90,7 +100,7 @@ async fn every_route_that_it_lists_is_served_and_no_other_method() {
     let server = start().await;
     let description = description(&server).await;
     for (path, item) in description["paths"].as_object().unwrap() {
-        let address = path.replace("{channel}", "demo").replace(['{', '}'], "");
+        let address = address(path);
         for method in METHODS {
             let described = item.get(method.to_lowercase()).is_some();
             // HEAD comes with every GET.
@@ -101,6 +111,13 @@ async fn every_route_that_it_lists_is_served_and_no_other_method() {
             assert_eq!(status != 405, described, "{method} {address}: {status}");
         }
     }
+}
+
+/// An address of that form, of what the server knows.
+fn address(path: &str) -> String {
+    path.replace("{channel}", "demo")
+        .replace("{broadcast}", "b1")
+        .replace(['{', '}'], "")
 }
 
 #[tokio::test]
@@ -193,8 +210,7 @@ async fn what_needs_a_token_says_so() {
     let server = start().await;
     let description = description(&server).await;
     for (method, path, operation) in operations(&description) {
-        let address = path.replace("{channel}", "demo").replace(['{', '}'], "");
-        let mut anonymous = request(Box::leak(method.clone().into_boxed_str()), address);
+        let mut anonymous = request(Box::leak(method.clone().into_boxed_str()), address(&path));
         if method == "POST" && path.starts_with("/wh") {
             anonymous = anonymous.body("application/sdp", crate::server::OFFER);
         }

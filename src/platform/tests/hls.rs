@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
-use spillway_signaling::{OnAirFeed, SidecarId, api::model::SidecarRegistration};
+use spillway_signaling::{
+    OnAirFeed, SidecarId, Signature, Ticket, api::model::SidecarRegistration,
+};
 
 use super::*;
 
@@ -17,14 +19,17 @@ async fn register(fixture: &Fixture, channels: &[&str]) {
     };
     fixture
         .node
-        .register_sidecar(local(), registration)
+        .register_sidecar(local(), registration, &caller(None))
         .await
         .unwrap();
 }
 
 /// Where it is; nothing where it isn't.
 async fn source(fixture: &Fixture, token: Option<&str>) -> Result<Option<String>, Refusal> {
-    let found = fixture.node.find_hls(&demo(), &caller(token)).await;
+    let found = fixture
+        .node
+        .find_hls(&demo(), Ticket::Caller(&caller(token)))
+        .await;
     Ok(found?.map(|source| source.sidecar.as_str().to_owned()))
 }
 
@@ -72,7 +77,12 @@ async fn what_a_sidecar_still_has_is_served_after_the_end() {
     register(&fixture, &[]).await;
     assert_eq!(source(&fixture, None).await.unwrap(), None);
     register(&fixture, &["demo"]).await;
-    fixture.node.forget_sidecar(&local()).await.unwrap();
+    let sidecar = caller(None);
+    fixture
+        .node
+        .forget_sidecar(&local(), &sidecar)
+        .await
+        .unwrap();
     assert_eq!(source(&fixture, None).await.unwrap(), None);
 }
 
@@ -91,8 +101,83 @@ async fn a_restricted_channel_is_served_to_those_who_may_watch_it() {
         Err(Refusal::Forbidden(_))
     ));
     let view = fixture.token(TokenKind::View, Some("demo")).await;
-    let found = fixture.node.find_hls(&demo(), &caller(Some(&view))).await;
-    assert!(found.unwrap().unwrap().is_restricted);
+    let caller = caller(Some(&view));
+    let ticket = Ticket::Caller(&caller);
+    let found = fixture.node.find_hls(&demo(), ticket).await;
+    assert!(found.unwrap().unwrap().signature.is_some());
+}
+
+#[tokio::test]
+async fn a_token_is_exchanged_for_a_signature_that_holds_for_the_channel_alone() {
+    let fixture = fixture().await;
+    fixture.add_channel(true).await;
+    register(&fixture, &["demo"]).await;
+    let view = fixture.token(TokenKind::View, Some("demo")).await;
+    let caller = caller(Some(&view));
+    let ticket = Ticket::Caller(&caller);
+    let found = fixture.node.find_hls(&demo(), ticket).await;
+    let signature = found.unwrap().unwrap().signature.unwrap();
+    let by = async |name: &str, signature: &Signature| {
+        let name: ChannelName = name.parse().unwrap();
+        let ticket = Ticket::Signature(signature);
+        fixture.node.find_hls(&name, ticket).await
+    };
+    let source = by("demo", &signature).await.unwrap().unwrap();
+    assert_eq!(source.signature, None, "shared caches may keep it");
+    let other = by("other", &signature).await;
+    assert!(matches!(other, Err(Refusal::Forbidden(_))));
+    let forged = "99999999999-AAAA".parse().unwrap();
+    let forged = by("demo", &forged).await;
+    assert!(matches!(forged, Err(Refusal::Forbidden(_))));
+}
+
+#[tokio::test]
+async fn a_node_that_has_no_sidecar_and_hears_of_none_makes_no_hls() {
+    let fixture = on_air().await;
+    assert!(matches!(
+        source(&fixture, None).await,
+        Err(Refusal::Overloaded { .. })
+    ));
+    fixture.node.runs_no_sidecar();
+    let refused = source(&fixture, None).await;
+    assert!(matches!(refused, Err(Refusal::NotFound(why)) if why.contains("no HLS")));
+    register(&fixture, &[]).await;
+    let awaited = source(&fixture, None).await;
+    assert!(matches!(awaited, Err(Refusal::Overloaded { .. })));
+}
+
+#[tokio::test]
+async fn a_sidecars_name_is_its_tokens() {
+    let fixture = fixture().await;
+    let (ours, theirs) = (
+        fixture.token(TokenKind::Service, None).await,
+        fixture.token(TokenKind::Service, None).await,
+    );
+    let admin = fixture.token(TokenKind::Admin, None).await;
+    let register = async |token: &str| {
+        let registration = SidecarRegistration {
+            url: URL.parse().unwrap(),
+            channels: Vec::new(),
+        };
+        let caller = caller(Some(token));
+        fixture
+            .node
+            .register_sidecar(local(), registration, &caller)
+            .await
+    };
+    let forget = async |token: &str| {
+        let caller = caller(Some(token));
+        fixture.node.forget_sidecar(&local(), &caller).await
+    };
+    register(&ours).await.unwrap();
+    register(&ours).await.unwrap();
+    let stolen = register(&theirs).await;
+    assert!(matches!(stolen, Err(Refusal::Conflict { .. })));
+    let ended = forget(&theirs).await;
+    assert!(matches!(ended, Err(Refusal::Conflict { .. })));
+    forget(&ours).await.unwrap();
+    register(&theirs).await.unwrap();
+    forget(&admin).await.unwrap();
 }
 
 #[tokio::test]

@@ -3,11 +3,11 @@
 use rusqlite::{Row, types::Type};
 use serde::{Serialize, de::DeserializeOwned};
 use spillway_signaling::{
-    ChannelName,
+    BroadcastId, ChannelName, Marker, RecordingReport,
     api::model::{Broadcast, ChannelProfile, Timestamp, Token},
 };
 
-use crate::store::StoredChannel;
+use crate::store::{StoredChannel, StoredRecording};
 
 pub(super) fn channel(row: &Row<'_>) -> rusqlite::Result<StoredChannel> {
     Ok(StoredChannel {
@@ -45,12 +45,40 @@ pub(super) fn broadcast(row: &Row<'_>) -> rusqlite::Result<Broadcast> {
     })
 }
 
+pub(super) fn recording(row: &Row<'_>) -> rusqlite::Result<StoredRecording> {
+    Ok(StoredRecording {
+        broadcast: broadcast(row)?,
+        report: RecordingReport {
+            state: from_json(row, 6)?,
+            duration_ms: row.get::<_, i64>(7)?.unsigned_abs(),
+            bytes: row.get::<_, i64>(8)?.unsigned_abs(),
+            problem: row.get(9)?,
+        },
+    })
+}
+
+pub(super) fn marker(row: &Row<'_>) -> rusqlite::Result<Marker> {
+    Ok(Marker {
+        id: row.get(0)?,
+        at: time(row, 1)?,
+        title: row.get(2)?,
+    })
+}
+
+pub(super) fn broadcast_id(row: &Row<'_>, column: usize) -> rusqlite::Result<BroadcastId> {
+    let text: String = row.get(column)?;
+    text.parse()
+        .map_err(|error: spillway_signaling::InvalidBroadcastId| {
+            rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+        })
+}
+
 pub(super) fn json(value: &impl Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(value)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+pub(super) fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
     serde_json::from_str(&text).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())

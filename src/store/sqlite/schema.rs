@@ -10,7 +10,8 @@ use super::StoreError;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Each step raises the version (`user_version`) by one. Steps are never changed once released: add another one.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE channels (
         name TEXT PRIMARY KEY, title TEXT NOT NULL, tags TEXT NOT NULL, settings TEXT NOT NULL,
         created_at INTEGER NOT NULL
@@ -26,7 +27,20 @@ const MIGRATIONS: [&str; 1] = ["
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX broadcasts_by_channel ON broadcasts (channel, id);
     CREATE TABLE checks (id INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
-"];
+",
+    "
+    CREATE TABLE recordings (
+        broadcast TEXT PRIMARY KEY REFERENCES broadcasts (id) ON DELETE CASCADE, state TEXT NOT NULL,
+        duration_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, problem TEXT, reported_at INTEGER NOT NULL,
+        fate TEXT NOT NULL CHECK (fate IN ('kept', 'doomed', 'deleted'))
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX recordings_by_fate ON recordings (fate, broadcast);
+    CREATE TABLE markers (
+        broadcast TEXT NOT NULL REFERENCES broadcasts (id) ON DELETE CASCADE, at INTEGER NOT NULL,
+        id TEXT NOT NULL, title TEXT NOT NULL, PRIMARY KEY (broadcast, at, id)
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let failed = |error: rusqlite::Error| StoreError::Open {
@@ -66,4 +80,28 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<u32> {
     }
     transaction.commit()?;
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_database_of_an_earlier_release_gets_what_came_later_and_keeps_what_it_has() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("spillway.db");
+        let earlier = Connection::open(&path).unwrap();
+        earlier.execute_batch(MIGRATIONS[0]).unwrap();
+        earlier.pragma_update(None, "user_version", 1).unwrap();
+        let broadcast = "INSERT INTO broadcasts VALUES ('01', 'demo', '', 1, 2, 0, 2)";
+        earlier.execute(broadcast, []).unwrap();
+        drop(earlier);
+        let present = open(&path).unwrap();
+        let recording =
+            "INSERT INTO recordings SELECT id, '\"ready\"', 1, 1, NULL, 1, 'kept' FROM broadcasts";
+        assert_eq!(present.execute(recording, []).unwrap(), 1);
+        drop(present);
+        assert_eq!(migrate(&mut open(&path).unwrap()).unwrap(), 2);
+    }
 }

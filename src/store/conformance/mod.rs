@@ -1,6 +1,8 @@
 //! What every [`Store`] must do. A new form of the store calls [`all`] from its own tests.
 #![allow(clippy::unwrap_used)]
 
+mod recordings;
+
 use spillway_signaling::api::model::{
     Broadcast, ChannelProfile, ChannelSettings, Timestamp, Token, TokenKind,
 };
@@ -13,7 +15,7 @@ const MANY: usize = 100;
 /// Runs the whole suite, each behaviour on a fresh store. What is given beside the store is kept while it's used.
 pub(crate) async fn all<S: Store, Guard>(fresh: impl Fn() -> (S, Guard)) {
     macro_rules! each {
-        ($($behaviour:ident),* $(,)?) => {
+        ($($behaviour:path),* $(,)?) => {
             $(let (store, guard) = fresh(); $behaviour(&store).await; drop((store, guard));)*
         };
     }
@@ -32,6 +34,16 @@ pub(crate) async fn all<S: Store, Guard>(fresh: impl Fn() -> (S, Guard)) {
         broadcasts_are_kept_for_a_time,
         broadcasts_are_kept_up_to_a_number,
         it_can_be_checked,
+        recordings::a_recording_is_what_was_reported_last,
+        recordings::recordings_are_listed_latest_first_by_channel,
+        recordings::a_recording_is_doomed_then_deleted_for_good,
+        recordings::the_recordings_of_a_channel_are_doomed_together,
+        recordings::recordings_are_kept_for_a_time,
+        recordings::the_oldest_recordings_go_where_the_quota_is_used_up,
+        recordings::a_broadcast_is_not_forgotten_before_its_recording_is_deleted,
+        recordings::a_recording_that_nobody_finishes_is_given_up,
+        recordings::recordings_are_counted,
+        recordings::markers_are_sorted_bounded_and_taken_out,
     );
 }
 
