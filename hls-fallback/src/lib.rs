@@ -1,8 +1,9 @@
 //! `spillway-hls`, the sidecar: it takes a broadcast over WHEP like any viewer, encodes it as a ladder of renditions, and
-//! serves them as LL-HLS.
+//! serves them as LL-HLS, and records them.
 //!
 //! ```text
 //! node ──WHEP──► whep ──packets──► receive ──frames──► transcode ──samples──► origin ──HTTP──► players
+//!                                                                               └──units──► record ──► storage
 //! ```
 //!
 //! `receive` and the packaging in `origin` are sans-IO: no socket, no clock, no thread.
@@ -10,6 +11,7 @@
 pub mod media;
 pub mod origin;
 pub mod receive;
+pub mod record;
 pub mod sidecar;
 pub mod transcode;
 pub mod whep;

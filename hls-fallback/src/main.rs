@@ -1,10 +1,13 @@
 //! The sidecar's command.
 
-use std::{io::Read as _, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    io::Read as _, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
+};
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{ArgAction, Parser};
 use spillway_hls::{
+    record::{self, Storage},
     sidecar,
     transcode::{self, EncoderKind, Ladder},
     whep::Token,
@@ -20,6 +23,7 @@ use url::Url;
 /// other machines, are started by hand.
 #[derive(Debug, Parser)]
 #[command(version)]
+#[allow(clippy::struct_excessive_bools)]
 struct Arguments {
     /// The node.
     #[arg(long, env = "SPILLWAY_NODE", default_value = "http://127.0.0.1:8080")]
@@ -40,7 +44,14 @@ struct Arguments {
     /// is larger than the source.
     #[arg(long, default_value_t)]
     renditions: Ladder,
-    /// What encodes. Without it a GPU does, where one works.
+    /// Whether the best rendition is the source itself, as it came, while it is H.264 with a keyframe each two seconds or more
+    /// often, and its size stays.
+    #[arg(long, default_value_t = true, action = ArgAction::Set)]
+    pass_through: bool,
+    /// Whether renditions below the best one are made only while somebody watches them.
+    #[arg(long, default_value_t = true, action = ArgAction::Set)]
+    renditions_on_demand: bool,
+    /// What encodes. Without it the first of these does that works.
     #[arg(long)]
     encoder: Option<EncoderKind>,
     /// About how long a part is: it becomes a whole number of pictures.
@@ -52,6 +63,15 @@ struct Arguments {
     /// How far players can go back.
     #[arg(long, default_value = "60s", value_parser = window)]
     window: Duration,
+    /// Where broadcasts are recorded: `file:///folder`, or `s3://bucket/prefix` with the usual `AWS_*` variables. Without it none is.
+    #[arg(long, env = "SPILLWAY_STORAGE", requires = "spool")]
+    storage: Option<Url>,
+    /// The folder of what isn't in the storage yet.
+    #[arg(long, env = "SPILLWAY_SPOOL")]
+    spool: Option<PathBuf>,
+    /// How much may be in it, with k, M or G: what comes then is missing in recordings.
+    #[arg(long, env = "SPILLWAY_SPOOL_SIZE", default_value = "8G", value_parser = bytes)]
+    spool_size: u64,
     /// What is logged: error, warn, info, debug, trace, also by module.
     #[arg(long, env = "SPILLWAY_LOG_FILTER", default_value = "info")]
     log: String,
@@ -102,9 +122,28 @@ fn window(text: &str) -> Result<Duration, String> {
     duration(text, Duration::from_secs(12), Duration::from_hours(1))
 }
 
+/// `8G`, in powers of 1024.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (number, unit) = match text.char_indices().next_back() {
+        Some((at, 'k')) => (&text[..at], 10),
+        Some((at, 'M')) => (&text[..at], 20),
+        Some((at, 'G')) => (&text[..at], 30),
+        _ => (text, 0),
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(1 << unit))
+        .filter(|bytes| *bytes >= LEAST_SPOOL)
+        .ok_or_else(|| "write 16M or more, as 500M or 8G".to_owned())
+}
+
+/// Some segments of a broadcast.
+const LEAST_SPOOL: u64 = 16 << 20;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments) {
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("spillway-hls: {error:#}");
@@ -113,26 +152,34 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<()> {
-    start_log(&arguments)?;
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    start_log(arguments)?;
     if arguments.supervised {
         // The node on this machine comes first: its viewers wait milliseconds, those of LL-HLS a second.
         rustix::process::nice(NICENESS).context("no lower priority")?;
     }
     transcode::quieten();
+    let encoder =
+        transcode::choose(arguments.encoder).with_context(|| match arguments.encoder {
+            Some(kind) => format!("--encoder {kind} doesn't work here"),
+            None => "no encoder works here".to_owned(),
+        })?;
     let options = sidecar::Options {
-        node: arguments.node,
-        token: Token::new(arguments.token),
-        id: arguments.id,
+        node: arguments.node.clone(),
+        token: Token::new(arguments.token.clone()),
+        id: arguments.id.clone(),
         listen: arguments.listen,
-        advertise: arguments.advertise,
+        advertise: arguments.advertise.clone(),
         transcode: transcode::Settings {
-            ladder: arguments.renditions,
-            encoder: choose_encoder(arguments.encoder)?,
+            ladder: arguments.renditions.clone(),
+            encoder,
             part: arguments.part,
             segment: arguments.segment,
+            pass_through: arguments.pass_through,
+            on_demand: arguments.renditions_on_demand,
         },
         window: arguments.window,
+        record: recording(arguments)?,
     };
     let runtime = tokio::runtime::Runtime::new().context("no threads")?;
     let supervised = arguments.supervised;
@@ -140,6 +187,26 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         sidecar::run(options, stopped(supervised)?).await?;
         Ok(())
     })
+}
+
+fn recording(arguments: &Arguments) -> anyhow::Result<Option<record::Settings>> {
+    let (Some(url), Some(spool)) = (&arguments.storage, &arguments.spool) else {
+        return Ok(None);
+    };
+    let storage = match Storage::open(url) {
+        Ok(storage) => storage,
+        // A disk that isn't there today: live goes on.
+        Err(error @ record::StorageError::Folder { .. }) => {
+            tracing::error!(%error, "nothing is recorded");
+            return Ok(None);
+        }
+        Err(error) => return Err(error).context("--storage"),
+    };
+    Ok(Some(record::Settings {
+        storage,
+        spool: spool.clone(),
+        spool_limit: arguments.spool_size,
+    }))
 }
 
 fn start_log(arguments: &Arguments) -> anyhow::Result<()> {
@@ -158,25 +225,6 @@ fn start_log(arguments: &Arguments) -> anyhow::Result<()> {
         builder.with_target(false).with_ansi(false).try_init()
     };
     started.map_err(|error| anyhow::anyhow!("no log: {error}"))
-}
-
-/// The encoder that was asked for, or the best that works.
-fn choose_encoder(asked: Option<EncoderKind>) -> anyhow::Result<EncoderKind> {
-    if let Some(kind) = asked {
-        transcode::probe(kind).with_context(|| format!("--encoder {kind} doesn't work here"))?;
-        tracing::info!(encoder = %kind, "as asked");
-        return Ok(kind);
-    }
-    match transcode::probe(EncoderKind::Nvenc) {
-        Ok(()) => {
-            tracing::info!(encoder = %EncoderKind::Nvenc, "an NVIDIA GPU encodes");
-            return Ok(EncoderKind::Nvenc);
-        }
-        Err(error) => tracing::info!(%error, "no GPU encodes here"),
-    }
-    transcode::probe(EncoderKind::X264)?;
-    tracing::info!(encoder = %EncoderKind::X264, "the processor encodes");
-    Ok(EncoderKind::X264)
 }
 
 /// Until the sidecar is to end.

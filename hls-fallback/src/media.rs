@@ -3,9 +3,10 @@
 use std::{fmt, time::Duration};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 /// A moment on the node's clock: microseconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Moment(pub i64);
 
 impl Moment {
@@ -91,7 +92,8 @@ pub struct Sample {
 }
 
 /// How the samples of a rendition are encoded: what becomes its initialization segment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TrackConfig {
     /// H.264.
     H264 {
@@ -113,8 +115,17 @@ pub enum TrackConfig {
     },
 }
 
+/// Who asks for a rendition.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// How long ago it was asked for last, if ever.
+    pub idle: Option<Duration>,
+    /// Requests so far.
+    pub requests: u64,
+}
+
 /// A frame rate or the like: `numerator / denominator` a second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     /// Above 0.
     pub numerator: u32,

@@ -2,15 +2,15 @@
 
 /// Bits per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Bandwidth {
-    pub(super) peak: u64,
-    pub(super) average: u64,
+pub(crate) struct Bandwidth {
+    pub(crate) peak: u64,
+    pub(crate) average: u64,
 }
 
 impl Bandwidth {
     /// Of segments, each with its bytes and microseconds. The peak is that of the segments of at least half a target
     /// duration (RFC 8216bis §4.1): what was cut short by a reconnect doesn't count, unless there's nothing else.
-    pub(super) fn measure(
+    pub(crate) fn measure(
         segments: impl Iterator<Item = (usize, u64)> + Clone,
         target: u64,
     ) -> Self {
@@ -27,8 +27,18 @@ impl Bandwidth {
         }
     }
 
+    /// Of what is encoded with so many bits per second, before it is: no more than a fifth above that for long
+    /// ([`crate::transcode::EncoderKind`]).
+    pub(super) fn expected(bitrate: u32) -> Self {
+        let average = u64::from(bitrate);
+        Self {
+            peak: average + average / 5,
+            average,
+        }
+    }
+
     /// Of both together.
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             peak: self.peak + other.peak,
             average: self.average + other.average,

@@ -300,3 +300,14 @@ fn movie_fragment(sequence: u32, samples: &[Sample]) -> Result<Moof, CmafError> 
         }],
     })
 }
+
+/// A segment of these parts.
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test's")]
+pub(crate) fn test_segment<'a>(wall: Moment, parts: impl Iterator<Item = &'a [Sample]>) -> Vec<u8> {
+    let mut out = segment_head(0, wall).unwrap();
+    for (part, number) in parts.zip(1..) {
+        write_chunk(&mut out, number, part).unwrap();
+    }
+    out
+}

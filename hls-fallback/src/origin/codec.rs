@@ -3,7 +3,7 @@
 use crate::media::TrackConfig;
 
 /// The element of `CODECS`; nothing if the configuration is too short to be one.
-pub(super) fn name(config: &TrackConfig) -> Option<String> {
+pub(crate) fn name(config: &TrackConfig) -> Option<String> {
     match config {
         // ISO/IEC 14496-15 §E.3: profile, constraints and level, as in the avcC.
         TrackConfig::H264 { avcc, .. } => match avcc[..] {

@@ -23,7 +23,7 @@ impl Grid {
 }
 
 /// Ticks as microseconds, rounded to the nearest.
-pub(super) fn micros(ticks: u64, timescale: u32) -> u64 {
+pub(crate) fn micros(ticks: u64, timescale: u32) -> u64 {
     let timescale = u128::from(timescale.max(1));
     u64::try_from((u128::from(ticks) * 1_000_000 + timescale / 2) / timescale).unwrap_or(u64::MAX)
 }

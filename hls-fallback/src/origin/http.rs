@@ -44,6 +44,10 @@ async fn answer(State(origin): State<Origin>, request: Request) -> Response {
 async fn respond(origin: &Origin, request: &Parts) -> Result<Response, Refusal> {
     let (channel, resource) = resource::parse(request.uri.path()).ok_or(Refusal::NotFound)?;
     let headers = &request.headers;
+    if let (Resource::Rendition { name, .. }, Some(presentation)) = (&resource, origin.get(channel))
+    {
+        presentation.ask(name);
+    }
     match resource {
         Resource::Multivariant { plain } => multivariant(origin, channel, plain, headers).await,
         Resource::Rendition {

@@ -10,6 +10,7 @@
 //!
 //! What the rules are: RFC 8216bis (the second edition of HLS), and ISO/IEC 23000-19 (CMAF) for the media.
 
+mod asked;
 mod bandwidth;
 mod channel_list;
 mod cmaf;
@@ -31,10 +32,19 @@ mod writer;
 
 pub use channel_list::{Limits, Origin, PublishError};
 pub use cmaf::CmafError;
-pub use packager::PushError;
+pub use packager::{Part, PushError, Unit};
 pub use presentation::{AddRenditionError, Presentation, RenditionInfo, RenditionKind};
 pub use settings::{Settings, SettingsError, first_segment_number, frames_per_part};
-pub use writer::RenditionWriter;
+pub use writer::{RenditionWriter, Tap};
+
+#[cfg(test)]
+pub(crate) use cmaf::test_segment;
+
+pub(crate) use bandwidth::Bandwidth;
+pub(crate) use codec::name as codec_name;
+pub(crate) use grid::micros;
+pub(crate) use playlist::{Variant, multivariant};
+pub(crate) use shelf::{date_line, seconds};
 
 /// Renditions of one presentation, at most.
 pub const MAX_RENDITIONS: usize = 16;
@@ -42,7 +52,7 @@ pub const MAX_RENDITIONS: usize = 16;
 pub const MAX_NAME: usize = 64;
 
 /// Whether `name` can be a part of a URL as it is: `[A-Za-z0-9_-]{1,64}`.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     (1..=MAX_NAME).contains(&name.len())
         && name
             .bytes()

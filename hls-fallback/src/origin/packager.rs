@@ -24,11 +24,14 @@ const MAX_SEGMENT: u64 = 3;
 
 /// What is to be published.
 #[derive(Debug, Clone)]
-pub(super) enum Unit {
+pub enum Unit {
     /// The initialization segment of this segment and those after it.
     Init {
+        /// The first that needs it.
         segment: u64,
+        /// How its samples are encoded.
         config: TrackConfig,
+        /// `ftyp` and `moov`.
         data: Bytes,
     },
     /// A part is complete; the first one begins its segment.
@@ -39,15 +42,21 @@ pub(super) enum Unit {
 
 /// A part: times are ticks.
 #[derive(Debug, Clone)]
-pub(super) struct Part {
-    pub(super) segment: u64,
-    pub(super) index: u32,
+pub struct Part {
+    /// The number of its segment.
+    pub segment: u64,
+    /// Its place there, from 0 on.
+    pub index: u32,
     /// The instant on the grid at which the segment begins.
-    pub(super) start: u64,
-    pub(super) time: u64,
-    pub(super) duration: u64,
-    pub(super) independent: bool,
-    pub(super) data: Bytes,
+    pub start: u64,
+    /// When its first sample is.
+    pub time: u64,
+    /// How long its samples last.
+    pub duration: u64,
+    /// It has a keyframe.
+    pub independent: bool,
+    /// `moof` and `mdat`; before them, in a segment's first, what a segment begins with.
+    pub data: Bytes,
 }
 
 /// Why a sample or a segment was refused.
@@ -265,6 +274,13 @@ impl Packager {
         self.samples.push(sample);
         self.cut(&mut units)?;
         Ok(units)
+    }
+
+    /// Forgets all: the next sample comes after a new start, in a later segment.
+    pub(super) fn rest(&mut self) {
+        let chunks = self.chunks;
+        *self = Self::new(self.timing, self.timescale, self.video);
+        self.chunks = chunks;
     }
 
     /// No sample follows.

@@ -232,14 +232,14 @@ fn row(shelf: &Shelf, group: Group) -> Option<Vec<&Segment>> {
 
 /// A rendition as the multivariant playlist shows it.
 #[derive(Debug)]
-pub(super) struct Variant<'a> {
-    pub(super) info: &'a RenditionInfo,
-    pub(super) config: &'a TrackConfig,
-    pub(super) bandwidth: Bandwidth,
+pub(crate) struct Variant<'a> {
+    pub(crate) info: &'a RenditionInfo,
+    pub(crate) config: &'a TrackConfig,
+    pub(crate) bandwidth: Bandwidth,
 }
 
 /// The multivariant playlist; `file` is the name of the media playlists that it leads to.
-pub(super) fn multivariant(variants: &[Variant], file: &str) -> String {
+pub(crate) fn multivariant(variants: &[Variant], file: &str) -> String {
     let is_audio = |variant: &&Variant| variant.info.kind == RenditionKind::Audio;
     let audio: Vec<_> = variants.iter().filter(is_audio).collect();
     let mut out = String::with_capacity(2048);

@@ -1,10 +1,14 @@
 //! One broadcast as it's presented: its renditions, and the playlists of them.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::{
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Instant,
+};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
-use crate::media::Rate;
+use crate::media::{Demand, Rate, TrackConfig};
 
 use super::{
     MAX_NAME, MAX_RENDITIONS, is_name,
@@ -27,7 +31,8 @@ pub struct RenditionInfo {
 }
 
 /// What a rendition holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RenditionKind {
     /// Pictures at that rate.
     Video {
@@ -76,6 +81,8 @@ pub struct Presentation(Arc<Shared>);
 struct Shared {
     settings: Settings,
     timing: Timing,
+    /// Requests' times are counted from then on.
+    made: Instant,
     state: RwLock<State>,
 }
 
@@ -86,6 +93,7 @@ impl Presentation {
         Ok(Self(Arc::new(Shared {
             settings,
             timing,
+            made: Instant::now(),
             state: RwLock::new(State::new()),
         })))
     }
@@ -140,6 +148,27 @@ impl Presentation {
     /// as when a publisher comes back. Say it before any rendition has come to that segment.
     pub fn discontinuity(&self, number: u64) {
         self.write().insert_discontinuity(number);
+    }
+
+    /// Who asks for a rendition: its playlists and media.
+    pub fn demand(&self, rendition: &str) -> Demand {
+        let now = self.0.made.elapsed();
+        let demand = self.read().demand(rendition, now);
+        demand.unwrap_or_default()
+    }
+
+    /// Somebody asks for a rendition.
+    pub(super) fn ask(&self, rendition: &str) {
+        let now = self.0.made.elapsed();
+        self.read().ask(rendition, now);
+    }
+
+    pub(super) fn expect(&self, id: u64, config: TrackConfig, bitrate: u32) {
+        self.write().expect(id, config, bitrate);
+    }
+
+    pub(super) fn rest(&self, id: u64, offered: bool) {
+        self.write().rest(id, offered, self.0.timing);
     }
 
     /// Whether all renditions are finished or removed, or another presentation has taken this one's place.

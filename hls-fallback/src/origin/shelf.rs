@@ -8,7 +8,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 
-use crate::media::TrackConfig;
+use crate::media::{Moment, TrackConfig};
 
 use super::{
     bandwidth::Bandwidth,
@@ -125,16 +125,13 @@ impl Shelf {
 
     fn segment(&self, first: &Part) -> Segment {
         let wall = self.timing.wall(first.time, self.timescale);
-        // To the nearest millisecond.
-        let wall = Duration::from_micros(u64::try_from(wall.0).unwrap_or(0).saturating_add(500));
-        let date = humantime::format_rfc3339_millis(UNIX_EPOCH + wall);
         Segment {
             number: first.segment,
             end: grid::micros(first.time, self.timescale),
             ticks: 0,
             parts: Vec::new(),
             whole: None,
-            date_line: format!("#EXT-X-PROGRAM-DATE-TIME:{date}\n"),
+            date_line: date_line(wall),
             part_lines: String::new(),
             end_lines: String::new(),
         }
@@ -265,7 +262,14 @@ impl Shelf {
     }
 }
 
+/// `EXT-X-PROGRAM-DATE-TIME`, to the nearest millisecond.
+pub(crate) fn date_line(wall: Moment) -> String {
+    let wall = Duration::from_micros(u64::try_from(wall.0).unwrap_or(0).saturating_add(500));
+    let date = humantime::format_rfc3339_millis(UNIX_EPOCH + wall);
+    format!("#EXT-X-PROGRAM-DATE-TIME:{date}\n")
+}
+
 /// Microseconds as decimal-floating-point seconds.
-pub(super) fn seconds(micros: u64) -> String {
+pub(crate) fn seconds(micros: u64) -> String {
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }

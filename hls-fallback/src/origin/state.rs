@@ -1,12 +1,14 @@
 //! What a presentation consists of, and how it changes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::{
     MAX_RENDITIONS,
+    asked::Asked,
+    bandwidth::Bandwidth,
     directives::Position,
     packager::{PushError, Unit},
     page::Page,
@@ -16,6 +18,7 @@ use super::{
     settings::Timing,
     shelf::Shelf,
 };
+use crate::media::{Demand, TrackConfig};
 
 /// Guarded by a lock that nobody holds for longer than it takes to write a playlist.
 #[derive(Debug)]
@@ -44,6 +47,11 @@ pub(super) struct Rendition {
     pub(super) shelf: Shelf,
     finished: bool,
     pub(super) view: watch::Sender<Option<Arc<View>>>,
+    /// How it is listed while it has no media.
+    expected: Option<(TrackConfig, Bandwidth)>,
+    /// It can't be had for a while.
+    withheld: bool,
+    asked: Asked,
 }
 
 /// A media playlist as it is until the next part comes. There's none before a rendition's first whole segment.
@@ -108,7 +116,7 @@ impl State {
         if self.renditions.len() >= MAX_RENDITIONS {
             return Err(AddRenditionError::TooMany);
         }
-        if self.rendition(&info.name).is_some() {
+        if self.renditions.iter().any(|r| r.info.name == info.name) {
             return Err(AddRenditionError::Taken(info.name));
         }
         let id = self.next_id;
@@ -119,8 +127,54 @@ impl State {
             info,
             finished: false,
             view: watch::Sender::new(None),
+            expected: None,
+            withheld: false,
+            asked: Asked::default(),
         });
         Ok(id)
+    }
+
+    pub(super) fn expect(&mut self, id: u64, config: TrackConfig, bitrate: u32) {
+        if let Some(index) = self.index(id) {
+            let bandwidth = Bandwidth::expected(bitrate);
+            self.renditions[index].expected = Some((config, bandwidth));
+            self.render_masters();
+        }
+    }
+
+    /// What there is of a rendition is forgotten; it may come again.
+    pub(super) fn rest(&mut self, id: u64, offered: bool, timing: Timing) {
+        let Some(index) = self.index(id) else {
+            return;
+        };
+        let rendition = &mut self.renditions[index];
+        if let (Some(config), true) = (
+            rendition.shelf.config(),
+            rendition.shelf.has_complete_segment(),
+        ) {
+            rendition.expected = Some((config.clone(), rendition.shelf.bandwidth()));
+        }
+        rendition.shelf = Shelf::new(timing, rendition.info.timescale);
+        rendition.withheld = !offered;
+        if offered {
+            rendition.view.send_replace(None);
+        } else {
+            // Whoever waits for it waits for nothing.
+            rendition.view = watch::Sender::new(None);
+        }
+        self.render_masters();
+    }
+
+    pub(super) fn demand(&self, rendition: &str, now: Duration) -> Option<Demand> {
+        let mut all = self.renditions.iter();
+        let found = all.find(|other| other.info.name == rendition)?;
+        Some(found.asked.demand(now))
+    }
+
+    pub(super) fn ask(&self, rendition: &str, now: Duration) {
+        if let Some(rendition) = self.rendition(rendition) {
+            rendition.asked.ask(now);
+        }
     }
 
     pub(super) fn insert_discontinuity(&mut self, number: u64) {
@@ -193,7 +247,7 @@ impl State {
     pub(super) fn rendition(&self, name: &str) -> Option<&Rendition> {
         self.renditions
             .iter()
-            .find(|rendition| rendition.info.name == name)
+            .find(|rendition| rendition.info.name == name && !rendition.withheld)
     }
 
     fn index(&self, id: u64) -> Option<usize> {
@@ -327,9 +381,10 @@ impl State {
         let variants: Vec<_> = self
             .renditions
             .iter()
-            .filter_map(Rendition::variant)
+            .filter_map(|rendition| rendition.variant(self.ended))
             .collect();
-        if variants.is_empty() {
+        let has_media = |rendition: &Rendition| rendition.shelf.has_complete_segment();
+        if !self.renditions.iter().any(has_media) {
             masters.send_replace(None);
             return;
         }
@@ -353,15 +408,18 @@ impl State {
 }
 
 impl Rendition {
-    fn variant(&self) -> Option<Variant<'_>> {
-        let config = self
-            .shelf
-            .config()
-            .filter(|_| self.shelf.has_complete_segment())?;
+    /// As it's listed, if it is: of what has ended only what there is.
+    fn variant(&self, ended: bool) -> Option<Variant<'_>> {
+        let has_media = self.shelf.has_complete_segment();
+        let (config, bandwidth) = match self.shelf.config().filter(|_| has_media) {
+            Some(config) => (config, self.shelf.bandwidth()),
+            None if ended || self.withheld => return None,
+            None => self.expected.as_ref().map(|(config, b)| (config, *b))?,
+        };
         Some(Variant {
             info: &self.info,
             config,
-            bandwidth: self.shelf.bandwidth(),
+            bandwidth,
         })
     }
 }

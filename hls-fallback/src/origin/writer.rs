@@ -3,9 +3,17 @@
 use crate::media::{Sample, TrackConfig};
 
 use super::{
-    packager::{Packager, PushError},
+    packager::{Packager, PushError, Unit},
     presentation::Presentation,
 };
+
+/// Hears what a rendition publishes, in order. It is called by the thread that encodes the rendition, and mustn't wait.
+pub trait Tap: Send + std::fmt::Debug {
+    /// This is published now.
+    fn take(&mut self, unit: &Unit);
+    /// All renditions have a discontinuity before this segment, which none has come to.
+    fn discontinuity(&mut self, segment: u64);
+}
 
 /// Writes one rendition of a [`Presentation`]; dropped without [`finish`](Self::finish), it removes it.
 ///
@@ -18,6 +26,7 @@ pub struct RenditionWriter {
     presentation: Presentation,
     id: u64,
     packager: Packager,
+    tap: Option<Box<dyn Tap>>,
     finished: bool,
 }
 
@@ -27,8 +36,28 @@ impl RenditionWriter {
             presentation,
             id,
             packager,
+            tap: None,
             finished: false,
         }
+    }
+
+    /// All that is published from now on is given to `tap` too.
+    pub fn tee(&mut self, tap: Box<dyn Tap>) {
+        self.tap = Some(tap);
+    }
+
+    /// The rendition is made when somebody asks for it ([`Presentation::demand`]), and would be encoded like this, with so many
+    /// bits per second: it is listed before it has any media, and while it rests.
+    pub fn expect(&mut self, config: TrackConfig, bitrate: u32) {
+        self.presentation.expect(self.id, config, bitrate);
+    }
+
+    /// The rendition isn't made for a while, and what there is of it is forgotten: who asks for it waits until it has a whole
+    /// segment again. If it isn't `offered`, it isn't listed, and its URLs are unknown. It goes on with [`start`](Self::start),
+    /// and a segment that it hadn't begun.
+    pub fn rest(&mut self, offered: bool) {
+        self.packager.rest();
+        self.presentation.rest(self.id, offered);
     }
 
     /// How the samples are encoded from the next segment on. Said again, it gives that segment a new `EXT-X-MAP`, and all
@@ -36,6 +65,9 @@ impl RenditionWriter {
     pub fn start(&mut self, config: TrackConfig) -> Result<(), PushError> {
         if let Some(segment) = self.packager.start(config)? {
             self.presentation.discontinuity(segment);
+            if let Some(tap) = &mut self.tap {
+                tap.discontinuity(segment);
+            }
         }
         Ok(())
     }
@@ -50,21 +82,35 @@ impl RenditionWriter {
     pub fn begin_segment(&mut self, number: u64, start: u64) -> Result<(), PushError> {
         self.presentation.reserve(number)?;
         let units = self.packager.begin_segment(number, start)?;
-        self.presentation.publish(self.id, units)
+        self.publish(units)
     }
 
     /// The next sample, which begins where the one before it ended; only the first one after a new
     /// [`start`](Self::start) may be later. Samples before the first segment are dropped.
     pub fn push(&mut self, sample: Sample) -> Result<(), PushError> {
         let units = self.packager.push(sample)?;
-        self.presentation.publish(self.id, units)
+        self.publish(units)
     }
 
     /// No sample follows. When all renditions are finished, playlists have `EXT-X-ENDLIST`.
     pub fn finish(mut self) -> Result<(), PushError> {
         let units = self.packager.finish()?;
         self.finished = true;
+        self.tell(&units);
         self.presentation.finish(self.id, units)
+    }
+
+    fn publish(&mut self, units: Vec<Unit>) -> Result<(), PushError> {
+        self.tell(&units);
+        self.presentation.publish(self.id, units)
+    }
+
+    fn tell(&mut self, units: &[Unit]) {
+        if let Some(tap) = &mut self.tap {
+            for unit in units {
+                tap.take(unit);
+            }
+        }
     }
 
     /// Takes the rendition out of the presentation: who plays it finds the others in the multivariant playlist.

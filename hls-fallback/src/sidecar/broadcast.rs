@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
 use crate::{
-    media::{Sample, TrackConfig},
+    media::{Demand, Sample, TrackConfig},
     origin::{
         Origin, Presentation, PushError, RenditionInfo, RenditionKind, RenditionWriter,
         Settings as Presented,
     },
-    transcode::{Cadence, Description, Presenter, Pushed, Settings, Sink, Transcoder},
+    record::{Recording, Session},
+    transcode::{Cadence, Description, Pause, Presenter, Pushed, Settings, Sink, Transcoder},
     whep::{Ended, Options, Update, follow},
 };
 
@@ -24,6 +25,8 @@ pub(super) struct Making {
     pub(super) origin: Origin,
     pub(super) settings: Settings,
     pub(super) window: Duration,
+    /// Where it's recorded, if it is.
+    pub(super) recording: Option<Recording>,
     /// Told when the origin has the channel.
     pub(super) changed: Arc<Notify>,
 }
@@ -55,6 +58,7 @@ async fn once(making: &Making) -> Outcome {
     let presenter = OnOrigin {
         making: making.clone(),
         cadence: None,
+        session: None,
     };
     let request = Box::new(move || wanted.notify_one());
     let settings = making.settings.clone();
@@ -87,13 +91,16 @@ async fn once(making: &Making) -> Outcome {
 struct OnOrigin {
     making: Making,
     cadence: Option<(Cadence, Presentation)>,
+    /// Of the recording.
+    session: Option<Session>,
 }
 
 impl Presenter for OnOrigin {
     fn first_segment(&self, epoch: crate::media::Moment) -> u64 {
-        self.making
-            .origin
-            .next_number(&self.making.options.channel, epoch)
+        let making = &self.making;
+        let next = making.origin.next_number(&making.options.channel, epoch);
+        let recorded = making.recording.as_ref().map_or(0, Recording::next_number);
+        next.max(recorded)
     }
 
     fn begin(&mut self, cadence: Cadence) {
@@ -118,6 +125,9 @@ impl Presenter for OnOrigin {
         match made {
             Ok(presentation) => {
                 self.cadence = Some((cadence, presentation));
+                let recording = self.making.recording.as_ref();
+                self.session = recording
+                    .map(|recording| recording.session(cadence.epoch, cadence.segment_seconds()));
                 self.making.changed.notify_one();
             }
             Err(error) => {
@@ -130,6 +140,9 @@ impl Presenter for OnOrigin {
         if let Some((_, presentation)) = &self.cadence {
             presentation.discontinuity(segment);
         }
+        if let Some(session) = &self.session {
+            session.discontinuity(segment);
+        }
     }
 
     fn rendition(&mut self, description: Description) -> Box<dyn Sink> {
@@ -141,8 +154,9 @@ impl Presenter for OnOrigin {
                 writer: None,
             });
         };
+        let is_permanent = description.is_permanent();
         let info = match description {
-            Description::Video { name } => RenditionInfo {
+            Description::Video { name, .. } => RenditionInfo {
                 name,
                 kind: RenditionKind::Video { rate: cadence.rate },
                 timescale: cadence.video_timescale(),
@@ -154,17 +168,26 @@ impl Presenter for OnOrigin {
             },
         };
         let name = info.name.clone();
-        let writer = presentation
-            .add_rendition(info)
+        let mut writer = presentation
+            .add_rendition(info.clone())
             .inspect_err(
                 |error| tracing::error!(channel, name, %error, "a rendition can't be presented"),
             )
             .ok();
+        // What is made on demand has holes.
+        if let (Some(writer), Some(session), true) = (&mut writer, &self.session, is_permanent) {
+            writer.tee(session.rendition(info));
+        }
         Box::new(OnRendition {
             channel,
             name,
             writer,
         })
+    }
+
+    fn demand(&self, rendition: &str) -> Demand {
+        let demand = |(_, presentation): &(_, Presentation)| presentation.demand(rendition);
+        self.cadence.as_ref().map(demand).unwrap_or_default()
     }
 }
 
@@ -188,6 +211,20 @@ impl OnRendition {
 }
 
 impl Sink for OnRendition {
+    fn expect(&mut self, config: TrackConfig, bitrate: u32) {
+        self.write(|writer| {
+            writer.expect(config, bitrate);
+            Ok(())
+        });
+    }
+
+    fn rest(&mut self, pause: Pause) {
+        self.write(|writer| {
+            writer.rest(pause == Pause::Unasked);
+            Ok(())
+        });
+    }
+
     fn start(&mut self, config: TrackConfig) {
         self.write(|writer| writer.start(config));
     }

@@ -8,15 +8,16 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::Notify, task::AbortHandle, time::sleep};
 use url::Url;
 
-pub use node::NodeError;
+pub use node::{Node, NodeError};
 
 use crate::{
     origin::Origin,
+    record::{self, Recorder, Recording},
     transcode,
     whep::{self, Token},
 };
 use broadcast::Making;
-use node::{Live, News, Node};
+use node::{Live, News};
 
 /// The node forgets sidecars that it doesn't hear of for 10 s.
 const REGISTER: Duration = Duration::from_secs(3);
@@ -42,6 +43,8 @@ pub struct Options {
     pub transcode: transcode::Settings,
     /// How much of a broadcast's past is listed.
     pub window: Duration,
+    /// How broadcasts are recorded, if they are.
+    pub record: Option<record::Settings>,
 }
 
 /// Why a sidecar can't work.
@@ -82,10 +85,12 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
     };
     let node = Node::new(options.node.clone(), options.token.clone())?;
     let origin = Origin::default();
+    let recorder = recorder(options.record.clone(), &node);
     tracing::info!(%address, node = %options.node, "serving LL-HLS");
     let mut broadcasts = Broadcasts {
         options: options.clone(),
         origin: origin.clone(),
+        recorder,
         running: HashMap::new(),
         changed: Arc::new(Notify::new()),
     };
@@ -100,6 +105,13 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
     }
     node.leave(&options.id).await;
     Ok(())
+}
+
+/// Without one, what is live is live all the same.
+fn recorder(settings: Option<record::Settings>, node: &Node) -> Option<Recorder> {
+    Recorder::open(settings?, node.clone())
+        .inspect_err(|error| tracing::error!(%error, "nothing is recorded"))
+        .ok()
 }
 
 async fn sweep(origin: &Origin) {
@@ -133,6 +145,7 @@ async fn register(node: &Node, id: &str, url: &Url, origin: &Origin, changed: &N
 struct Broadcasts {
     options: Options,
     origin: Origin,
+    recorder: Option<Recorder>,
     running: HashMap<String, Running>,
     changed: Arc<Notify>,
 }
@@ -173,6 +186,9 @@ impl Broadcasts {
                 self.running.retain(|_, running| {
                     all.iter().any(|live| live.broadcast == running.broadcast)
                 });
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.end_all_but(|known| all.iter().any(|live| live.broadcast == known));
+                }
                 for live in all {
                     self.begin(live);
                 }
@@ -181,6 +197,9 @@ impl Broadcasts {
             News::Ended(live) => {
                 self.running
                     .retain(|_, running| running.broadcast != live.broadcast);
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.end(&live.broadcast);
+                }
             }
         }
     }
@@ -204,9 +223,18 @@ impl Broadcasts {
             origin: self.origin.clone(),
             settings: self.options.transcode.clone(),
             window: self.options.window,
+            recording: self.record(&broadcast, &channel),
             changed: self.changed.clone(),
         };
         let task = tokio::spawn(broadcast::make(making)).abort_handle();
         self.running.insert(channel, Running { broadcast, task });
+    }
+
+    fn record(&mut self, broadcast: &str, channel: &str) -> Option<Recording> {
+        self.recorder
+            .as_mut()?
+            .begin(broadcast, channel)
+            .inspect_err(|error| tracing::error!(channel, %error, "a broadcast isn't recorded"))
+            .ok()
     }
 }

@@ -8,7 +8,10 @@ use reqwest::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use crate::whep::Token;
+use crate::{
+    record::{Marker, Status},
+    whep::Token,
+};
 
 /// An answer that isn't a stream takes no longer.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -45,6 +48,11 @@ struct Registration<'a> {
     channels: &'a [String],
 }
 
+#[derive(Deserialize)]
+struct Markers {
+    items: Vec<Marker>,
+}
+
 /// Why the node isn't heard.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
@@ -67,16 +75,27 @@ pub enum NodeError {
     Address(Url),
 }
 
+impl NodeError {
+    /// The node doesn't know what it was asked about.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused(StatusCode::NOT_FOUND))
+    }
+}
+
 /// Speaks to one node.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
+pub struct Node {
     url: Url,
     token: Token,
     http: reqwest::Client,
 }
 
 impl Node {
-    pub(super) fn new(url: Url, token: Token) -> Result<Self, NodeError> {
+    /// The node at `url`, which takes this token.
+    ///
+    /// # Errors
+    /// The address is none, or TLS can't be set up.
+    pub fn new(url: Url, token: Token) -> Result<Self, NodeError> {
         if url.cannot_be_a_base() || !matches!(url.scheme(), "http" | "https") {
             return Err(NodeError::Address(url));
         }
@@ -131,6 +150,41 @@ impl Node {
             return Err(NodeError::Refused(response.status()));
         }
         Ok(())
+    }
+
+    /// Tells the node how a broadcast's recording is.
+    pub(crate) async fn tell_recording(
+        &self,
+        broadcast: &str,
+        status: &Status,
+    ) -> Result<(), NodeError> {
+        let response = self
+            .http
+            .put(self.at(&format!("api/v1/broadcasts/{broadcast}/recording")))
+            .bearer_auth(self.token.secret())
+            .timeout(TIMEOUT)
+            .json(status)
+            .send()
+            .await?;
+        if !response.status().is_success() {
+            return Err(NodeError::Refused(response.status()));
+        }
+        Ok(())
+    }
+
+    /// What was marked in a broadcast, sorted by time.
+    pub(crate) async fn markers(&self, broadcast: &str) -> Result<Vec<Marker>, NodeError> {
+        let response = self
+            .http
+            .get(self.at(&format!("api/v1/broadcasts/{broadcast}/markers")))
+            .bearer_auth(self.token.secret())
+            .timeout(TIMEOUT)
+            .send()
+            .await?;
+        if response.status() != StatusCode::OK {
+            return Err(NodeError::Refused(response.status()));
+        }
+        Ok(response.json::<Markers>().await?.items)
     }
 
     /// Has the node forget the sidecar at once.

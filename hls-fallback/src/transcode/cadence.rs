@@ -11,6 +11,9 @@ const LEAST_TIMESCALE: u32 = 10_000;
 /// differ by (RFC 8216bis §4.4.4.9).
 const SHORTEST_PART: Duration = Duration::from_millis(150);
 
+/// Seconds that a segment may last beyond whole ones: less than half of one, which would be rounded up.
+const ROUNDED_DOWN: f64 = 0.4;
+
 /// The lengths of parts and segments, in slots of the grid. A part lasts a whole number of slots, so that its length is exact at
 /// any frame rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +24,11 @@ pub struct Cadence {
     pub rate: Rate,
     /// Slots of a part.
     pub part: u32,
-    /// Slots of a segment: a whole number of parts.
+    /// Slots of a segment that is encoded: a whole number of parts.
     pub segment: u32,
+    /// Slots of a segment at most, a whole number of parts: while the source is passed through, its keyframes say where segments
+    /// begin. Rounded to seconds, none is longer than [`Self::segment_seconds`] (RFC 8216bis §4.4.3.1).
+    pub longest: u32,
     /// The number of the segment that begins with slot 0.
     pub first_segment: u64,
 }
@@ -43,13 +49,37 @@ impl Cadence {
         let part = (slots(part).round() as u32).clamp(shortest, longest.max(shortest));
         // A hair less, so that 2 s at 29.97 a second are 60 slots.
         let parts = ((slots(at_least) - 0.1) / f64::from(part)).ceil() as u32;
+        let segment = parts.max(1) * part;
+        let seconds = (f64::from(segment) / rate.per_second()).round();
+        let longest = ((seconds + ROUNDED_DOWN) * rate.per_second()) as u32 / part * part;
         Self {
             epoch,
             rate,
             part,
-            segment: parts.max(1) * part,
+            segment,
+            longest: longest.max(segment),
             first_segment,
         }
+    }
+
+    /// Slots of a second, to the nearest.
+    pub fn second(&self) -> u32 {
+        self.rate.per_second().round() as u32
+    }
+
+    /// The slots that last at least so many microseconds.
+    pub(super) fn slots(&self, micros: i64) -> u64 {
+        (micros.max(0) as f64 * self.rate.per_second() / 1e6).ceil() as u64
+    }
+
+    /// When slot `number` is.
+    pub(super) fn time_of(&self, number: u64) -> Moment {
+        self.epoch.plus(self.ticks_at(number, 1_000_000) as i64)
+    }
+
+    /// The slot of `time`, as a fraction; negative before the epoch.
+    pub(super) fn place_of(&self, time: Moment) -> f64 {
+        time.since(self.epoch) as f64 * self.rate.per_second() / 1e6
     }
 
     /// The length of segments, rounded to whole seconds as `EXT-X-TARGETDURATION` is.
@@ -69,19 +99,6 @@ impl Cadence {
 
     fn multiple(&self) -> u32 {
         LEAST_TIMESCALE.div_ceil(self.rate.numerator)
-    }
-
-    /// The number of the segment that slot `number` begins, if it does.
-    pub fn segment_at(&self, number: u64) -> Option<u64> {
-        let segment = u64::from(self.segment);
-        number
-            .is_multiple_of(segment)
-            .then(|| self.first_segment + number / segment)
-    }
-
-    /// The slot that begins the segment of this number.
-    pub fn slot_of_segment(&self, number: u64) -> u64 {
-        number.saturating_sub(self.first_segment) * u64::from(self.segment)
     }
 
     /// When slot `number` is, in ticks of `timescale` since the epoch, rounded up.
@@ -129,6 +146,8 @@ mod tests {
                 "{numerator}/{denominator}"
             );
             assert!(cadence.video_timescale() >= LEAST_TIMESCALE);
+            assert!(cadence.longest >= segment && cadence.longest.is_multiple_of(part));
+            assert!(f64::from(cadence.longest) / cadence.rate.per_second() < 2.5);
             let rate = f64::from(cadence.video_timescale()) / f64::from(cadence.ticks_per_slot());
             assert!((rate - cadence.rate.per_second()).abs() < 1e-9);
         }
@@ -164,10 +183,6 @@ mod tests {
     #[test]
     fn segments_begin_at_the_same_time_in_all_timescales() {
         let cadence = cadence(30_000, 1_001);
-        assert_eq!(cadence.segment_at(0), Some(700));
-        assert_eq!(cadence.segment_at(59), None);
-        assert_eq!(cadence.segment_at(60), Some(701));
-        assert_eq!(cadence.slot_of_segment(701), 60);
         assert_eq!(
             cadence.ticks_at(60, cadence.video_timescale()),
             60 * u64::from(cadence.ticks_per_slot())

@@ -3,9 +3,12 @@
 use ffmpeg_next::{
     self as libav, Dictionary, Packet, codec,
     codec::{Flags, threading},
-    decoder, frame,
+    decoder,
+    format::Pixel,
+    frame,
 };
 
+use super::ladder::Size;
 use crate::media::VideoCodec;
 
 /// Why nothing is decoded.
@@ -95,4 +98,23 @@ impl Decoder {
             }
         }
     }
+}
+
+/// The size and form of a keyframe, found by decoding it.
+pub(super) fn look_at(codec: VideoCodec, keyframe: &[u8]) -> Result<(Size, Pixel), DecodeError> {
+    let mut decoder = Decoder::open(codec)?;
+    let mut found = None;
+    let mut note = |picture: &frame::Video| {
+        let (width, height) = (picture.width(), picture.height());
+        found = Some((Size { width, height }, picture.format()));
+    };
+    decoder.decode(keyframe, 0, |picture, _| note(&picture))?;
+    // One that reorders pictures holds it back.
+    let failed = |source| DecodeError::Library { codec, source };
+    decoder.decoder.send_eof().map_err(failed)?;
+    let mut picture = frame::Video::empty();
+    if decoder.decoder.receive_frame(&mut picture).is_ok() {
+        note(&picture);
+    }
+    found.ok_or(failed(libav::Error::InvalidData))
 }

@@ -11,6 +11,8 @@ use crate::media::{Moment, Rate};
 const STICKS: f64 = 0.8;
 /// Slots that are filled at once at most, when pictures leap ahead: a minute's at 60 a second.
 const LONGEST_FILL: i64 = 3_600;
+/// And before a picture that somebody else shows: half a second's at 60.
+const LONGEST_LEAP: i64 = 30;
 
 /// A slot to encode.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +45,56 @@ impl<P: Clone> Grid<P> {
         }
     }
 
+    /// One that goes on with slot `first`, showing a picture until the next one comes.
+    pub(super) fn from_slot(
+        (epoch, rate): (Moment, Rate),
+        first: u64,
+        shown: Option<P>,
+        lateness: Lateness,
+    ) -> Self {
+        Self {
+            epoch,
+            rate,
+            last: Some(first as i64 - 1),
+            current: shown,
+            lateness,
+        }
+    }
+
+    /// Whether there is anything to show.
+    pub(super) fn shows(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// Where the slots end that were given out.
+    pub(super) fn frontier(&self) -> u64 {
+        self.last.map_or(0, |last| (last + 1) as u64)
+    }
+
+    pub(super) fn lateness(&self) -> &Lateness {
+        &self.lateness
+    }
+
+    /// The slot of a picture of `time` that is shown by somebody else, as all after it are; gives out those before it. None if
+    /// that leaps ahead.
+    pub(super) fn end_before(
+        &mut self,
+        time: Moment,
+        mut emit: impl FnMut(Slot<P>),
+    ) -> Option<u64> {
+        let next = self.last.map_or(0, |last| last + 1);
+        let slot = (self.exact(time).round() as i64).max(next);
+        if slot - next > LONGEST_LEAP {
+            return None;
+        }
+        self.fill(slot - 1, &mut emit);
+        Some(slot as u64)
+    }
+
+    fn exact(&self, time: Moment) -> f64 {
+        time.since(self.epoch) as f64 * self.rate.per_second() / 1e6
+    }
+
     /// When slot `number` is.
     fn time_of(&self, number: i64) -> Moment {
         let period = i128::from(self.rate.denominator) * 1_000_000;
@@ -71,12 +123,12 @@ impl<P: Clone> Grid<P> {
 
     /// The slot of a picture; none if it and those after are given out already, or it is from before the epoch.
     fn slot_for(&self, time: Moment) -> Option<i64> {
-        let exact = time.since(self.epoch) as f64 * self.rate.per_second() / 1e6;
+        let exact = self.exact(time);
+        let next = self.last.map_or(0, |last| last + 1);
         if self.current.is_none() {
             // Nothing comes before the first picture: it has the slot of its time, however late in the broadcast.
-            return Some(exact.round().max(0.0) as i64);
+            return Some((exact.round() as i64).max(next));
         }
-        let next = self.last.map_or(0, |last| last + 1);
         if (exact - next as f64).abs() < STICKS {
             return Some(next);
         }
@@ -217,5 +269,30 @@ mod tests {
         assert_eq!(run.slots.len(), before);
         let numbers: Vec<u64> = run.slots.iter().map(|s| s.0).collect();
         assert!(numbers.windows(2).all(|w| w[1] == w[0] + 1));
+    }
+
+    #[test]
+    fn it_hands_over_and_takes_over_without_a_hole() {
+        let mut run = Run::new();
+        run.picture('a', 0, 0);
+        run.picture('b', 33, 33);
+        let slots = &mut run.slots;
+        let emit = |s: Slot<char>| slots.push((s.number, s.picture));
+        let slot = run.grid.end_before(Moment(133_000), emit).unwrap();
+        assert_eq!((slot, run.grid.frontier()), (4, 4));
+        assert_eq!(run.slots[2..], [(2, 'b'), (3, 'b')]);
+        assert_eq!(run.grid.end_before(Moment(9_000_000), |_| {}), None);
+
+        let lateness = run.grid.lateness().clone();
+        let clock = (Moment(0), THIRTY);
+        run.grid = Grid::from_slot(clock, 60, Some('c'), lateness.clone());
+        run.slots.clear();
+        run.picture('d', 2_066, 2_066);
+        assert_eq!(run.slots, [(60, 'c'), (61, 'c'), (62, 'd')]);
+        run.grid = Grid::from_slot(clock, 60, None, lateness);
+        assert!(!run.grid.shows());
+        run.slots.clear();
+        run.picture('d', 1_000, 2_066);
+        assert_eq!(run.slots, [(60, 'd')]);
     }
 }

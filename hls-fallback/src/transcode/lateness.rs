@@ -10,7 +10,7 @@ const MARGIN: i64 = 60_000;
 const LONGEST: i64 = 1_000_000;
 
 /// Learns from the frames that come. Clocks that differ are part of it: it knows only differences.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Lateness {
     /// Of the earliest and the latest frame of late, in microseconds.
     range: Option<(i64, i64)>,

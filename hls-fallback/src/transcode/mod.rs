@@ -1,35 +1,52 @@
 //! Frames in, samples of each rendition out: decoding, the grid, scaling, encoding.
 //!
 //! One thread conducts a broadcast: it decodes, puts pictures and sound in their places, and encodes the sound. Each video
-//! rendition has a thread of its own, which scales and encodes; a slow one leaves pictures out, and holds nobody up.
+//! rendition has a thread of its own, which scales and encodes; a slow one leaves pictures out, and holds nobody up. The best one
+//! is the source itself while that can be: then its pictures are put in their places as they came, and decoded only if somebody
+//! watches another.
 
+mod asking;
 mod cadence;
 mod conductor;
 mod decoder;
+mod decoding;
 mod encoder;
+mod fitness;
 mod grid;
 mod h264;
+mod history;
+mod inspector;
 mod ladder;
 mod lateness;
 mod layout;
+mod passing;
 mod rate;
 mod rendition;
+mod renditions;
+mod retimer;
+mod running;
 mod scaler;
+mod segments;
+mod shedding;
 mod sound;
 mod sound_grid;
+mod sound_track;
 mod timeline;
+mod transcoder;
+mod waiting;
+mod work;
 
 use std::time::Duration;
 
 pub use cadence::Cadence;
-pub use conductor::{Pushed, Transcoder};
 pub use decoder::DecodeError;
-pub use encoder::{EncodeError, EncoderKind, probe};
+pub use encoder::{EncodeError, EncoderKind, choose, probe};
 pub use ladder::{Ladder, LadderError, Rung};
 pub use sound::SoundError;
 pub use sound_grid::SAMPLE_RATE;
+pub use transcoder::{Pushed, Transcoder};
 
-use crate::media::{Moment, Sample, TrackConfig};
+use crate::media::{Demand, Moment, Sample, TrackConfig};
 
 /// How a broadcast is encoded.
 #[derive(Debug, Clone)]
@@ -42,6 +59,10 @@ pub struct Settings {
     pub part: Duration,
     /// The length of segments aimed at.
     pub segment: Duration,
+    /// Whether the best rendition, which is called `source` then, is the source itself while that can be.
+    pub pass_through: bool,
+    /// Whether the renditions below the best one are made only while somebody asks for them.
+    pub on_demand: bool,
 }
 
 /// A rendition, as players are told of it.
@@ -49,16 +70,37 @@ pub struct Settings {
 pub enum Description {
     /// Video without sound.
     Video {
-        /// `720p`
+        /// `source`, `720p`
         name: String,
+        /// It is made as long as the broadcast lasts, not only while somebody asks for it.
+        permanent: bool,
     },
-    /// Sound alone.
+    /// Sound alone, which is always made.
     Audio {
         /// `audio`
         name: String,
         /// Ticks a second of its samples.
         timescale: u32,
     },
+}
+
+impl Description {
+    /// Whether it is made as long as the broadcast lasts.
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Video { permanent, .. } => *permanent,
+            Self::Audio { .. } => true,
+        }
+    }
+}
+
+/// Why a rendition isn't made for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// Nobody asks for it: who does gets it.
+    Unasked,
+    /// The machine can't make it: players are to choose another.
+    Shed,
 }
 
 /// Where a broadcast's renditions go.
@@ -69,19 +111,25 @@ pub trait Presenter: Send {
     fn begin(&mut self, cadence: Cadence);
     /// What comes from this segment on doesn't continue what was before it, in all renditions.
     fn discontinuity(&mut self, segment: u64);
-    /// A rendition is added.
+    /// A rendition is added. It isn't made before it is started.
     fn rendition(&mut self, description: Description) -> Box<dyn Sink>;
+    /// Who asks for a rendition that was added.
+    fn demand(&self, rendition: &str) -> Demand;
 }
 
 /// Where a rendition's samples go.
 pub trait Sink: Send {
+    /// It isn't made yet, and would be encoded like this, with so many bits per second.
+    fn expect(&mut self, config: TrackConfig, bitrate: u32);
     /// What comes is encoded like this. Also called when that changes: what follows doesn't continue what was before.
     fn start(&mut self, config: TrackConfig);
-    /// A segment begins with the first sample that isn't before this slot of the grid. Said of each a segment ahead, and of the
-    /// first before its first sample.
+    /// A segment begins with the first sample that isn't before this slot of the grid. Said of each before its first sample, and
+    /// ahead where it is known; said again of one that hasn't begun, it holds instead.
     fn begin_segment(&mut self, number: u64, slot: u64);
     /// The next sample.
     fn push(&mut self, sample: Sample);
+    /// None come until it is started again, with a later segment. Said again, the other reason holds instead.
+    fn rest(&mut self, pause: Pause);
     /// There are no more.
     fn finish(&mut self);
 }

@@ -1,9 +1,10 @@
-//! One video rendition: a thread that scales, encodes and hands on.
+//! One video rendition: the end of its thread that it is told at what to make.
 
 use std::{
     sync::{
         Arc,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{SyncSender, sync_channel},
     },
     thread,
 };
@@ -11,246 +12,109 @@ use std::{
 use ffmpeg_next::frame;
 
 use super::{
-    Sink,
+    Pause, Sink,
     cadence::Cadence,
-    encoder::{EncodeError, Encoded, EncoderKind, LibavEncoder, VideoEncoder},
-    h264,
+    encoder::{EncodeError, EncoderKind},
     ladder::Rendition,
-    scaler::Scaler,
+    segments::Beginning,
+    work::Work,
 };
-use crate::media::Sample;
+use crate::media::{Frame, Sample, TrackConfig};
 
 /// Pictures that wait for a rendition at most: two thirds of a second at 30 a second. They are shared by all renditions.
-const QUEUE: usize = 20;
+const PICTURES: usize = 20;
+/// What else may wait, in pictures as they came and samples of them: two of the longest segments at 60 a second, and more. A
+/// rendition that is behind by so much ends.
+const QUEUE: usize = 1_024;
 
-/// What a rendition is told.
-enum Job {
-    /// The picture of a slot.
-    Slot(u64, Arc<frame::Video>),
-    /// The same, and from an earlier or this slot on the rendition is another.
-    Change(u64, Arc<frame::Video>, Box<Change>),
+/// What a rendition is told, in order.
+pub(super) enum Job {
+    /// It isn't made yet, but would be like that.
+    Expect(Rendition),
+    /// It is encoded from a slot on, which begins a segment.
+    Encode { from: u64, rendition: Rendition },
+    /// It is the source from a slot on, which begins a segment.
+    Pass { from: u64, config: TrackConfig },
+    /// It isn't made from a slot on, which begins a segment.
+    Rest { from: u64, pause: Pause },
+    /// A segment begins there.
+    Segment(Beginning),
+    /// The picture of a slot, to be encoded.
+    Picture(u64, Arc<frame::Video>),
+    /// The same, to be decoded first.
+    Coded(u64, Frame),
+    /// What is passed through.
+    Sample(Sample),
 }
 
-struct Change {
-    from: u64,
-    rendition: Rendition,
-}
-
-/// The end of a rendition's thread that pictures are given in at.
+/// The end of a rendition's thread that it is told at.
 pub(super) struct Worker {
     name: String,
     jobs: SyncSender<Job>,
+    /// Pictures that wait.
+    waiting: Arc<AtomicUsize>,
     thread: thread::JoinHandle<()>,
+    pictures: u64,
     dropped: u64,
-    /// Goes with the next picture that there is room for.
-    change: Option<Box<Change>>,
 }
 
 impl Worker {
-    /// Starts the thread of a rendition.
+    /// Starts the thread of a rendition, which makes nothing yet.
     pub(super) fn start(
+        name: &str,
         kind: EncoderKind,
-        rendition: Rendition,
         cadence: Cadence,
         sink: Box<dyn Sink>,
     ) -> Result<Self, EncodeError> {
-        let encoder = LibavEncoder::open(kind, &rendition, cadence.rate)?;
-        let name = rendition.name.clone();
         let (jobs, queue) = sync_channel(QUEUE);
-        let work = Work {
-            kind,
-            encoder: Box::new(encoder),
-            rendition,
-            cadence,
-            sink,
-            shown: None,
-            next: None,
-            starts: true,
-            has_begun: false,
-        };
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let (title, counter) = (name.to_owned(), waiting.clone());
         let thread = thread::Builder::new()
             .name(format!("rendition-{name}"))
-            .spawn(move || work.run(&queue))
+            .spawn(move || Work::new(title, kind, cadence, sink, counter).run(&queue))
             .map_err(EncodeError::Thread)?;
         Ok(Self {
-            name,
+            name: name.to_owned(),
             jobs,
+            waiting,
             thread,
+            pictures: 0,
             dropped: 0,
-            change: None,
         })
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    /// Tells it something that it mustn't miss. False once the thread has ended, or is hopelessly behind.
+    pub(super) fn tell(&self, job: Job) -> bool {
+        self.jobs.try_send(job).is_ok()
     }
 
-    /// Gives a picture in. One that there's no room for is left out: the rendition repeats the one before. False once the thread
-    /// has ended.
+    /// Gives a picture in. One that there's no room for is left out: the rendition repeats the one before.
     pub(super) fn push(&mut self, slot: u64, picture: &Arc<frame::Video>) -> bool {
-        let picture = picture.clone();
-        let job = match self.change.take() {
-            Some(change) => Job::Change(slot, picture, change),
-            None => Job::Slot(slot, picture),
-        };
-        match self.jobs.try_send(job) {
-            Ok(()) => true,
-            Err(TrySendError::Full(job)) => {
-                if let Job::Change(_, _, change) = job {
-                    self.change = Some(change);
-                }
-                self.dropped += 1;
-                if self.dropped.is_power_of_two() {
-                    tracing::warn!(
-                        rendition = self.name,
-                        pictures = self.dropped,
-                        "this machine is too slow for all renditions: pictures are left out"
-                    );
-                }
-                true
+        self.pictures += 1;
+        if self.waiting.load(Ordering::Relaxed) >= PICTURES {
+            self.dropped += 1;
+            if self.dropped.is_power_of_two() {
+                tracing::warn!(
+                    rendition = self.name,
+                    pictures = self.dropped,
+                    "this machine is too slow for all renditions: pictures are left out"
+                );
             }
-            Err(TrySendError::Disconnected(_)) => false,
+            return true;
         }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.tell(Job::Picture(slot, picture.clone()))
     }
 
-    /// Has it go on with another size or bitrate, from slot `from` on, which begins a segment.
-    pub(super) fn change(&mut self, from: u64, rendition: Rendition) {
-        self.change = Some(Box::new(Change { from, rendition }));
+    /// Pictures that were given in so far, and how many of them were left out.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.pictures, self.dropped)
     }
 
-    /// Lets the thread encode what it was given, and end.
+    /// Lets the thread make what it was told, and end.
     pub(super) fn finish(self) {
         drop(self.jobs);
         // A panic of it has been reported already.
         let _ = self.thread.join();
-    }
-}
-
-/// What the thread owns.
-struct Work {
-    kind: EncoderKind,
-    rendition: Rendition,
-    cadence: Cadence,
-    encoder: Box<dyn VideoEncoder>,
-    sink: Box<dyn Sink>,
-    /// The last picture, scaled.
-    shown: Option<frame::Video>,
-    /// The slot that comes next.
-    next: Option<u64>,
-    /// The sink is to be told how the next sample is encoded.
-    starts: bool,
-    /// It was told where the first segment begins.
-    has_begun: bool,
-}
-
-impl Work {
-    fn run(mut self, queue: &Receiver<Job>) {
-        // Not moved between threads.
-        let mut scaler = Scaler::new(self.rendition.size);
-        while let Ok(job) = queue.recv() {
-            let done = match job {
-                Job::Slot(slot, picture) => self.slot(slot, &picture, &mut scaler),
-                Job::Change(slot, picture, change) => self
-                    .repeat_until(change.from)
-                    .and_then(|()| self.change(change.rendition, &mut scaler))
-                    .and_then(|()| self.slot(slot, &picture, &mut scaler)),
-            };
-            if let Err(error) = done {
-                tracing::error!(rendition = self.rendition.name, %error, "a rendition ends");
-                // Without the end of a rendition that was finished, it is taken out: players go on with another.
-                return;
-            }
-        }
-        self.sink.finish();
-    }
-
-    /// The picture before in the slots that were left out.
-    fn repeat_until(&mut self, slot: u64) -> Result<(), EncodeError> {
-        let Some(mut shown) = self.shown.take() else {
-            return Ok(());
-        };
-        while let Some(missed) = self.next.filter(|next| *next < slot) {
-            self.encode(&mut shown, missed)?;
-            self.next = Some(missed + 1);
-        }
-        self.shown = Some(shown);
-        Ok(())
-    }
-
-    fn slot(
-        &mut self,
-        slot: u64,
-        picture: &frame::Video,
-        scaler: &mut Scaler,
-    ) -> Result<(), EncodeError> {
-        let mut scaled = scaler.scale(picture).map_err(EncodeError::Scale)?;
-        self.repeat_until(slot)?;
-        // Right after a change there is no picture before.
-        for missed in self.next.unwrap_or(slot)..slot {
-            self.encode(&mut scaled, missed)?;
-        }
-        self.encode(&mut scaled, slot)?;
-        self.shown = Some(scaled);
-        self.next = Some(slot + 1);
-        Ok(())
-    }
-
-    fn change(&mut self, rendition: Rendition, scaler: &mut Scaler) -> Result<(), EncodeError> {
-        self.encoder = Box::new(LibavEncoder::open(
-            self.kind,
-            &rendition,
-            self.cadence.rate,
-        )?);
-        *scaler = Scaler::new(rendition.size);
-        self.rendition = rendition;
-        (self.shown, self.starts) = (None, true);
-        Ok(())
-    }
-
-    fn encode(&mut self, picture: &mut frame::Video, slot: u64) -> Result<(), EncodeError> {
-        let begins = self.starts || self.cadence.segment_at(slot).is_some();
-        match self.encoder.encode(picture, slot, begins)? {
-            Some(encoded) => self.hand_on(encoded),
-            None => Ok(()),
-        }
-    }
-
-    fn hand_on(&mut self, encoded: Encoded) -> Result<(), EncodeError> {
-        let Encoded {
-            slot,
-            unit,
-            keyframe,
-        } = encoded;
-        if self.starts {
-            let size = (
-                self.rendition.size.width as u16,
-                self.rendition.size.height as u16,
-            );
-            let config = unit
-                .sps
-                .as_deref()
-                .zip(unit.pps.as_deref())
-                .and_then(|(sps, pps)| h264::track_config(sps, pps, size))
-                .ok_or(EncodeError::NoParameterSets(self.kind))?;
-            self.sink.start(config);
-            self.starts = false;
-        }
-        let ticks = self.cadence.ticks_per_slot();
-        if let Some(number) = self.cadence.segment_at(slot) {
-            if !self.has_begun {
-                self.sink.begin_segment(number, slot);
-                self.has_begun = true;
-            }
-            // One ahead: so it is known where each ends.
-            let next = self.cadence.slot_of_segment(number + 1);
-            self.sink.begin_segment(number + 1, next);
-        }
-        self.sink.push(Sample {
-            data: unit.data,
-            time: slot * u64::from(ticks),
-            duration: ticks,
-            keyframe,
-        });
-        Ok(())
     }
 }

@@ -4,9 +4,12 @@
 mod blocking;
 mod broadcast;
 mod caching;
+mod ffmpeg;
 mod lifecycle;
+mod load;
 mod media;
 mod multivariant;
+mod on_demand;
 mod plain;
 mod players;
 mod playlist;

@@ -1,13 +1,6 @@
 //! A real player: `FFmpeg`, with media that it encoded.
-//!
-//! It's the one that `SPILLWAY_FFMPEG` names, or `ffmpeg` on the path, or the one that `tests/e2e/setup.sh` installs. Without
-//! one these tests say so and pass.
 
-use std::{
-    path::PathBuf,
-    process::{Command, Output},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use spillway_hls::{
@@ -17,54 +10,12 @@ use spillway_hls::{
 
 use crate::{
     broadcast::{EPOCH, FIRST, audio_info},
+    ffmpeg::{decoded, ffmpeg, run},
     server::Server,
 };
 
 const SECONDS: u64 = 5;
 const AUDIO_FRAMES: u64 = SECONDS * 48_000 / 1024;
-
-fn ffmpeg() -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os("SPILLWAY_FFMPEG") {
-        return Some(named.into());
-    }
-    let runs = |path: &PathBuf| Command::new(path).arg("-version").output().is_ok();
-    Some(PathBuf::from("ffmpeg"))
-        .filter(runs)
-        .or_else(installed)
-}
-
-/// The one of `imageio-ffmpeg`.
-fn installed() -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-    let python = std::fs::read_dir(cache.join("spillway/venv/lib"))
-        .ok()?
-        .next()?
-        .ok()?;
-    let binaries = python.path().join("site-packages/imageio_ffmpeg/binaries");
-    let mut files = std::fs::read_dir(binaries)
-        .ok()?
-        .filter_map(Result::ok)
-        .map(|entry| entry.path());
-    files.find(|path| {
-        path.file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with("ffmpeg-"))
-    })
-}
-
-fn run(ffmpeg: &PathBuf, arguments: &[&str]) -> Output {
-    let output = Command::new(ffmpeg)
-        .args(["-nostdin", "-v", "warning"])
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output
-}
 
 /// H.264 as samples, with a keyframe each second.
 fn encode_video(ffmpeg: &PathBuf, rate: Rate) -> (TrackConfig, Vec<Sample>) {
@@ -226,36 +177,9 @@ fn present(ffmpeg: &PathBuf, rate: Rate) -> (Presentation, usize) {
     (presentation, count)
 }
 
-/// How many frames `FFmpeg` decodes, with nothing to complain of.
-async fn decoded(ffmpeg: PathBuf, input: String) -> usize {
-    tokio::task::spawn_blocking(move || {
-        let arguments = [
-            "-xerror",
-            "-err_detect",
-            "explode",
-            "-i",
-            &input,
-            "-fps_mode",
-            "passthrough",
-        ];
-        let output = run(
-            &ffmpeg,
-            &[&arguments[..], &["-f", "framecrc", "-"]].concat(),
-        );
-        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{input}");
-        let text = String::from_utf8(output.stdout).unwrap();
-        text.lines().filter(|line| !line.starts_with('#')).count()
-    })
-    .await
-    .unwrap()
-}
-
 #[tokio::test]
 async fn ffmpeg_decodes_every_frame_at_every_rate() {
     let Some(ffmpeg) = ffmpeg() else {
-        eprintln!(
-            "skipped: no FFmpeg; tests/e2e/setup.sh installs one, SPILLWAY_FFMPEG names another"
-        );
         return;
     };
     for (numerator, denominator) in [(24, 1), (25, 1), (30_000, 1001), (30, 1), (50, 1), (60, 1)] {
@@ -279,9 +203,6 @@ async fn ffmpeg_decodes_every_frame_at_every_rate() {
 #[tokio::test]
 async fn ffmpeg_decodes_each_segment_by_itself() {
     let Some(ffmpeg) = ffmpeg() else {
-        eprintln!(
-            "skipped: no FFmpeg; tests/e2e/setup.sh installs one, SPILLWAY_FFMPEG names another"
-        );
         return;
     };
     let (presentation, _) = present(

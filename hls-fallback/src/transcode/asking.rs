@@ -1,0 +1,128 @@
+//! When the publisher is asked for keyframes, so that the source can be passed through. Sans-IO.
+//!
+//! A keyframe costs the broadcast's other viewers quality, so publishers that send them by themselves aren't asked, nor those that
+//! don't listen: OBS.
+
+use crate::media::Moment;
+
+/// A keyframe is asked for so long before it is due, in microseconds: to a node and on to the publisher, encoded, and back.
+const BEFORE: i64 = 350_000;
+/// One that comes by itself may be late by that.
+const LATE: i64 = 60_000;
+/// One that was asked for comes within this time.
+const ANSWER: i64 = 1_000_000;
+/// Publishers that answered none of so many requests ...
+const PATIENCE: u32 = 3;
+/// ... are asked after so long, again.
+const DEAF: i64 = 60_000_000;
+/// A node sends viewers that ask right after they joined what they had already: nothing is asked for before that.
+const SETTLED: i64 = 5_000_000;
+
+#[derive(Debug)]
+pub(super) struct Asking {
+    /// Keyframes are to be so far apart at most: microseconds.
+    interval: i64,
+    begun: Moment,
+    keyframe: Moment,
+    /// The last group of pictures ended by itself, soon enough.
+    by_itself: bool,
+    asked: Option<Moment>,
+    unanswered: u32,
+}
+
+impl Asking {
+    pub(super) fn new(interval: i64, now: Moment) -> Self {
+        Self {
+            interval,
+            begun: now,
+            keyframe: now,
+            by_itself: false,
+            asked: None,
+            unanswered: 0,
+        }
+    }
+
+    /// A keyframe came.
+    pub(super) fn on_keyframe(&mut self, now: Moment) {
+        let answer = self.asked.take_if(|asked| now.since(*asked) < ANSWER);
+        if answer.is_some() {
+            self.unanswered = 0;
+        }
+        let in_time = now.since(self.keyframe) <= self.interval + LATE;
+        self.by_itself = answer.is_none() && in_time;
+        self.keyframe = now;
+    }
+
+    /// When [`Self::asks`] may have something to say.
+    pub(super) fn next_timeout(&self) -> Moment {
+        let early = if self.by_itself { LATE } else { -BEFORE };
+        let due = self.keyframe.plus(self.interval + early);
+        let pause = if self.unanswered < PATIENCE {
+            self.interval.max(ANSWER)
+        } else {
+            DEAF
+        };
+        let again = self.asked.map_or(due, |asked| asked.plus(pause));
+        due.max(again).max(self.begun.plus(SETTLED))
+    }
+
+    /// Whether to ask now.
+    pub(super) fn asks(&mut self, now: Moment) -> bool {
+        let asks = now >= self.next_timeout();
+        if asks {
+            self.unanswered = self.unanswered.saturating_add(1);
+            self.asked = Some(now);
+        }
+        asks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+
+    /// How often a publisher is asked in two minutes, which sends a keyframe each `period`, and `answers`; and how far apart its
+    /// keyframes are at most once it is asked.
+    fn run(period: i64, answers: bool) -> (u32, i64) {
+        let mut asking = Asking::new(2 * SECOND, Moment(0));
+        let (mut asked, mut last, mut widest) = (0, 0, 0);
+        let mut due = None;
+        for i in 0..12_000 {
+            let now = i * 10_000;
+            if now - last >= period || due.is_some_and(|due| now >= due) {
+                due = None;
+                if now > 10 * SECOND {
+                    widest = widest.max(now - last);
+                }
+                last = now;
+                asking.on_keyframe(Moment(now));
+            }
+            if asking.asks(Moment(now)) {
+                asked += 1;
+                due = answers.then_some(now + 150_000);
+            }
+        }
+        (asked, widest)
+    }
+
+    #[test]
+    fn those_that_send_keyframes_by_themselves_are_not_asked() {
+        assert_eq!(run(2 * SECOND, true).0, 0);
+        assert_eq!(run(SECOND, true).0, 0);
+    }
+
+    #[test]
+    fn those_that_listen_are_asked_in_time() {
+        let (asked, widest) = run(1_000 * SECOND, true);
+        assert!((55..70).contains(&asked), "{asked}");
+        assert!(widest <= 2 * SECOND, "{widest}");
+    }
+
+    #[test]
+    fn those_that_do_not_listen_are_let_be() {
+        let (asked, _) = run(10 * SECOND, false);
+        assert!((3..8).contains(&asked), "{asked}");
+    }
+}

@@ -1,0 +1,310 @@
+//! A broadcast that has begun.
+
+use ffmpeg_next::frame;
+
+use super::{
+    Cadence, Description, Presenter, Settings, SoundError,
+    asking::Asking,
+    decoding::{Decoding, Picture},
+    fitness::{Fitness, Reason},
+    grid::{Grid, Slot},
+    history::History,
+    inspector::{Inspector, Look},
+    ladder::{Ladder, Size},
+    layout::Layout,
+    passing::Passing,
+    renditions::Renditions,
+    segments::{Beginning, Segments},
+    sound_grid::SAMPLE_RATE,
+    sound_track::SoundTrack,
+    timeline::Timeline,
+};
+use crate::media::{Content, Frame, Moment};
+
+/// Owned by the conductor, which gives frames in, and calls [`Self::handle_timeout`] after each of them and at
+/// [`Self::next_timeout`].
+pub(super) struct Running {
+    pub(super) channel: String,
+    pub(super) cadence: Cadence,
+    pub(super) presenter: Box<dyn Presenter>,
+    pub(super) timeline: Timeline,
+    pub(super) segments: Segments,
+    pub(super) sound: SoundTrack,
+    pub(super) inspector: Inspector,
+    pub(super) fitness: Fitness,
+    pub(super) asking: Asking,
+    pub(super) decoding: Decoding,
+    pub(super) ladder: Ladder,
+    pub(super) layout: Option<Layout>,
+    pub(super) renditions: Renditions,
+    pub(super) mode: Mode,
+    pub(super) history: History,
+    /// What was said of why the source isn't passed through.
+    pub(super) said: Option<Reason>,
+}
+
+/// What the best rendition is.
+pub(super) enum Mode {
+    /// Encoded of the pictures on the grid, as all others.
+    Encoding(Grid<Picture>),
+    /// The source.
+    Passing(Passing),
+}
+
+/// A picture of the source, as it came.
+pub(super) struct Coming<'a> {
+    pub(super) frame: &'a Frame,
+    pub(super) look: Look,
+    pub(super) keyframe: bool,
+    /// On the broadcast's time line.
+    pub(super) time: Moment,
+}
+
+impl Running {
+    /// One without pictures yet. `present`: the time of the last frame that came.
+    pub(super) fn begin(
+        channel: &str,
+        settings: &Settings,
+        cadence: Cadence,
+        mut presenter: Box<dyn Presenter>,
+        (present, now): (Moment, Moment),
+    ) -> Result<Self, SoundError> {
+        presenter.begin(cadence);
+        let audio = presenter.rendition(Description::Audio {
+            name: "audio".to_owned(),
+            timescale: SAMPLE_RATE,
+        });
+        let segments = Segments::new(cadence);
+        let mut sound = SoundTrack::new(cadence, audio)?;
+        if let Some(first) = segments.next() {
+            sound.announce(first);
+        }
+        let interval = cadence.ticks_at(u64::from(cadence.segment), 1_000_000);
+        Ok(Self {
+            channel: channel.to_owned(),
+            timeline: Timeline::new(present, now),
+            segments,
+            sound,
+            inspector: Inspector::new(settings.pass_through),
+            fitness: Fitness::new(&cadence),
+            asking: Asking::new(interval as i64, now),
+            decoding: Decoding::default(),
+            ladder: settings.ladder.clone(),
+            layout: None,
+            renditions: Renditions::new(settings, cadence),
+            mode: Mode::Encoding(Grid::new(cadence.epoch, cadence.rate)),
+            history: History::default(),
+            said: None,
+            presenter,
+            cadence,
+        })
+    }
+
+    pub(super) fn on_sound(&mut self, frame: &Frame, now: Moment) {
+        let time = self.timeline.place(frame.time, now);
+        self.sound.on_packet(frame, time, now);
+    }
+
+    /// False if a keyframe is needed.
+    pub(super) fn on_video(&mut self, frame: &Frame, now: Moment) -> bool {
+        let time = self.timeline.place(frame.time, now);
+        let Some(coming) = self.look(frame, time) else {
+            return true;
+        };
+        if coming.keyframe {
+            self.asking.on_keyframe(now);
+        }
+        if let Mode::Passing(passing) = &mut self.mode {
+            passing.on_live(time, now);
+        }
+        self.on_coming(&coming, now)
+    }
+
+    /// What there is to know of a picture before it is shown.
+    pub(super) fn look<'a>(&mut self, frame: &'a Frame, time: Moment) -> Option<Coming<'a>> {
+        let Content::Video { codec, keyframe } = frame.content else {
+            return None;
+        };
+        let look = self.inspector.look(codec, keyframe, &frame.data);
+        self.fitness
+            .on_picture(&look, keyframe, frame.lost_before, time);
+        Some(Coming {
+            frame,
+            look,
+            keyframe,
+            time,
+        })
+    }
+
+    pub(super) fn on_coming(&mut self, coming: &Coming<'_>, now: Moment) -> bool {
+        match &self.mode {
+            Mode::Passing(passing) => match passing.accept(coming, &self.segments) {
+                Ok(slot) => self.pass(slot, coming),
+                Err(reason) => {
+                    self.take_over(reason, Some(coming.time), now);
+                    self.encode(coming.frame, coming.time, now)
+                }
+            },
+            Mode::Encoding(_) => {
+                if coming.keyframe && self.may_pass(coming.time) && self.hand_over(coming, now) {
+                    return true;
+                }
+                self.encode(coming.frame, coming.time, now)
+            }
+        }
+    }
+
+    /// Has a picture encoded. False if a keyframe is needed.
+    pub(super) fn encode(&mut self, frame: &Frame, time: Moment, now: Moment) -> bool {
+        let Mode::Encoding(grid) = &mut self.mode else {
+            return true;
+        };
+        let mut ready = Vec::new();
+        let intact = self.decoding.decode(frame, time, |picture, time| {
+            grid.on_picture(picture, time, now, |slot| ready.push(slot));
+        });
+        self.show(ready);
+        intact
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Moment> {
+        let pictures = match &self.mode {
+            Mode::Encoding(grid) => grid.next_timeout(),
+            Mode::Passing(passing) => passing.next_timeout(),
+        };
+        let asking = self
+            .fitness
+            .wants_keyframes()
+            .then(|| self.asking.next_timeout());
+        [pictures, self.sound.next_timeout(), asking]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// True if a keyframe is to be asked for. `is_idle`: no frame waits. While some do, this machine is late, not the source, and to
+    /// encode would make it later.
+    pub(super) fn handle_timeout(
+        &mut self,
+        now: Moment,
+        is_idle: bool,
+    ) -> Result<bool, SoundError> {
+        let segment = self.segments.current().map(|current| current.number);
+        let one_waits = self.renditions.look(self.presenter.as_ref(), segment, now);
+        match &mut self.mode {
+            Mode::Passing(passing) => {
+                if one_waits {
+                    self.renditions.join(&self.history);
+                }
+                if is_idle && passing.next_timeout().is_some_and(|due| due <= now) {
+                    self.pause(now);
+                }
+            }
+            Mode::Encoding(grid) => {
+                let frontier = grid.frontier().max(self.sound.ahead());
+                if one_waits && self.segments.shorten(frontier) {
+                    self.announce_next();
+                }
+            }
+        }
+        let mut ready = Vec::new();
+        if let Mode::Encoding(grid) = &mut self.mode {
+            grid.handle_timeout(now, |slot| ready.push(slot));
+        }
+        self.show(ready);
+        self.sound.handle_timeout(now)?;
+        self.release_sound();
+        Ok(self.fitness.wants_keyframes() && self.asking.asks(now))
+    }
+
+    /// Pictures on the grid.
+    pub(super) fn show(&mut self, slots: Vec<Slot<Picture>>) {
+        for slot in slots {
+            self.on_slot(slot.number, &slot.picture);
+        }
+    }
+
+    fn on_slot(&mut self, slot: u64, picture: &Picture) {
+        let size = size_of(picture);
+        while let Some(next) = self.segments.next().filter(|next| next.slot <= slot) {
+            self.begin_encoded(next.slot, Some(size));
+        }
+        if let Some(layout) = &mut self.layout {
+            layout.on_slot(size);
+        }
+        self.renditions.push(slot, picture);
+        self.sound.on_slot(slot);
+    }
+
+    /// A segment begins with this slot, whose pictures are encoded: the one moment at which renditions change. Nobody has come
+    /// there, neither pictures nor sound. `size`: of the source, if there is any.
+    pub(super) fn begin_encoded(&mut self, slot: u64, size: Option<Size>) -> Beginning {
+        let begun = self.segments.begin(slot, true);
+        let presenter = self.presenter.as_mut();
+        if let Some(layout) = &mut self.layout {
+            if let Some(changed) = layout.on_segment() {
+                presenter.discontinuity(begun.number);
+                self.renditions.lay_out(changed, begun, presenter);
+            }
+        } else if let Some(size) = size {
+            let layout = self.layout.insert(Layout::new(self.ladder.clone(), size));
+            self.renditions
+                .lay_out(layout.renditions(), begun, presenter);
+            self.renditions.encode_best(begun);
+        }
+        self.renditions.on_segment(begun, true);
+        self.announce_next();
+        begun
+    }
+
+    pub(super) fn announce_next(&mut self) {
+        if let Some(next) = self.segments.next() {
+            self.announce(next);
+        }
+    }
+
+    pub(super) fn announce(&mut self, beginning: Beginning) {
+        self.sound.announce(beginning);
+        self.renditions.announce(beginning);
+    }
+
+    /// Sound is handed on when it is known which segment it belongs to.
+    fn release_sound(&mut self) {
+        match &self.mode {
+            Mode::Passing(passing) => self.sound.release(passing.frontier()),
+            Mode::Encoding(grid) if grid.shows() => self.sound.release(grid.frontier()),
+            // Without pictures, segments begin as its time comes.
+            Mode::Encoding(_) => self.release_sound_alone(),
+        }
+    }
+
+    fn release_sound_alone(&mut self) {
+        while let Some(next) = self.segments.next()
+            && let Some(begins) = self.sound.has_come_to(next.slot)
+        {
+            if begins {
+                self.begin_encoded(next.slot, None);
+            } else {
+                self.sound.release_next();
+            }
+        }
+    }
+
+    pub(super) fn finish(self) {
+        if let Mode::Passing(passing) = self.mode {
+            let mut renditions = self.renditions;
+            passing.finish_at_part(|sample| renditions.sample(sample));
+            renditions.finish();
+        } else {
+            self.renditions.finish();
+        }
+        self.sound.finish();
+    }
+}
+
+fn size_of(picture: &frame::Video) -> Size {
+    Size {
+        width: picture.width(),
+        height: picture.height(),
+    }
+}

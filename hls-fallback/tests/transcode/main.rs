@@ -1,0 +1,14 @@
+//! Broadcasts through the transcoder, in real time, with all that sources do.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation
+)]
+
+mod demand;
+#[path = "../origin/ffmpeg.rs"]
+mod ffmpeg;
+mod passing;
+mod players;
+mod sources;
+mod support;
