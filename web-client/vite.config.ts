@@ -4,7 +4,14 @@ import { sizeBudget } from './build/size-budget.ts';
 
 /** The node that the development server passes WHIP, WHEP and API requests to. */
 const node = process.env.SPILLWAY_NODE ?? 'http://localhost:8080';
-const proxy = { '/api': node, '/whip': node, '/whep': node, '/hls': node };
+const proxy = {
+  '/api': node,
+  '/whip': node,
+  '/whep': node,
+  '/hls': node,
+  // What is below a recording; the recording itself is a page.
+  '^/vod/[^/]+/': node,
+};
 
 export default defineConfig({
   plugins: [pageRoutes(), sizeBudget({ script: 25_000, style: 8_000 })],
@@ -15,7 +22,7 @@ export default defineConfig({
     // The node's content security policy allows no data: URLs and no inline scripts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: ['index.html', 'watch.html', 'studio.html'] },
+    rolldownOptions: { input: ['index.html', 'watch.html', 'studio.html', 'vod.html'] },
   },
   worker: { format: 'es' },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },

@@ -1,11 +1,13 @@
 import type { VideoLayer } from '../whep/layers.ts';
 
 /** What is played, and where. */
-export interface Playback {
+export interface Source {
   video: HTMLVideoElement;
   /** The multivariant playlist. */
   url: string;
   token: string;
+  /** For a recording: where it begins to play, in seconds. What has none is live. */
+  startAt?: number;
 }
 
 export interface EngineEvents {

@@ -1,14 +1,25 @@
-import Hls, { ErrorTypes, Events, type ErrorData, type Level } from 'hls.js';
+import Hls, { ErrorTypes, Events, type ErrorData, type HlsConfig, type Level } from 'hls.js';
 import type { VideoLayer } from '../whep/layers.ts';
-import { plausible, type Engine, type EngineEvents, type Playback } from './engine.ts';
+import { plausible, type Engine, type EngineEvents, type Source } from './engine.ts';
 import { Recovery, type Fault } from './recovery.ts';
 
-/** What was shown is kept for so long, in seconds. */
+/** What was shown is kept for so long, in seconds: live, and of a recording, where viewers go back. */
 const BACK_BUFFER_S = 30;
+const RECORDED_BACK_BUFFER_S = 90;
 /** How much faster a player that fell behind plays to catch up. */
 const CATCH_UP_RATE = 1.05;
 /** Who comes back from a pause further behind than that, in seconds, goes on live. */
 const FAR_BEHIND_S = 10;
+
+const LIVE: Partial<HlsConfig> = {
+  lowLatencyMode: true,
+  backBufferLength: BACK_BUFFER_S,
+  maxLiveSyncPlaybackRate: CATCH_UP_RATE,
+};
+const RECORDED: Partial<HlsConfig> = {
+  lowLatencyMode: false,
+  backBufferLength: RECORDED_BACK_BUFFER_S,
+};
 
 /** Whether hls.js can play here. */
 export function canPlay(): boolean {
@@ -24,15 +35,15 @@ export class HlsJs implements Engine {
   readonly #recovery = new Recovery();
   readonly #abort = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #isLive: boolean;
   #hasShown = false;
 
-  constructor({ video, url, token }: Playback, events: EngineEvents) {
+  constructor({ video, url, token, startAt }: Source, events: EngineEvents) {
     this.#video = video;
     this.#events = events;
+    this.#isLive = startAt === undefined;
     this.#hls = new Hls({
-      lowLatencyMode: true,
-      backBufferLength: BACK_BUFFER_S,
-      maxLiveSyncPlaybackRate: CATCH_UP_RATE,
+      ...(startAt === undefined ? LIVE : { ...RECORDED, startPosition: startAt }),
       enableWorker: false,
       xhrSetup: (request) => {
         if (token !== '') request.setRequestHeader('Authorization', `Bearer ${token}`);
@@ -79,7 +90,7 @@ export class HlsJs implements Engine {
     hls.on(Events.LEVEL_LOADED, (_event, { details }) => {
       this.#recovery.loaded();
       // One that was over before it began here.
-      if (!details.live && !this.#hasShown) this.#events.onEnded();
+      if (this.#isLive && !details.live && !this.#hasShown) this.#events.onEnded();
     });
     hls.on(Events.ERROR, (_event, error) => {
       if (error.fatal) this.#mend(error);
@@ -99,6 +110,7 @@ export class HlsJs implements Engine {
       },
       { signal },
     );
+    if (!this.#isLive) return;
     this.#video.addEventListener(
       'play',
       () => {

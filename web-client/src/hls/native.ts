@@ -1,4 +1,4 @@
-import { plausible, type Engine, type EngineEvents, type Playback } from './engine.ts';
+import { plausible, type Engine, type EngineEvents, type Source } from './engine.ts';
 
 /** Safari tells when the first picture was on air. */
 type DatedVideo = HTMLVideoElement & { getStartDate?: () => Date };
@@ -14,7 +14,7 @@ export class Native implements Engine {
   readonly #video: DatedVideo;
   readonly #abort = new AbortController();
 
-  constructor({ video, url, token }: Playback, events: EngineEvents) {
+  constructor({ video, url, token, startAt }: Source, events: EngineEvents) {
     this.#video = video;
     const { signal } = this.#abort;
     video.addEventListener(
@@ -31,6 +31,15 @@ export class Native implements Engine {
       },
       { signal },
     );
+    if (startAt !== undefined) {
+      video.addEventListener(
+        'loadedmetadata',
+        () => {
+          video.currentTime = startAt;
+        },
+        { signal, once: true },
+      );
+    }
     // It can't be told to send a header.
     video.src = token === '' ? url : `${url}?${new URLSearchParams({ token }).toString()}`;
   }

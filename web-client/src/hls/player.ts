@@ -1,19 +1,11 @@
-import { Connection } from '../shared/connection.ts';
+import { Playback } from '../player/playback.ts';
+import type { PlayerState } from '../player/state.ts';
 import type { PathEvent } from '../shared/peer-session.ts';
-import {
-  nextPicture,
-  playerState,
-  type Picture,
-  type PictureEvent,
-  type PlayerState,
-} from '../whep/player-state.ts';
 import { Progress } from './progress.ts';
 import type { HlsSession } from './session.ts';
 
 /** How often the picture is looked at. */
 const TICK_MS = 250;
-/** How often it's asked whether a channel whose picture stopped is still live. */
-const LIVE_CHECK_MS = 2_000;
 
 /** What the player needs from its surroundings. */
 export interface HlsPlayerPorts {
@@ -32,44 +24,43 @@ export interface HlsPlayerPorts {
 }
 
 /**
- * Plays one channel's LL-HLS: a connection, and a watch over the picture.
+ * Plays one channel's LL-HLS: a watch over the picture that its session brings.
  *
  * `open` it, tell it of the viewer's wish to retry (`open` again), and `close` it in the end.
  */
 export class HlsPlayer {
   readonly #ports: HlsPlayerPorts;
-  readonly #connection: Connection<HlsSession>;
-  #state: PlayerState = { name: 'connecting' };
-  #picture: Picture = 'none';
+  readonly #playback: Playback<HlsSession>;
   #progress = new Progress();
   #ticker: ReturnType<typeof setInterval> | undefined;
-  #checkedAt = -Infinity;
 
   constructor(ports: HlsPlayerPorts) {
     this.#ports = ports;
-    this.#connection = new Connection({
+    this.#playback = new Playback({
       openSession: (signal, onPath) =>
         ports.openSession(signal, onPath, () => {
-          this.#pictureEvent('broadcast-ended');
+          this.#playback.tell('broadcast-ended');
         }),
-      onState: ({ name }) => {
-        if (name === 'opening') this.#progress = new Progress();
-        if (name !== 'up') this.#picture = nextPicture(this.#picture, 'connection-lost');
-        this.#changed();
+      isLive: ports.isLive,
+      // Its end is in the playlist: a picture that stops without one waits for its publisher.
+      absence: { missed: ['stopped'], noes: 1, means: 'publisher-left' },
+      onState: ports.onState,
+      onOpening: () => {
+        this.#progress = new Progress();
       },
     });
   }
 
   get state(): PlayerState {
-    return this.#state;
+    return this.#playback.state;
   }
 
   get session(): HlsSession | null {
-    return this.#connection.session;
+    return this.#playback.session;
   }
 
   open(): void {
-    this.#connection.open();
+    this.#playback.open();
     this.#ticker ??= setInterval(() => {
       this.#tick();
     }, TICK_MS);
@@ -77,42 +68,20 @@ export class HlsPlayer {
 
   /** Looks anew whether there is something to play: for a broadcast that ended. */
   reopen(): void {
-    this.#connection.close();
-    this.open();
+    this.#playback.reopen();
   }
 
   close(): void {
     clearInterval(this.#ticker);
     this.#ticker = undefined;
-    this.#connection.close();
+    this.#playback.close();
   }
 
   #tick(): void {
     this.#ports.onTick();
-    if (this.#connection.state.name !== 'up') return;
+    if (this.#playback.connection !== 'up') return;
     const { position, isPaused } = this.#ports.look();
     const news = this.#progress.observe(performance.now(), position, isPaused);
-    if (news !== null) this.#pictureEvent(news);
-    if (this.#picture === 'stopped') void this.#checkLive();
-  }
-
-  #pictureEvent(event: PictureEvent): void {
-    this.#picture = nextPicture(this.#picture, event);
-    if (event === 'media-flows') this.#connection.proved();
-    this.#changed();
-  }
-
-  #changed(): void {
-    this.#state = playerState(this.#connection.state, this.#picture);
-    this.#ports.onState(this.#state);
-  }
-
-  /** A picture that stopped without an end waits for its publisher. */
-  async #checkLive(): Promise<void> {
-    const now = performance.now();
-    if (now - this.#checkedAt < LIVE_CHECK_MS) return;
-    this.#checkedAt = now;
-    const live = await this.#ports.isLive().catch(() => null);
-    if (live === false && this.#picture === 'stopped') this.#pictureEvent('publisher-left');
+    if (news !== null) this.#playback.tell(news);
   }
 }

@@ -1,9 +1,11 @@
 import { capture, type Capture } from '../whip/capture.ts';
 import { captureProblem } from '../whip/capture-problem.ts';
-import { Publisher, type PublisherState } from '../whip/publisher.ts';
+import { Publisher } from '../whip/publisher.ts';
 import type { PublisherStats } from '../whip/publisher-stats.ts';
 import { layeringOf, openPublisherSession, whipEndpoint } from '../whip/session.ts';
 import type { Layering } from '../whip/settings.ts';
+import { expose } from './expose.ts';
+import type { RecordingStatus } from './studio-recording.ts';
 import type { Change, Settings } from './studio-settings.ts';
 import { hideStats, showStats } from './studio-stats.ts';
 import { Uplink, type Choice } from './studio-uplink.ts';
@@ -15,6 +17,7 @@ export interface StudioParts {
   channel: string;
   settings: Settings;
   view: StudioView;
+  recording: RecordingStatus;
   token: () => string;
 }
 
@@ -233,26 +236,18 @@ export class Studio {
   }
 
   #show(): void {
+    const { name } = this.#publisher.state;
+    this.#parts.recording.setLive(name === 'live' || name === 'reconnecting');
     this.#parts.view.showState(this.#publisher.state, this.#capture !== null);
   }
 
-  /** A read-only view for tests and for the curious: see README.md. */
   #expose(): void {
-    const state = (): PublisherState => this.#publisher.state;
-    const stats = (): PublisherStats | null => this.#stats;
-    const uplink = (): Uplink['report'] => this.#uplink.report;
-    const view = {
-      get state() {
-        return structuredClone(state());
-      },
-      get stats() {
-        return structuredClone(stats());
-      },
-      get uplink() {
-        return structuredClone(uplink());
-      },
-    };
-    Object.defineProperty(window, 'spillway', { value: Object.freeze(view) });
+    expose({
+      state: () => this.#publisher.state,
+      stats: () => this.#stats,
+      uplink: () => this.#uplink.report,
+      recording: () => this.#parts.recording.shown,
+    });
   }
 }
 

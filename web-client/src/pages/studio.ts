@@ -1,5 +1,6 @@
 import { readAddress, type PageAddress } from '../shared/address.ts';
 import { byId, setText } from '../shared/dom.ts';
+import { RecordingStatus } from './studio-recording.ts';
 import { Studio } from './studio-session.ts';
 import { Settings } from './studio-settings.ts';
 import { StudioView } from './studio-view.ts';
@@ -14,7 +15,9 @@ function start({ channel, token }: PageAddress): void {
   setText(byId('token-command', HTMLElement), `spillway token publish ${channel}`);
   let studio: Studio | null = null;
   const settings = new Settings((change) => void studio?.settingsChanged(change));
-  studio = new Studio({ channel, settings, view, token: () => tokenField.value.trim() });
+  const publishToken = (): string => tokenField.value.trim();
+  const recording = new RecordingStatus(channel, publishToken);
+  studio = new Studio({ channel, settings, view, recording, token: publishToken });
   studio.listen();
   void settings.listDevices();
 }

@@ -1,27 +1,33 @@
 import type { Extensions } from '../shared/links.ts';
 import { ViewerEvents, type Activity } from '../whep/events.ts';
 import type { Facts } from './watch-facts.ts';
-import type { QualityMenu } from './watch-quality.ts';
+import type { QualitySource } from './watch-quality.ts';
 
 export interface CompanionPorts {
   facts: Facts;
-  quality: QualityMenu;
+  quality: QualitySource;
   onActivity: (activity: Activity) => void;
   /** The node wants the viewer to make a new session there; null: where it made this one. */
   onReconnect: (endpoint: string | null) => void;
 }
 
-/** What goes with each session beside its media: its events, and the choice of its layers. */
+/** What goes with each session beside its media: its events, and the choice of its layers. `stop` it in the end. */
 export class Companion {
   readonly #ports: CompanionPorts;
+  readonly #abort = new AbortController();
   #events: ViewerEvents | null = null;
 
   constructor(ports: CompanionPorts) {
     this.#ports = ports;
-    document.addEventListener('visibilitychange', () => {
-      if (document.hidden) this.#events?.pause();
-      else this.#events?.resume();
-    });
+    const { signal } = this.#abort;
+    document.addEventListener(
+      'visibilitychange',
+      () => {
+        if (document.hidden) this.#events?.pause();
+        else this.#events?.resume();
+      },
+      { signal },
+    );
   }
 
   /** Goes over to a new session. */
@@ -48,5 +54,10 @@ export class Companion {
     this.#events = events;
     if (document.hidden) events.pause();
     void events.start(extensions);
+  }
+
+  stop(): void {
+    this.#abort.abort();
+    this.#events?.stop();
   }
 }

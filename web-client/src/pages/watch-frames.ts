@@ -6,18 +6,18 @@ export interface Timings {
   firstFrameAt: number | null;
 }
 
-/** What the frames on screen tell: when the first one came, and how old the latest one is. */
+/** What the frames on screen tell: when the first one came, and how old the latest one is. `stop` it in the end. */
 export class Frames {
+  readonly #video: HTMLVideoElement;
+  readonly #onShown: () => void;
   #timings: Timings = { openedAt: performance.now(), firstFrameAt: null };
   #captureAge: number | null = null;
+  #handle = 0;
 
   constructor(video: HTMLVideoElement, onShown: () => void) {
-    onEachFrame(video, ({ captureTime, expectedDisplayTime }) => {
-      this.#timings.firstFrameAt ??= performance.now();
-      this.#captureAge =
-        captureTime === undefined ? null : believed(expectedDisplayTime - captureTime);
-      onShown();
-    });
+    this.#video = video;
+    this.#onShown = onShown;
+    this.#follow();
   }
 
   get timings(): Timings {
@@ -34,18 +34,25 @@ export class Frames {
     this.#captureAge = null;
     return age;
   }
-}
 
-function onEachFrame(
-  video: HTMLVideoElement,
-  shown: (metadata: VideoFrameCallbackMetadata) => void,
-): void {
-  // Without this API the player still sees decoded frames in its statistics.
-  if (!('requestVideoFrameCallback' in video)) return;
-  const next: VideoFrameRequestCallback = (_now, metadata) => {
-    // A track that ends paints black, which is no frame of the broadcast.
-    if (metadata.rtpTimestamp !== undefined) shown(metadata);
-    video.requestVideoFrameCallback(next);
-  };
-  video.requestVideoFrameCallback(next);
+  stop(): void {
+    if (this.#handle !== 0) this.#video.cancelVideoFrameCallback(this.#handle);
+  }
+
+  #follow(): void {
+    // Without this API the player still sees decoded frames in its statistics.
+    if (!('requestVideoFrameCallback' in this.#video)) return;
+    this.#handle = this.#video.requestVideoFrameCallback((_now, metadata) => {
+      this.#follow();
+      // A track that ends paints black, which is no frame of the broadcast.
+      if (metadata.rtpTimestamp !== undefined) this.#shown(metadata);
+    });
+  }
+
+  #shown({ captureTime, expectedDisplayTime }: VideoFrameCallbackMetadata): void {
+    this.#timings.firstFrameAt ??= performance.now();
+    this.#captureAge =
+      captureTime === undefined ? null : believed(expectedDisplayTime - captureTime);
+    this.#onShown();
+  }
 }

@@ -1,15 +1,17 @@
-import type { Engine, EngineEvents, Playback } from '../hls/engine.ts';
-import { canPlayNatively, Native } from '../hls/native.ts';
+import type { Engine, EngineEvents, Source } from '../hls/engine.ts';
+import { makeEngine } from '../hls/make-engine.ts';
 import { HlsPlayer } from '../hls/player.ts';
 import { playlistUrl } from '../hls/playlist.ts';
 import { HlsSession } from '../hls/session.ts';
-import type { PageAddress } from '../shared/address.ts';
+import type { Kind, WayEvents } from '../player/handover.ts';
+import type { PlayerState } from '../player/state.ts';
 import { byId, fillList, setText } from '../shared/dom.ts';
 import { formatBehind, formatBitrate, formatMs } from '../shared/format.ts';
-import { Controls } from './watch-controls.ts';
-import { Facts } from './watch-facts.ts';
-import { expose, listen, page, pageLoaded, showState } from './watch-page.ts';
-import { QualityMenu } from './watch-quality.ts';
+import type { PathEvent } from '../shared/peer-session.ts';
+import type { Timings } from './watch-frames.ts';
+import { page, pageLoaded } from './watch-page.ts';
+import type { QualitySource } from './watch-quality.ts';
+import type { PageWay, Surroundings } from './watch-way.ts';
 
 /** How often figures are written anew: every fourth look at the picture. */
 const TICKS_PER_FIGURES = 4;
@@ -26,87 +28,134 @@ interface HlsStats {
   video: { width: number; height: number; framesDecoded: number; framesDropped: number };
 }
 
-/** Plays a channel's LL-HLS. */
-export function watchHls(address: PageAddress): void {
-  let engine: Engine | null = null;
-  let stats: HlsStats | null = null;
-  let ticks = 0;
-  // What is remembered is the size in lines, so the choice holds for both players.
-  const quality = new QualityMenu('', (_url, choice) => {
-    engine?.choose(typeof choice.rid === 'string' ? choice.rid : null);
-    return Promise.resolve();
-  });
-  const controls = new Controls(quality);
-  const facts = new Facts(address);
-  const source = {
-    video: page.video,
-    url: playlistUrl(location.origin, address.channel),
-    token: address.token,
-  };
-
-  const start = async (events: EngineEvents): Promise<Engine> => {
-    await pageLoaded();
-    const made = (engine = await makeEngine(source, events));
-    void controls.startPlayback();
-    facts.refresh();
-    return made;
-  };
-
-  const player: HlsPlayer = new HlsPlayer({
-    openSession: (signal, onPath, onEnded) =>
-      HlsSession.open({
-        ...source,
-        signal,
-        onPath,
-        onEnded,
-        start,
-        onLayers: (layers) => {
-          quality.sessionOpened(source.url);
-          quality.setLayers(layers);
-        },
-        isLive: () => facts.isLive(),
-      }),
-    isLive: () => facts.isLive(),
-    look: () => ({ position: page.video.currentTime, isPaused: page.video.paused }),
-    onState: (state) => {
-      showState(state, address.channel);
-    },
-    onTick: () => {
-      ticks += 1;
-      const playing = player.session?.engine ?? null;
-      if (ticks % TICKS_PER_FIGURES !== 0 || playing === null) return;
-      stats = read(playing);
-      showLatency(player.state.name === 'playing' ? stats.latencyMs : null);
-      if (controls.statsShown) show(stats);
-    },
-  });
-
-  expose({
-    state: () => player.state,
-    stats: () => stats,
-    quality: () => quality.view,
-    viewers: () => facts.viewers,
-  });
-  listen(player);
-  player.open();
+/** A moment of what is recorded of the broadcast that is on. */
+export interface Moment {
+  playlist: string;
+  /** In seconds from its beginning. */
+  at: number;
 }
 
-/** hls.js where it can play, since it takes parts as they come; else the browser itself. */
-async function makeEngine(source: Playback, events: EngineEvents): Promise<Engine> {
-  if ('MediaSource' in window || 'ManagedMediaSource' in window) {
-    const { canPlay, HlsJs } = await import('../hls/hls-js.ts');
-    if (canPlay()) return new HlsJs(source, events);
+/** Plays a channel's LL-HLS, or from a moment of its recording on. */
+export class HlsWay implements PageWay {
+  readonly kind: Kind;
+  readonly video: HTMLVideoElement;
+  readonly #around: Surroundings;
+  readonly #source: Source;
+  readonly #player: HlsPlayer;
+  readonly #quality: QualitySource;
+  #timings: Timings = { openedAt: performance.now(), firstFrameAt: null };
+  #stats: HlsStats | null = null;
+  #ticks = 0;
+
+  constructor(
+    video: HTMLVideoElement,
+    around: Surroundings,
+    { onState }: WayEvents,
+    moment: Moment | null,
+  ) {
+    this.video = video;
+    this.#around = around;
+    this.kind = moment === null ? 'hls' : 'rewound';
+    const { address, facts } = around;
+    const url = moment?.playlist ?? playlistUrl(location.origin, address.channel);
+    const startAt = moment === null ? {} : { startAt: moment.at };
+    this.#source = { video, url, token: address.token, ...startAt };
+    // What is remembered is the size in lines, so the choice holds for all players.
+    this.#quality = around.quality.source((_url, { rid }) => {
+      this.#engine?.choose(typeof rid === 'string' ? rid : null);
+      return Promise.resolve();
+    });
+    this.#player = new HlsPlayer({
+      openSession: (signal, onPath, onEnded) => this.#openSession(signal, onPath, onEnded),
+      isLive: () => facts.isLive(),
+      look: () => ({ position: video.currentTime, isPaused: video.paused }),
+      onState: () => {
+        if (this.state.name === 'playing') this.#timings.firstFrameAt ??= performance.now();
+        onState();
+      },
+      onTick: () => {
+        this.#ticks += 1;
+        if (this.#ticks % TICKS_PER_FIGURES === 0) this.#takeStats();
+      },
+    });
   }
-  if (canPlayNatively(source.video)) return new Native(source, events);
-  throw new Error('It plays no HLS. Another browser does.');
+
+  get state(): PlayerState {
+    return this.#player.state;
+  }
+
+  get stats(): HlsStats | null {
+    return this.#stats;
+  }
+
+  get timings(): Timings {
+    return this.#timings;
+  }
+
+  open(): void {
+    this.#player.open();
+  }
+
+  reopen(): void {
+    this.#player.reopen();
+  }
+
+  close(): void {
+    this.#player.close();
+  }
+
+  shown(): void {
+    this.#around.quality.show(this.#quality);
+    this.#takeStats();
+  }
+
+  get #engine(): Engine | null {
+    return this.#player.session?.engine ?? null;
+  }
+
+  #openSession(
+    signal: AbortSignal,
+    onPath: (event: PathEvent) => void,
+    onEnded: () => void,
+  ): Promise<HlsSession> {
+    const { facts } = this.#around;
+    this.#timings = { openedAt: performance.now(), firstFrameAt: null };
+    return HlsSession.open({
+      ...this.#source,
+      signal,
+      onPath,
+      onEnded,
+      start: (events) => this.#start(events),
+      onLayers: (layers) => {
+        this.#quality.sessionOpened(this.#source.url);
+        this.#quality.setLayers(layers);
+      },
+      isLive: () => facts.isLive(),
+    });
+  }
+
+  async #start(events: EngineEvents): Promise<Engine> {
+    await pageLoaded();
+    const engine = await makeEngine(this.#source, events);
+    void this.#around.stage.play(this.video);
+    this.#around.facts.refresh();
+    return engine;
+  }
+
+  #takeStats(): void {
+    const engine = this.#engine;
+    if (engine === null) return;
+    this.#stats = read(engine, this.video);
+    if (this.#around.stage.video !== this.video) return;
+    const { latencyMs } = this.#stats;
+    const isBehind = this.state.name === 'playing' && latencyMs !== null;
+    // How far back a rewound picture is, the seek bar says.
+    if (this.kind === 'hls') setText(page.latency, isBehind ? formatBehind(latencyMs) : '');
+    if (this.#around.panel.isShown) show(this.#stats);
+  }
 }
 
-function showLatency(latencyMs: number | null): void {
-  setText(page.latency, latencyMs === null ? '' : formatBehind(latencyMs));
-}
-
-function read(engine: Engine): HlsStats {
-  const { video } = page;
+function read(engine: Engine, video: HTMLVideoElement): HlsStats {
   const { totalVideoFrames, droppedVideoFrames } = video.getVideoPlaybackQuality();
   const { buffered, currentTime } = video;
   const end = buffered.length > 0 ? buffered.end(buffered.length - 1) : currentTime;

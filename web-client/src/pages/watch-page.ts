@@ -1,18 +1,17 @@
+import { noticeOf } from '../player/notices.ts';
+import type { PlayerState } from '../player/state.ts';
 import { byId, setText } from '../shared/dom.ts';
-import { noticeOf } from '../whep/notices.ts';
-import type { PlayerState } from '../whep/player-state.ts';
-import type { Controls } from './watch-controls.ts';
 
-/** What both players have on the page. */
+/** What all players have on the page. */
 export const page = {
   root: document.documentElement,
-  video: byId('video', HTMLVideoElement),
   spinner: byId('notice-spinner', HTMLElement),
   noticeTitle: byId('notice-title', HTMLElement),
   noticeText: byId('notice-text', HTMLElement),
   retry: byId('retry', HTMLButtonElement),
   badge: byId('badge', HTMLElement),
   latency: byId('latency', HTMLElement),
+  going: byId('going', HTMLElement),
 };
 
 export function showState(state: PlayerState, channel: string): void {
@@ -31,7 +30,7 @@ export function showState(state: PlayerState, channel: string): void {
 /** A player that its surroundings steer. */
 interface Steered {
   readonly state: PlayerState;
-  open: () => void;
+  open: () => unknown;
   reopen: () => void;
   close: () => void;
 }
@@ -53,13 +52,6 @@ export function listen(player: Steered): void {
   });
 }
 
-/** Begins to play what was given to the video element. */
-export async function startPlayback(controls: Controls, give: () => void): Promise<void> {
-  await pageLoaded();
-  give();
-  await controls.startPlayback();
-}
-
 /** A video that waits for its first frame holds up the page's load event if it began before it. */
 export function pageLoaded(): Promise<void> {
   return new Promise((resolve) => {
@@ -69,13 +61,4 @@ export function pageLoaded(): Promise<void> {
         resolve();
       });
   });
-}
-
-/** A read-only view for tests and for the curious: see README.md. */
-export function expose(read: Readonly<Record<string, () => unknown>>): void {
-  const view = {};
-  for (const [name, get] of Object.entries(read)) {
-    Object.defineProperty(view, name, { enumerable: true, get: () => structuredClone(get()) });
-  }
-  Object.defineProperty(window, 'spillway', { value: Object.freeze(view) });
 }

@@ -1,117 +1,127 @@
+import { describeGoing } from '../player/handover-rules.ts';
+import { Handover, type Reason } from '../player/handover.ts';
 import { readAddress, withPlayer, type PageAddress } from '../shared/address.ts';
 import { setText } from '../shared/dom.ts';
-import { formatMs } from '../shared/format.ts';
-import { ProblemError } from '../shared/problem.ts';
 import { Endpoint, whepEndpoint } from '../whep/endpoint.ts';
-import { Player } from '../whep/player.ts';
-import { openViewerSession } from '../whep/session.ts';
-import type { ViewerStats } from '../whep/viewer-stats.ts';
-import { Companion } from './watch-companion.ts';
-import { Controls } from './watch-controls.ts';
+import { EarlierBroadcasts } from './earlier-broadcasts.ts';
+import { expose } from './expose.ts';
+import { MediaControls } from './media-controls.ts';
+import { Stage } from './stage.ts';
 import { Facts } from './watch-facts.ts';
-import { Frames } from './watch-frames.ts';
-import { expose, listen, page, showState, startPlayback } from './watch-page.ts';
+import { listen, page, showState } from './watch-page.ts';
 import { QualityMenu } from './watch-quality.ts';
-import { showStats } from './watch-stats.ts';
+import { Rewind } from './watch-rewind.ts';
+import { StatsPanel } from './watch-stats-panel.ts';
+import type { PageWay, Surroundings } from './watch-way.ts';
+import { WebRtcWay } from './watch-webrtc.ts';
+
+const HAS_WEBRTC = 'RTCPeerConnection' in window;
 
 function watch(address: PageAddress): void {
-  const quality = new QualityMenu(address.layer);
-  const controls = new Controls(quality);
+  const stage = Stage.ofPage();
+  const quality = new QualityMenu(address.layer, stage);
+  const panel = new StatsPanel();
+  new MediaControls(stage, {
+    q: () => {
+      quality.toggle();
+    },
+    s: () => {
+      panel.toggle();
+    },
+  });
   const facts = new Facts(address);
-  const endpoint = new Endpoint(whepEndpoint(location.origin, address.channel, address.layer));
-  let stats: ViewerStats | null = null;
-  const frames = new Frames(page.video, () => {
-    player.frameShown();
-  });
-
-  const companion = new Companion({
-    facts,
-    quality,
-    onActivity: (activity) => {
-      player.setActivity(activity);
+  const rewind: Rewind = new Rewind({
+    video: () => stage.video,
+    kind: () => handover.shown?.kind ?? null,
+    rewind: () => {
+      stage.resume();
+      handover.rewind();
     },
-    onReconnect: (url) => {
-      endpoint.moveTo(url);
-      player.move();
+    goLive: () => {
+      stage.resume();
+      handover.goLive();
     },
   });
-
-  const player: Player = new Player({
-    openSession: async (signal, onPath) => {
-      frames.sessionOpens();
-      const opening = endpoint.open(signal, (url) =>
-        openViewerSession({
-          endpoint: url,
-          token: address.token,
-          signal,
-          onPath,
-          onMedia: (media) => void show(media, controls),
-          isBeside: player.state.name === 'playing',
-        }),
-      );
-      const session = await orSpillOver(opening, () => player.state.name === 'playing');
-      companion.attach(session.extensions);
-      return session;
-    },
-    isLive: () => facts.isLive(),
-    isHidden: () => document.hidden,
-    onState: (state) => {
-      showState(state, address.channel);
-      if (state.name === 'playing') facts.refresh();
-    },
-    onStats: (fresh) => {
-      const age = frames.takeCaptureAge();
-      stats = { ...fresh, endToEndMs: fresh.endToEndMs ?? age };
-      setText(page.latency, player.state.name === 'playing' ? latencyText(stats) : '');
-      if (controls.statsShown) showStats(stats);
-    },
+  const earlier = new EarlierBroadcasts(address, (recordings) => {
+    rewind.take(recordings);
   });
-
+  const around: Surroundings = { address, stage, facts, quality, panel, rewind };
+  const handover = handOver(around, (name) => {
+    if (name === 'playing') facts.refresh();
+    if (name === 'playing' || name === 'ended') earlier.refresh();
+  });
   expose({
-    state: () => player.state,
-    stats: () => stats,
-    timings: () => frames.timings,
+    state: () => handover.state,
+    stats: () => handover.shown?.stats ?? null,
+    timings: () => handover.shown?.timings ?? null,
+    going: () => handover.going,
     quality: () => quality.view,
     viewers: () => facts.viewers,
   });
-  listen(player);
-  player.open();
+  listen(handover);
+  letChoose((kind) => {
+    handover.choose(kind);
+  });
+  void handover.open();
 }
 
-/**
- * Where the server has no room for another viewer, but LL-HLS, the other player goes on as if it had been asked for: the way
- * back is in the controls.
- */
-async function orSpillOver<T>(opening: Promise<T>, isPlaying: () => boolean): Promise<T> {
-  try {
-    return await opening;
-  } catch (error) {
-    const isFull = error instanceof ProblemError && error.problem.offersHls === true;
-    if (isFull && !isPlaying()) location.replace(withPlayer(new URL(location.href), 'hls'));
-    throw error;
-  }
-}
-
-function show(media: MediaStream, controls: Controls): Promise<void> {
-  return startPlayback(controls, () => {
-    page.video.srcObject = media;
+function handOver(around: Surroundings, onState: (name: string) => void): Handover<PageWay> {
+  const { address, stage, rewind } = around;
+  const endpoint = new Endpoint(whepEndpoint(location.origin, address.channel, address.layer));
+  let isFirst = true;
+  return new Handover<PageWay>(firstReason(address), {
+    make: async (kind, events) => {
+      const video = isFirst ? stage.video : stage.spare;
+      isFirst = false;
+      if (kind === 'webrtc') return new WebRtcWay(video, around, endpoint, events);
+      const { HlsWay } = await import('./watch-hls.ts');
+      return new HlsWay(video, around, events, kind === 'rewound' ? rewind.moment : null);
+    },
+    show: (way) => {
+      if (way.video !== stage.video) stage.swap();
+      page.root.dataset.player = way.kind;
+      way.shown();
+    },
+    onState: (state) => {
+      showState(state, address.channel);
+      onState(state.name);
+    },
+    onGoing: (going) => {
+      setText(page.going, describeGoing(going));
+    },
+    mayReturn: () => !document.hidden && !stage.isPaused && !stage.isHeld,
   });
 }
 
-/** The latency that is known best: from the capture on, or else what the network and buffers add. */
-function latencyText({ endToEndMs, latencyMs }: ViewerStats): string {
-  const known = endToEndMs ?? latencyMs;
-  return known === null ? '' : formatMs(known);
+/** Why LL-HLS comes first, if it does: a browser without WebRTC, or one where it's turned off, still plays it. */
+function firstReason({ player }: PageAddress): Reason | null {
+  if (!HAS_WEBRTC) return 'no-webrtc';
+  return player === 'hls' ? 'chosen' : null;
 }
 
-/** Names the two players in the controls, and says which one this is. */
-function showPlayers(player: PageAddress['player']): void {
-  page.root.dataset.player = player;
-  for (const link of document.querySelectorAll<HTMLAnchorElement>('#players a')) {
-    const its = link.dataset.player === 'hls' ? 'hls' : 'webrtc';
-    link.href = withPlayer(new URL(location.href), its);
-    if (its === player) link.ariaCurrent = 'true';
+/** The links that choose a player do so without loading the page anew; it's kept in its address. */
+function letChoose(choose: (kind: PageAddress['player']) => void): void {
+  const links = [...document.querySelectorAll<HTMLAnchorElement>('#players a')];
+  const mark = (): void => {
+    for (const link of links) {
+      const isChosen = link.dataset.player === page.root.dataset.player;
+      if (isChosen) link.ariaCurrent = 'true';
+      else link.removeAttribute('aria-current');
+    }
+  };
+  for (const link of links) {
+    const kind = link.dataset.player === 'hls' ? 'hls' : 'webrtc';
+    link.href = withPlayer(new URL(location.href), kind);
+    link.hidden = kind === 'webrtc' && !HAS_WEBRTC;
+    link.addEventListener('click', (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      history.replaceState(null, '', link.href);
+      choose(kind);
+    });
   }
+  new MutationObserver(mark).observe(page.root, { attributeFilter: ['data-player'] });
+  mark();
 }
 
 const address = readAddress(new URL(location.href));
@@ -130,12 +140,5 @@ if (address === null) {
   );
   page.retry.hidden = true;
 } else {
-  // A browser without WebRTC, or one where it's turned off, still plays LL-HLS.
-  const player = 'RTCPeerConnection' in window ? address.player : 'hls';
-  showPlayers(player);
-  if (player === 'webrtc') watch(address);
-  else
-    void import('./watch-hls.ts').then(({ watchHls }) => {
-      watchHls(address);
-    });
+  watch(address);
 }

@@ -1,7 +1,12 @@
-/** First pause before a new attempt. */
-const BASE_MS = 500;
-/** Longest pause, unless the server asks for more. */
-const MAX_MS = 15_000;
+/** The first pause before a new attempt, and the longest, unless the server asks for more; in milliseconds. */
+export interface Pauses {
+  first: number;
+  longest: number;
+}
+
+/** For what is missed now. */
+export const RETRY: Pauses = { first: 500, longest: 15_000 };
+
 /** The longest a server's Retry-After is honoured; beyond it we ask again. */
 const MAX_RETRY_AFTER_MS = 300_000;
 
@@ -15,9 +20,10 @@ export function backoffMs(
   failures: number,
   retryAfterMs: number | null,
   random: () => number,
+  { first, longest }: Pauses = RETRY,
 ): number {
   const exponent = Math.min(Math.max(failures - 1, 0), 10);
-  const pause = Math.min(BASE_MS * 2 ** exponent, MAX_MS);
+  const pause = Math.min(first * 2 ** exponent, longest);
   const asked = Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
   return Math.round(asked + pause / 2 + (random() * pause) / 2);
 }

@@ -45,7 +45,8 @@ export interface Step {
 
 export const OFF: ConnectionMachine = { state: { name: 'off' }, failures: 0 };
 
-const NO_PATH = networkProblem(
+/** Signalling works, but nothing else does. */
+export const NO_PATH = networkProblem(
   'The server answers, but no media path to it comes up. A firewall may block its UDP and TCP media ports.',
 );
 

@@ -7,7 +7,7 @@ import {
   type ConnectionState,
 } from './connection-state.ts';
 import type { PathEvent } from './peer-session.ts';
-import { toProblem } from './problem.ts';
+import { toProblem, type Problem } from './problem.ts';
 
 /** What a connection needs of a session. */
 export interface KeptSession {
@@ -21,6 +21,8 @@ export interface ConnectionPorts<Session extends KeptSession> {
   onState: (state: ConnectionState) => void;
   /** Another session has taken the place of the one that was up. */
   onMoved?: () => void;
+  /** None could be opened beside it: it goes on. */
+  onMoveFailed?: (problem: Problem) => void;
 }
 
 /**
@@ -132,8 +134,9 @@ export class Connection<Session extends KeptSession> {
       });
       if (move.signal.aborted) session.close();
       arrive();
-    } catch {
+    } catch (error) {
       // The present session plays on; when it ends, the next attempt says what is wrong.
+      if (this.#move === move) this.#ports.onMoveFailed?.(toProblem(error));
     }
   }
 

@@ -34,6 +34,9 @@ const ICONS = {
   stats: 'M5 20v-7M12 20V4M19 20v-11',
   pip: 'M3 5h18v14H3zM12 12h6v4h-6z',
   fullscreen: 'M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5',
+  speed: 'M4 16a8 8 0 1 1 16 0M12 16l4-5',
+  captions: 'M3 6h18v12H3zM10 10.500a2 2 0 1 0 0 3M17 10.500a2 2 0 1 0 0 3',
+  replay: 'M5 8V3M5 8h5M5.500 8a8 8 0 1 1-1.300 5',
   leave: 'M9 4v5H4M20 9h-5V4M15 20v-5h5M4 15h5v5',
 } as const;
 

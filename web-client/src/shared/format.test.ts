@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { formatBehind, formatBitrate, formatDuration, formatMs, formatViewers } from './format.ts';
+import {
+  formatBehind,
+  formatBitrate,
+  formatBytes,
+  formatDate,
+  formatDuration,
+  formatMs,
+  formatViewers,
+} from './format.ts';
 
 describe('figures', () => {
   it('have the unit that suits them', () => {
@@ -21,5 +29,12 @@ describe('figures', () => {
   it('count viewers', () => {
     expect(formatViewers(1)).toBe('1 viewer');
     expect(formatViewers(1284)).toBe('1,284 viewers');
+  });
+
+  it('give sizes of files and moments', () => {
+    expect([0, 999, 1_500, 25_400_000, 3e15].map(formatBytes)).toEqual([
+      ...['0 B', '999 B', '1.5 kB', '25 MB', '3000 TB'],
+    ]);
+    expect(formatDate(new Date(2026, 0, 2, 9, 5).getTime())).toBe('2 Jan 2026, 09:05');
   });
 });

@@ -32,3 +32,18 @@ export function formatDuration(milliseconds: number): string {
 export function formatViewers(viewers: number): string {
   return viewers === 1 ? '1 viewer' : `${viewers.toLocaleString('en')} viewers`;
 }
+
+const DATE = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+
+/** A moment in the viewer's time zone: 22 Nov 2026, 14:05. */
+export function formatDate(unixMs: number): string {
+  return DATE.format(unixMs);
+}
+
+/** Decimal, as downloads are told: 1.4 GB. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
+  const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
+  const value = bytes / 1000 ** power;
+  return `${value.toFixed(power > 0 && value < 10 ? 1 : 0)} ${units[power] ?? 'B'}`;
+}

@@ -51,7 +51,12 @@ export async function postEvents(url: string, names: readonly string[]): Promise
 
 /** Posts JSON to an address that needs no token: whoever knows it may. */
 export function postJson(url: string, body: unknown): Promise<Response> {
-  return request(url, '', {
+  return postWithToken(url, '', body);
+}
+
+/** Posts JSON with a token. */
+export function postWithToken(url: string, token: string, body: unknown): Promise<Response> {
+  return request(url, token, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify(body),
@@ -88,6 +93,12 @@ export async function getJson(url: string, token = ''): Promise<unknown> {
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   return response.json();
+}
+
+/** Gets a text, such as a WebVTT file. */
+export async function getText(url: string, token = ''): Promise<string> {
+  const response = await request(url, token, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  return response.text();
 }
 
 async function request(url: string, token: string, init: RequestInit): Promise<Response> {

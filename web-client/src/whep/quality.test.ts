@@ -48,6 +48,20 @@ describe('QualityChoice', () => {
     expect(choice.chosen).toBeNull();
   });
 
+  it('asks another player for the same size once its qualities are known', async () => {
+    const choice = make();
+    choice.sessionOpened(URL);
+    choice.setLayers(simulcast(720, 360));
+    choice.choose(named(choice, '360p'));
+    await settle();
+    choice.playerChanged();
+    expect(choice.qualities).toEqual([]);
+    choice.sessionOpened('https://a.example/hls');
+    choice.setLayers(parseLayers({ '': [{ rid: '2', bitrate: 1, width: 999, height: 360 }] }));
+    await settle();
+    expect(posted.at(-1)).toEqual(['https://a.example/hls', { mediaId: '', rid: '2' }]);
+  });
+
   it('asks for what is picked, once, and for automatic again', async () => {
     const choice = make();
     choice.sessionOpened(URL);

@@ -56,6 +56,12 @@ export class QualityChoice {
     );
   }
 
+  /** Another player is shown: the qualities of the one before it are none of this one. */
+  playerChanged(): void {
+    this.#qualities = [];
+    this.#layerUrl = null;
+  }
+
   /** A session was opened, whose choices of layers go there. */
   sessionOpened(layerUrl: string | null): void {
     this.#layerUrl = layerUrl;

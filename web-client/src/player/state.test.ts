@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ConnectionState } from '../shared/connection-state.ts';
-import { nextPicture, playerState, type Picture, type PictureEvent } from './player-state.ts';
+import { nextPicture, playerState, type Picture, type PictureEvent } from './state.ts';
 
 const problem = { status: 503, title: 'Busy', detail: 'Later.', retryAfterMs: null };
 const up: ConnectionState = { name: 'up' };

@@ -1,5 +1,5 @@
 import type { Problem } from '../shared/problem.ts';
-import type { PlayerState } from './player-state.ts';
+import type { PlayerState } from './state.ts';
 
 /** What the player says over the picture in each state. */
 export interface Notice {
