@@ -27,6 +27,7 @@ check: web-client/node_modules/.package-lock.json tests/e2e/node_modules/.packag
 	npm --prefix web-client run check
 	npm --prefix tests/e2e run check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --features spillway-hls/nvidia-sdk --locked -- -D warnings
 	cargo deny --log-level error --locked check --hide-inclusion-graph licenses bans sources
 
 advisories: ## known vulnerabilities of dependencies; asks GitHub

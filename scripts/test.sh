@@ -25,6 +25,12 @@ rust() {
         SPILLWAY_BIN=${CARGO_TARGET_DIR:-$PWD/target}/debug/spillway cargo test --workspace --locked
 }
 
+# What the sidecar's feature adds: that it links and runs without NVIDIA's libraries too. Of the whole workspace, so that its
+# dependencies aren't compiled again with other features.
+nvidia() {
+    cargo test --workspace --locked --features spillway-hls/nvidia-sdk --lib -- transcode::encoder
+}
+
 web() {
     npm --prefix web-client test
 }
@@ -36,6 +42,7 @@ end_to_end() {
 }
 
 step "Rust: units, behaviour, replayed fuzz corpus" rust
+step "the sidecar with NVIDIA's SDK" nvidia
 step "pages: units" web
 step "end to end: real browsers, encoders and relays" end_to_end
 

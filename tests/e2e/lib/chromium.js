@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { chromium } from 'playwright-core';
 
 export const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -14,8 +15,29 @@ const FLAGS = [
 ];
 
 /** Launches headless Chromium. `args` are added to its flags; `env` may move it into a network namespace. */
-export function launchChromium({ args = [], executablePath = EXECUTABLE } = {}) {
-  return chromium.launch({ executablePath, headless: true, args: [...FLAGS, ...args] });
+export async function launchChromium({ args = [], executablePath = EXECUTABLE } = {}) {
+  const browser = await chromium.launch({
+    executablePath,
+    headless: true,
+    args: [...FLAGS, ...args],
+  });
+  if (process.env.SPILLWAY_PAGES !== undefined) takePagesFrom(process.env.SPILLWAY_PAGES, browser);
+  return browser;
+}
+
+/** Takes the pages from a directory instead of the node: those of `npm run build`, without building the node for each change. */
+function takePagesFrom(dir, browser) {
+  const makeContext = browser.newContext.bind(browser);
+  browser.newContext = async (options) => {
+    const context = await makeContext(options);
+    await context.route(/^[^?#]*\/(assets\/|(watch|studio|vod)\/[\w-]+(?=$|[?#]))/, (route) => {
+      const { pathname } = new URL(route.request().url());
+      const [, first] = pathname.split('/');
+      const name = first === 'assets' ? pathname : `${first}.html`;
+      return route.fulfill({ path: path.join(dir, name) });
+    });
+    return context;
+  };
 }
 
 /** Opens the bench page in a context of its own. */

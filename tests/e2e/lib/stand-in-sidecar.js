@@ -21,6 +21,7 @@ export class StandInSidecar {
   #spillway;
   #token;
   #channel;
+  #channels = [];
   /** The requests that came: method, URL and headers. */
   requests = [];
 
@@ -41,8 +42,19 @@ export class StandInSidecar {
     return sidecar;
   }
 
+  /** Says that it's there and serves nothing yet, from now on. */
+  async announce() {
+    await this.#say([]);
+  }
+
   /** Says that it serves the channel, from now on. */
   async register() {
+    await this.#say([this.#channel]);
+  }
+
+  async #say(channels) {
+    clearInterval(this.#timer);
+    this.#channels = channels;
     await this.#put();
     this.#timer = setInterval(() => void this.#put().catch(() => {}), REGISTER_MS);
   }
@@ -64,7 +76,7 @@ export class StandInSidecar {
   }
 
   async #put() {
-    const response = await this.#request('PUT', { url: this.url, channels: [this.#channel] });
+    const response = await this.#request('PUT', { url: this.url, channels: this.#channels });
     if (response.status !== 204)
       throw new Error(`not registered: ${response.status} ${await response.text()}`);
   }

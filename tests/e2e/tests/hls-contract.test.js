@@ -40,6 +40,9 @@ test('sidecars are told what is on air, viewers are not', async () => {
   const { test: name, spillway } = parts;
   sidecar = await StandInSidecar.start({ test: name, spillway, channel: 'demo' });
   const isDemo = ({ channel }) => channel === 'demo';
+  const unheardOf = await get(PLAYLIST);
+  assert.deepEqual([unheardOf.status, unheardOf.headers.get('retry-after')], [404, null]);
+  await sidecar.announce();
   await until('the demo is live', async () => (await get(PLAYLIST)).status === 503);
   const { channels } = await told('snapshot', () => true);
   const demo = channels.find(isDemo);

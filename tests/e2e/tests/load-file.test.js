@@ -33,5 +33,5 @@ test('a load test publishes a file that browsers show, and still counts every pa
   assert.equal(report.lost, 0);
   assert.equal(report.lost_pictures, 0);
   assert.equal(report.unmarked, 0);
-  assert.match(report.setting, /^1 × 20 viewers, gop-2.h264 at 30 fps$/);
+  assert.match(report.setting, /^1 × 20 viewers, gop-2.h264 at 30 fps, /);
 });
