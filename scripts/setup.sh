@@ -43,7 +43,8 @@ needs libssl-dev pkg-config --exists openssl # DTLS
 for library in libavcodec libavformat libavutil libavfilter libswscale libswresample; do
     needs $library-dev pkg-config --exists $library
 done
-needs libclang-dev sh -c 'ls /usr/lib/llvm-*/lib/libclang*.so*'
+# Not libclang-cpp.so, which other packages bring.
+needs libclang-dev sh -c 'ls /usr/lib/llvm-*/lib/libclang.so* /usr/lib/llvm-*/lib/clang/*/include/stddef.h'
 [ "${1:-}" != bench-check ] || needs valgrind command -v valgrind
 if [ ${#packages[@]} -gt 0 ]; then
     command -v apt-get >/dev/null || fail "these are missing, and there is no apt-get to install them with: ${packages[*]}"

@@ -106,7 +106,9 @@ function assertSeamless(name, { freeze, silence, pictures }) {
 test('a viewer goes to LL-HLS where there is no room, and comes back by themselves when there is', async () => {
   const { page, other } = await spilledPage();
   assert.match(await goingOf(page), /no room/);
-  assert.match(await page.textContent('#latency'), /s behind live/);
+  await page.waitForFunction(() =>
+    /s behind live/.test(document.getElementById('latency').textContent),
+  );
   await page.evaluate(() => document.getElementById('player').requestFullscreen());
   await page.fill('#volume', '40');
   await keep(page, '1-full');

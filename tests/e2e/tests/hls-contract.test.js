@@ -69,7 +69,7 @@ test('the watch page waits, plays what the sidecar serves, and sees the end', as
   await page.waitForSelector('html[data-state="playing"]', { timeout: 30_000 });
   const latency = await until('the latency is shown', () => page.textContent('#latency'));
   assert.match(latency, /^\d+\.\d s behind live$/);
-  await page.waitForFunction(() => window.spillway.stats.video.framesDecoded > 60);
+  await page.waitForFunction(() => window.spillway.stats?.video.framesDecoded > 60);
   const { video, player } = await page.evaluate(() => window.spillway.stats);
   assert.deepEqual([video.width, video.height], [640, 360]);
   assert.match(player, /^hls\.js/);

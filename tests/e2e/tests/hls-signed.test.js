@@ -54,7 +54,7 @@ test('Chromium plays a restricted channel with a token for its first request alo
   await page.goto(parts.spillway.url(`/watch/demo?player=hls#token=${token}`));
   const playing = 'html[data-player="hls"][data-state="playing"]';
   await page.waitForSelector(playing, { timeout: 30_000 });
-  await page.waitForFunction(() => window.spillway.stats.video.framesDecoded > 60);
+  await page.waitForFunction(() => window.spillway.stats?.video.framesDecoded > 60);
   const { player, answeredBy } = await page.evaluate(() => ({
     player: window.spillway.stats.player,
     answeredBy: window.answeredBy.map((url) => new URL(url).pathname),

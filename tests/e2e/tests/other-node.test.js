@@ -52,7 +52,7 @@ async function sentAway(spillway) {
   return page;
 }
 
-const framesOf = (page) => page.evaluate(() => window.spillway.stats.video.framesDecoded);
+const framesOf = (page) => page.evaluate(() => window.spillway.stats?.video?.framesDecoded ?? 0);
 
 async function playsOn(page) {
   await page.waitForSelector('html[data-state="playing"]', { timeout: 30_000 });

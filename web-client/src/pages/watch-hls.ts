@@ -72,6 +72,8 @@ export class HlsWay implements PageWay {
       onState: () => {
         if (this.state.name === 'playing') this.#timings.firstFrameAt ??= performance.now();
         onState();
+        // Not only with the next tick for figures: what plays has them.
+        this.#takeStats();
       },
       onTick: () => {
         this.#ticks += 1;
