@@ -41,7 +41,7 @@ publishers = 1000
 EOF
     rm -rf "$work/data"
     taskset -c 0 "$SPILLWAY_BIN" serve --no-hls --config "$work/spillway.toml" --workers "$1" --data-dir "$work/data" \
-        --http "127.0.0.1:$port" --media-port "$((port + 1))" 2>"$work/node.log" &
+        --http "127.0.0.1:$port" --media-port "$((port + 1))" >"$work/node.log" 2>&1 &
     node=$!
     for _ in $(seq 100); do
         ! curl -fsS -o /dev/null "http://127.0.0.1:$port/readyz" 2>/dev/null || break
