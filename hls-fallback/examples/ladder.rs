@@ -19,8 +19,8 @@ use clap::Parser;
 use spillway_hls::{
     media::{Content, Demand, Frame, Moment, Sample, TrackConfig, VideoCodec},
     transcode::{
-        self, Cadence, Description, EncoderKind, Ladder, Pause, Presenter, Settings, Sink,
-        Transcoder,
+        self, Cadence, Description, EncoderKind, Ladder, PassThrough, Pause, Presenter, Settings,
+        Sink, Transcoder,
     },
 };
 
@@ -116,6 +116,7 @@ const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
 impl Sink for Shown {
     fn expect(&mut self, _: TrackConfig, _: u32) {}
+    fn may_be(&mut self, _: Vec<TrackConfig>) {}
 
     fn rest(&mut self, _: Pause) {}
 
@@ -186,7 +187,7 @@ fn main() {
         encoder: arguments.encoder,
         part: Duration::from_millis(200),
         segment: Duration::from_secs(2),
-        pass_through: false,
+        pass_through: PassThrough::False,
         on_demand: false,
     };
     let gallery = Gallery {

@@ -7,9 +7,10 @@ use std::{
 use anyhow::Context as _;
 use clap::{ArgAction, Parser};
 use spillway_hls::{
+    captions,
     record::{self, Storage},
     sidecar,
-    transcode::{self, EncoderKind, Ladder},
+    transcode::{self, EncoderKind, Ladder, PassThrough},
     whep::Token,
 };
 use tokio::{
@@ -44,10 +45,10 @@ struct Arguments {
     /// is larger than the source.
     #[arg(long, default_value_t)]
     renditions: Ladder,
-    /// Whether the best rendition is the source itself, as it came, while it is H.264 with a keyframe each two seconds or more
-    /// often, and its size stays.
-    #[arg(long, default_value_t = true, action = ArgAction::Set)]
-    pass_through: bool,
+    /// Whether the best rendition is the source itself, as it came, while it has a keyframe each two seconds or more often, and its
+    /// size stays: of any codec but VP8 (true), of H.264 alone, which every player decodes (h264), or never (false).
+    #[arg(long, default_value = "true")]
+    pass_through: PassThrough,
     /// Whether renditions below the best one are made only while somebody watches them.
     #[arg(long, default_value_t = true, action = ArgAction::Set)]
     renditions_on_demand: bool,
@@ -72,6 +73,19 @@ struct Arguments {
     /// How much may be in it, with k, M or G: what comes then is missing in recordings.
     #[arg(long, env = "SPILLWAY_SPOOL_SIZE", default_value = "8G", value_parser = bytes)]
     spool_size: u64,
+    /// What recordings leave free on the disk of the spool, and of a storage that is a folder, with k, M or G. 1G, or a tenth of a disk
+    /// that is smaller than ten.
+    #[arg(long, env = "SPILLWAY_RESERVE", value_parser = size)]
+    reserve: Option<u64>,
+    /// Recognizes what is said and shows it as captions: pocketsphinx (English), or whisper, with a model. Without it there are none.
+    #[arg(long)]
+    captions: Option<captions::Engine>,
+    /// What is spoken, as a language's tag.
+    #[arg(long, default_value = "en")]
+    captions_language: captions::Language,
+    /// The model: of whisper a file, of pocketsphinx a folder as Debian has it.
+    #[arg(long, requires = "captions")]
+    captions_model: Option<PathBuf>,
     /// What is logged: error, warn, info, debug, trace, also by module.
     #[arg(long, env = "SPILLWAY_LOG_FILTER", default_value = "info")]
     log: String,
@@ -122,8 +136,16 @@ fn window(text: &str) -> Result<Duration, String> {
     duration(text, Duration::from_secs(12), Duration::from_hours(1))
 }
 
-/// `8G`, in powers of 1024.
+/// `8G`, in powers of 1024, of which recording needs some.
 fn bytes(text: &str) -> Result<u64, String> {
+    size(text)
+        .ok()
+        .filter(|bytes| *bytes >= LEAST_SPOOL)
+        .ok_or_else(|| "write 16M or more, as 500M or 8G".to_owned())
+}
+
+/// `8G`, in powers of 1024.
+fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = match text.char_indices().next_back() {
         Some((at, 'k')) => (&text[..at], 10),
         Some((at, 'M')) => (&text[..at], 20),
@@ -134,8 +156,7 @@ fn bytes(text: &str) -> Result<u64, String> {
         .parse::<u64>()
         .ok()
         .and_then(|number| number.checked_mul(1 << unit))
-        .filter(|bytes| *bytes >= LEAST_SPOOL)
-        .ok_or_else(|| "write 16M or more, as 500M or 8G".to_owned())
+        .ok_or_else(|| "write a number of bytes, as 500M or 8G".to_owned())
 }
 
 /// Some segments of a broadcast.
@@ -180,6 +201,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         },
         window: arguments.window,
         record: recording(arguments)?,
+        captions: captions(arguments),
     };
     let runtime = tokio::runtime::Runtime::new().context("no threads")?;
     let supervised = arguments.supervised;
@@ -206,7 +228,33 @@ fn recording(arguments: &Arguments) -> anyhow::Result<Option<record::Settings>> 
         storage,
         spool: spool.clone(),
         spool_limit: arguments.spool_size,
+        reserve: arguments
+            .reserve
+            .map_or(record::Reserve::Usual, record::Reserve::Bytes),
     }))
+}
+
+/// Without a recognizer, what is live is live all the same.
+fn captions(arguments: &Arguments) -> Option<sidecar::Captions> {
+    let settings = captions::Settings {
+        engine: arguments.captions?,
+        language: arguments.captions_language.clone(),
+        model: arguments.captions_model.clone(),
+    };
+    let (engine, language) = (settings.engine, &settings.language);
+    match settings.recognizer() {
+        Ok(recognizer) => {
+            tracing::info!(%engine, language = language.as_str(), "captions are made");
+            Some(sidecar::Captions {
+                recognizer: recognizer.into(),
+                language: settings.language,
+            })
+        }
+        Err(error) => {
+            tracing::error!(%engine, %error, "there are no captions");
+            None
+        }
+    }
 }
 
 fn start_log(arguments: &Arguments) -> anyhow::Result<()> {

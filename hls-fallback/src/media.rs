@@ -80,7 +80,8 @@ pub enum Content {
 /// One encoded access unit on its way into a rendition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// In the form of ISO BMFF: H.264 and H.265 with 4-byte lengths, without parameter sets; AAC without ADTS.
+    /// In the form of ISO BMFF: H.264 and H.265 with 4-byte lengths, without parameter sets; VP9 as it is, with superframes whole;
+    /// AV1 without temporal delimiters; AAC without ADTS.
     pub data: Bytes,
     /// When it is decoded and shown: ticks of the rendition's timescale since the broadcast's epoch. A sample begins where
     /// the one before it ended.
@@ -104,6 +105,34 @@ pub enum TrackConfig {
         /// Pixels.
         height: u16,
     },
+    /// H.265, with its parameter sets in the sample entry alone (`hvc1`).
+    H265 {
+        /// The body of the `hvcC` box (ISO/IEC 14496-15 §8.3.3.1).
+        hvcc: Bytes,
+        /// Pixels.
+        width: u16,
+        /// Pixels.
+        height: u16,
+    },
+    /// VP9.
+    Vp9 {
+        /// The body of the `vpcC` box, with its version and flags (VP codec ISO media file format binding §"VP Codec Configuration
+        /// Box").
+        vpcc: Bytes,
+        /// Pixels.
+        width: u16,
+        /// Pixels.
+        height: u16,
+    },
+    /// AV1.
+    Av1 {
+        /// The body of the `av1C` box (AV1 codec ISO media file format binding §2.3), with the sequence header.
+        av1c: Bytes,
+        /// Pixels.
+        width: u16,
+        /// Pixels.
+        height: u16,
+    },
     /// AAC-LC.
     Aac {
         /// The `AudioSpecificConfig` (ISO/IEC 14496-3 §1.6.2.1).
@@ -113,6 +142,19 @@ pub enum TrackConfig {
         /// 1 or 2.
         channels: u16,
     },
+}
+
+impl TrackConfig {
+    /// Width and height in pixels; none, of sound.
+    pub fn size(&self) -> Option<(u16, u16)> {
+        match *self {
+            Self::H264 { width, height, .. }
+            | Self::H265 { width, height, .. }
+            | Self::Vp9 { width, height, .. }
+            | Self::Av1 { width, height, .. } => Some((width, height)),
+            Self::Aac { .. } => None,
+        }
+    }
 }
 
 /// Who asks for a rendition.

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use mp4_atom::{
-    Atom as _, Audio, Avc1, Avcc, Codec, Dinf, Dref, DrefEntry, Encode as _, FixedPoint, FourCC,
-    Ftyp, Hdlr, Mdhd, Mdia, Mfhd, Minf, Moof, Moov, Mp4a, Mvex, Mvhd, Prft, ReferenceTime, Smhd,
-    Stbl, Stco, Stsd, Styp, Tfdt, Tfhd, Tkhd, Traf, Trak, Trex, Trun, TrunEntry, TrunSamples, Url,
-    Visual, Vmhd,
+    Atom as _, Audio, Av01, Av1c, Avc1, Avcc, Codec, Dinf, Dref, DrefEntry, Encode as _,
+    FixedPoint, FourCC, Ftyp, Hdlr, Hvc1, Hvcc, Mdhd, Mdia, Mfhd, Minf, Moof, Moov, Mp4a, Mvex,
+    Mvhd, Prft, ReferenceTime, Smhd, Stbl, Stco, Stsd, Styp, Tfdt, Tfhd, Tkhd, Traf, Trak, Trex,
+    Trun, TrunEntry, TrunSamples, Url, Visual, Vmhd, Vp09, VpcC,
     esds::{DecoderConfig, DecoderSpecific, EsDescriptor, Esds, SLConfig},
 };
 
@@ -25,11 +25,11 @@ const NTP_TO_UNIX: i64 = 2_208_988_800;
 /// Why a box can't be written.
 #[derive(Debug, thiserror::Error)]
 pub enum CmafError {
-    /// An `avcC` that isn't one, a value that doesn't fit.
+    /// An `avcC` or the like that isn't one, a value that doesn't fit.
     #[error("the track can't be written as ISO BMFF: {0}")]
     Box(#[from] mp4_atom::Error),
-    /// The `avcC` says that lengths aren't 4 bytes.
-    #[error("samples need 4-byte lengths: have the avcC say so")]
+    /// The `avcC` or `hvcC` says that lengths aren't 4 bytes.
+    #[error("samples need 4-byte lengths: have the avcC or hvcC say so")]
     LengthSize,
     /// The rate doesn't fit into the sample entry's 16 bits.
     #[error("sound of {0} Hz has no sample entry: resample it to 48 kHz")]
@@ -42,14 +42,15 @@ pub enum CmafError {
 /// `ftyp` and `moov`.
 pub(super) fn init_segment(config: &TrackConfig, timescale: u32) -> Result<Bytes, CmafError> {
     let mut out = Vec::with_capacity(1024);
+    let mut compatible_brands = [b"iso6", b"cmfc", b"mp41"].map(FourCC::new).to_vec();
+    if let TrackConfig::Av1 { .. } = config {
+        // AV1 codec ISO media file format binding §2.1.
+        compatible_brands.push(FourCC::new(b"av01"));
+    }
     Ftyp {
         major_brand: FourCC::new(b"iso6"),
         minor_version: 0,
-        compatible_brands: vec![
-            FourCC::new(b"iso6"),
-            FourCC::new(b"cmfc"),
-            FourCC::new(b"mp41"),
-        ],
+        compatible_brands,
     }
     .encode(&mut out)?;
     Moov {
@@ -76,10 +77,8 @@ pub(super) fn init_segment(config: &TrackConfig, timescale: u32) -> Result<Bytes
 }
 
 fn track(config: &TrackConfig, timescale: u32) -> Result<Trak, CmafError> {
-    let (width, height, volume) = match *config {
-        TrackConfig::H264 { width, height, .. } => (width, height, 0),
-        TrackConfig::Aac { .. } => (0, 0, 1),
-    };
+    let (width, height) = config.size().unwrap_or((0, 0));
+    let volume = u8::from(config.size().is_none());
     Ok(Trak {
         tkhd: Tkhd {
             track_id: TRACK,
@@ -104,9 +103,9 @@ fn track(config: &TrackConfig, timescale: u32) -> Result<Trak, CmafError> {
 }
 
 fn handler(config: &TrackConfig) -> Hdlr {
-    let (handler, name) = match config {
-        TrackConfig::H264 { .. } => (b"vide", "video"),
-        TrackConfig::Aac { .. } => (b"soun", "sound"),
+    let (handler, name) = match config.size() {
+        Some(_) => (b"vide", "video"),
+        None => (b"soun", "sound"),
     };
     Hdlr {
         handler: FourCC::new(handler),
@@ -115,7 +114,7 @@ fn handler(config: &TrackConfig) -> Hdlr {
 }
 
 fn media_information(config: &TrackConfig) -> Result<Minf, CmafError> {
-    let video = matches!(config, TrackConfig::H264 { .. });
+    let video = config.size().is_some();
     Ok(Minf {
         vmhd: video.then(Vmhd::default),
         smhd: (!video).then(Smhd::default),
@@ -137,28 +136,46 @@ fn media_information(config: &TrackConfig) -> Result<Minf, CmafError> {
 }
 
 fn sample_entry(config: &TrackConfig) -> Result<Codec, CmafError> {
+    let (width, height) = config.size().unwrap_or((0, 0));
+    let visual = Visual {
+        data_reference_index: 1,
+        width,
+        height,
+        ..Default::default()
+    };
     match config {
-        TrackConfig::H264 {
-            avcc,
-            width,
-            height,
-        } => {
+        TrackConfig::H264 { avcc, .. } => {
             let avcc = Avcc::decode_body(&mut &avcc[..])?;
             if avcc.length_size != 4 {
                 return Err(CmafError::LengthSize);
             }
-            let visual = Visual {
-                data_reference_index: 1,
-                width: *width,
-                height: *height,
-                ..Default::default()
-            };
             Ok(Codec::Avc1(Avc1 {
                 visual,
                 avcc,
                 ..Default::default()
             }))
         }
+        TrackConfig::H265 { hvcc, .. } => {
+            let hvcc = Hvcc::decode_body(&mut &hvcc[..])?;
+            if hvcc.length_size_minus_one != 3 {
+                return Err(CmafError::LengthSize);
+            }
+            Ok(Codec::Hvc1(Hvc1 {
+                visual,
+                hvcc,
+                ..Default::default()
+            }))
+        }
+        TrackConfig::Vp9 { vpcc, .. } => Ok(Codec::Vp09(Vp09 {
+            visual,
+            vpcc: VpcC::decode_body(&mut &vpcc[..])?,
+            ..Default::default()
+        })),
+        TrackConfig::Av1 { av1c, .. } => Ok(Codec::Av01(Av01 {
+            visual,
+            av1c: Av1c::decode_body(&mut &av1c[..])?,
+            ..Default::default()
+        })),
         TrackConfig::Aac {
             config,
             sample_rate,

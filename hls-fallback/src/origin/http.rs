@@ -1,6 +1,9 @@
 //! The routes: playlists, blocked until they have what is asked for, and media.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Router,
@@ -12,12 +15,16 @@ use axum::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Origin, Presentation,
+    Origin, Presentation, captions,
     directives::{BadDirective, Directives, Wanted},
+    growing::{self, Growing},
     resource::{self, File, Resource},
     response::{self, Caching, Refusal},
-    state::{Follow, Masters, PartState, View},
+    state::{Follow, Manifest, Masters, View},
 };
+
+/// A row of segments is waited for no longer than so: hls.js waits 10 s for a playlist to begin.
+const MOST_ROW: Duration = Duration::from_secs(6);
 
 impl Origin {
     /// The routes `/hls/{channel}/…`: GET, HEAD and OPTIONS, for pages of any origin.
@@ -50,6 +57,8 @@ async fn respond(origin: &Origin, request: &Parts) -> Result<Response, Refusal> 
     }
     match resource {
         Resource::Multivariant { plain } => multivariant(origin, channel, plain, headers).await,
+        Resource::Manifest => manifest(origin, channel, headers).await,
+        Resource::Time => find(origin, channel).map(|_| response::time(SystemTime::now())),
         Resource::Rendition {
             name,
             file: File::Playlist { plain: true },
@@ -87,6 +96,22 @@ async fn multivariant(
     Ok(response::playlist(page, caching, headers))
 }
 
+async fn manifest(
+    origin: &Origin,
+    channel: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Refusal> {
+    let presentation = find(origin, channel)?;
+    let follow = presentation.follow_manifest().ok_or(Refusal::NotFound)?;
+    let manifest = begun(origin, follow, |manifest: &Manifest| manifest.settled).await?;
+    let caching = if manifest.ended {
+        Caching::Ended
+    } else {
+        Caching::Never
+    };
+    Ok(response::manifest(&manifest.page, caching, headers))
+}
+
 async fn plain_playlist(
     origin: &Origin,
     channel: &str,
@@ -98,7 +123,12 @@ async fn plain_playlist(
         Some(view) if view.plain.is_some() => view,
         _ => {
             let follow = presentation.follow(rendition).ok_or(Refusal::NotFound)?;
-            begun(origin, follow, |view: &View| view.plain.is_some()).await?
+            // Several segments are one of a plain playlist: who asks for a rendition first waits until it has those, since many players
+            // don't ask again.
+            let row = Duration::from_micros(presentation.timing().three_targets());
+            let patience = origin.limits().start_wait + row.min(MOST_ROW);
+            let has_row = |view: &View| view.plain.is_some();
+            begun_within(origin, follow, patience, has_row).await?
         }
     };
     let page = view.plain.as_ref().ok_or(Refusal::TooLate)?;
@@ -158,13 +188,22 @@ async fn current(
 /// What is followed, once there is any and it's `good`, or when the wait for that is over whatever there is.
 async fn begun<T>(
     origin: &Origin,
+    follow: Follow<T>,
+    good: impl Fn(&T) -> bool,
+) -> Result<Arc<T>, Refusal> {
+    begun_within(origin, follow, origin.limits().start_wait, good).await
+}
+
+async fn begun_within<T>(
+    origin: &Origin,
     mut follow: Follow<T>,
+    patience: Duration,
     good: impl Fn(&T) -> bool,
 ) -> Result<Arc<T>, Refusal> {
     let good = |value: &Option<Arc<T>>| value.as_deref().is_some_and(&good);
     if !good(&follow.borrow()) {
         let _permit = origin.wait_permit().ok_or(Refusal::TooManyWaiting)?;
-        let deadline = Instant::now() + origin.limits().start_wait;
+        let deadline = Instant::now() + patience;
         if let Ok(Err(_)) = timeout_at(deadline, follow.wait_for(good)).await {
             return Err(Refusal::NotFound);
         }
@@ -233,12 +272,22 @@ async fn media_of(
     file: File,
     headers: &HeaderMap,
 ) -> Result<Response, Refusal> {
+    if let (captions::NAME, File::Caption(number)) = (rendition, file) {
+        let text = presentation.caption(number);
+        return text.map(response::captions).ok_or(Refusal::NotFound);
+    }
     let video = presentation.is_video(rendition).ok_or(Refusal::NotFound)?;
     let data = match file {
         File::Init(segment) => presentation.init(rendition, segment),
-        File::Segment(number) => presentation.segment(rendition, number),
+        File::Segment(number) => match presentation.segment(rendition, number) {
+            None => {
+                let growing = Growing::begin(origin, presentation, rendition, number).await?;
+                return Ok(response::growing(growing.parts(), video));
+            }
+            whole => whole,
+        },
         File::Part(segment, index) => {
-            Some(part(origin, presentation, rendition, (segment, index)).await?)
+            Some(growing::part(origin, presentation, rendition, (segment, index)).await?)
         }
         File::Row(first, last) => {
             let row = presentation.row(rendition, first, last);
@@ -246,46 +295,20 @@ async fn media_of(
                 .map(|row| response::row(row, video))
                 .ok_or(Refusal::NotFound);
         }
-        File::Playlist { .. } => None,
+        File::Playlist { .. } | File::Caption(_) => None,
     };
     let data = data.ok_or(Refusal::NotFound)?;
     Ok(response::media(data, video, headers))
 }
 
-/// A part; the one that is hinted once it's complete.
-async fn part(
-    origin: &Origin,
-    presentation: &Presentation,
-    rendition: &str,
-    part: (u64, u32),
-) -> Result<bytes::Bytes, Refusal> {
-    let follow = match presentation.part(rendition, part.0, part.1) {
-        PartState::Complete(data) => return Ok(data),
-        PartState::Unknown => return Err(Refusal::NotFound),
-        PartState::Hinted(follow) => follow,
-    };
-    let _permit = origin.wait_permit().ok_or(Refusal::TooManyWaiting)?;
-    let patience = Duration::from_micros(presentation.timing().three_targets());
-    if let Followed::TimedOut =
-        follow_until(follow, patience, |view| view.next_part != Some(part)).await
-    {
-        return Err(Refusal::TooLate);
-    }
-    match presentation.part(rendition, part.0, part.1) {
-        PartState::Complete(data) => Ok(data),
-        // The segment ended before it.
-        _ => Err(Refusal::NotFound),
-    }
-}
-
-enum Followed {
+pub(super) enum Followed {
     There(Arc<View>),
     TimedOut,
     /// The rendition was removed, or the presentation replaced.
     Gone,
 }
 
-async fn follow_until(
+pub(super) async fn follow_until(
     mut follow: Follow<View>,
     patience: Duration,
     good: impl Fn(&View) -> bool,

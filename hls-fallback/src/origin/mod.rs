@@ -12,11 +12,14 @@
 
 mod asked;
 mod bandwidth;
+mod captions;
 mod channel_list;
 mod cmaf;
 mod codec;
+mod dash;
 mod directives;
 mod grid;
+mod growing;
 mod http;
 mod packager;
 mod page;
@@ -30,6 +33,7 @@ mod shelf;
 mod state;
 mod writer;
 
+pub use captions::CaptionWriter;
 pub use channel_list::{Limits, Origin, PublishError};
 pub use cmaf::CmafError;
 pub use packager::{Part, PushError, Unit};
@@ -41,7 +45,8 @@ pub use writer::{RenditionWriter, Tap};
 pub(crate) use cmaf::test_segment;
 
 pub(crate) use bandwidth::Bandwidth;
-pub(crate) use codec::name as codec_name;
+pub(crate) use captions::NAME as CAPTIONS;
+pub(crate) use codec::{FAMILIAR, family, name as codec_name};
 pub(crate) use grid::micros;
 pub(crate) use playlist::{Variant, multivariant};
 pub(crate) use shelf::{date_line, seconds};

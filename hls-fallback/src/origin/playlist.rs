@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use super::{
     bandwidth::Bandwidth,
-    codec,
+    captions, codec,
     directives::Position,
     presentation::{RenditionInfo, RenditionKind},
     segment_groups::{Group, SegmentGroups},
     settings::Timing,
     shelf::{Segment, Shelf, seconds},
 };
-use crate::media::TrackConfig;
+use crate::{captions::Language, media::TrackConfig};
 
 /// What a media playlist says beside its own segments.
 #[derive(Debug, Clone, Copy)]
@@ -132,23 +132,13 @@ fn media_header(out: &mut String, shelf: &Shelf, info: &RenditionInfo, context: 
         RenditionKind::Audio => timing.audio_part,
     };
     let first = shelf.listed().next().map_or(0, |segment| segment.number);
-    let (skip, hold, part_hold) = (
-        seconds(timing.skip_until()),
-        seconds(timing.hold_back()),
-        seconds(timing.part_hold_back()),
-    );
     // 9, as delta updates need it (RFC 8216bis §8).
     out.push_str("#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-INDEPENDENT-SEGMENTS\n");
     line(
         out,
         format_args!("#EXT-X-TARGETDURATION:{}", timing.target / 1_000_000),
     );
-    line(
-        out,
-        format_args!(
-            "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={skip},HOLD-BACK={hold},PART-HOLD-BACK={part_hold}"
-        ),
-    );
+    out.push_str(&timing.server_control());
     line(
         out,
         format_args!("#EXT-X-PART-INF:PART-TARGET={}", seconds(part)),
@@ -235,11 +225,18 @@ fn row(shelf: &Shelf, group: Group) -> Option<Vec<&Segment>> {
 pub(crate) struct Variant<'a> {
     pub(crate) info: &'a RenditionInfo,
     pub(crate) config: &'a TrackConfig,
+    /// What else it is encoded as, at times.
+    pub(crate) others: Vec<&'a TrackConfig>,
     pub(crate) bandwidth: Bandwidth,
 }
 
-/// The multivariant playlist; `file` is the name of the media playlists that it leads to.
-pub(crate) fn multivariant(variants: &[Variant], file: &str) -> String {
+/// The multivariant playlist; `file` is the name of the media playlists that it leads to. `captions`: their language, if there are
+/// any.
+pub(crate) fn multivariant(
+    variants: &[Variant],
+    captions: Option<&Language>,
+    file: &str,
+) -> String {
     let is_audio = |variant: &&Variant| variant.info.kind == RenditionKind::Audio;
     let audio: Vec<_> = variants.iter().filter(is_audio).collect();
     let mut out = String::with_capacity(2048);
@@ -247,11 +244,15 @@ pub(crate) fn multivariant(variants: &[Variant], file: &str) -> String {
     for (index, variant) in audio.iter().enumerate() {
         audio_rendition(&mut out, variant, index == 0, file);
     }
+    if let Some(language) = captions {
+        out.push_str(&captions::media_line(language, file));
+    }
+    let captions = captions.is_some();
     for video in variants.iter().filter(|variant| !is_audio(variant)) {
-        stream(&mut out, video, audio.first().copied(), file);
+        stream(&mut out, video, audio.first().copied(), captions, file);
     }
     if let Some(audio) = audio.first() {
-        stream(&mut out, audio, None, file);
+        stream(&mut out, audio, None, captions, file);
     }
     out
 }
@@ -261,7 +262,7 @@ fn audio_rendition(out: &mut String, variant: &Variant, default: bool, file: &st
     let default = if default { "YES" } else { "NO" };
     let channels = match variant.config {
         TrackConfig::Aac { channels, .. } => format!(",CHANNELS=\"{channels}\""),
-        TrackConfig::H264 { .. } => String::new(),
+        _ => String::new(),
     };
     line(
         out,
@@ -272,22 +273,25 @@ fn audio_rendition(out: &mut String, variant: &Variant, default: bool, file: &st
 }
 
 /// A variant: a video rendition with the sound beside it, or sound alone.
-fn stream(out: &mut String, variant: &Variant, sound: Option<&Variant>, file: &str) {
+fn stream(
+    out: &mut String,
+    variant: &Variant,
+    sound: Option<&Variant>,
+    captions: bool,
+    file: &str,
+) {
     let bandwidth = sound.map_or(variant.bandwidth, |sound| {
         variant.bandwidth.plus(sound.bandwidth)
     });
-    let codecs: Vec<_> = [Some(variant), sound]
-        .into_iter()
-        .flatten()
-        .filter_map(|with| codec::name(with.config))
-        .collect();
+    let mut codecs = codec::names(variant.config, &variant.others);
+    codecs.extend(sound.and_then(|sound| codec::name(sound.config)));
     let mut attributes = format!(
         "BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{}\"",
         bandwidth.peak,
         bandwidth.average,
         codecs.join(",")
     );
-    if let TrackConfig::H264 { width, height, .. } = variant.config {
+    if let Some((width, height)) = variant.config.size() {
         let _ = write!(attributes, ",RESOLUTION={width}x{height}");
     }
     if let RenditionKind::Video { rate } = variant.info.kind {
@@ -296,6 +300,12 @@ fn stream(out: &mut String, variant: &Variant, sound: Option<&Variant>, file: &s
     if sound.is_some() || variant.info.kind == RenditionKind::Audio {
         attributes.push_str(",AUDIO=\"audio\"");
     }
+    if captions {
+        attributes.push_str(",SUBTITLES=\"captions\"");
+    }
+    // Captions in the pictures (§4.4.6.2) aren't offered: where the source has some, other renditions don't. Shaka Player 5.2.12 would
+    // look for them in the segment that isn't whole yet, and fail.
+    attributes.push_str(",CLOSED-CAPTIONS=NONE");
     line(
         out,
         format_args!(

@@ -8,13 +8,18 @@ use std::{
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::media::{Demand, Rate, TrackConfig};
+use crate::{
+    captions::{Cue, Language},
+    media::{Demand, Rate, TrackConfig},
+};
 
 use super::{
-    MAX_NAME, MAX_RENDITIONS, is_name,
+    MAX_NAME, MAX_RENDITIONS,
+    captions::{self, CaptionWriter},
+    is_name,
     packager::{Packager, PushError, Unit},
     settings::{Settings, SettingsError, Timing},
-    state::{Follow, Masters, PartState, State, View},
+    state::{Follow, Manifest, Masters, PartState, State, View},
     writer::RenditionWriter,
 };
 
@@ -113,9 +118,22 @@ impl Presentation {
         Ok(RenditionWriter::new(self.clone(), id, packager))
     }
 
+    /// The presentation has captions from now on: a rendition `captions`, of the segments that its sound has.
+    pub fn add_captions(&self, language: Language) -> CaptionWriter {
+        self.write().add_captions(language);
+        CaptionWriter::new(self.clone())
+    }
+
+    pub(super) fn show(&self, cue: Cue) {
+        self.write().show(cue);
+    }
+
     fn check(&self, info: &RenditionInfo) -> Result<(), AddRenditionError> {
         if !is_name(&info.name) {
             return Err(AddRenditionError::Name);
+        }
+        if info.name == captions::NAME {
+            return Err(AddRenditionError::Taken(info.name.clone()));
         }
         let fits = match info.kind {
             RenditionKind::Video { rate } => {
@@ -167,6 +185,10 @@ impl Presentation {
         self.write().expect(id, config, bitrate);
     }
 
+    pub(super) fn may_be(&self, id: u64, configs: Vec<TrackConfig>) {
+        self.write().may_be(id, configs);
+    }
+
     pub(super) fn rest(&self, id: u64, offered: bool) {
         self.write().rest(id, offered, self.0.timing);
     }
@@ -200,8 +222,8 @@ impl Presentation {
     }
 
     /// A writer is about to begin a segment.
-    pub(super) fn reserve(&self, number: u64) -> Result<(), PushError> {
-        self.write().reserve(number)
+    pub(super) fn reserve(&self, number: u64, start: u64) -> Result<(), PushError> {
+        self.write().reserve(number, start)
     }
 
     pub(super) fn publish(&self, id: u64, units: Vec<Unit>) -> Result<(), PushError> {
@@ -223,16 +245,28 @@ impl Presentation {
     }
 
     pub(super) fn follow(&self, rendition: &str) -> Option<Follow<View>> {
-        Some(self.read().rendition(rendition)?.view.subscribe())
+        let state = self.read();
+        if rendition == captions::NAME {
+            return Some(state.captions()?.view.subscribe());
+        }
+        Some(state.rendition(rendition)?.view.subscribe())
+    }
+
+    pub(super) fn caption(&self, number: u64) -> Option<Bytes> {
+        self.read().captions()?.segment(number)
     }
 
     /// The media playlist as it is now.
     pub(super) fn view(&self, rendition: &str) -> Option<Arc<View>> {
-        self.read().rendition(rendition)?.view.borrow().clone()
+        self.follow(rendition)?.borrow().clone()
     }
 
     pub(super) fn follow_masters(&self) -> Option<Follow<Masters>> {
         self.read().follow_masters()
+    }
+
+    pub(super) fn follow_manifest(&self) -> Option<Follow<Manifest>> {
+        self.read().follow_manifest()
     }
 
     pub(super) fn is_video(&self, rendition: &str) -> Option<bool> {

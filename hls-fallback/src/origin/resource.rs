@@ -5,8 +5,17 @@ use super::directives::decimal;
 /// What there is under `/hls/{channel}/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Resource<'a> {
-    Multivariant { plain: bool },
-    Rendition { name: &'a str, file: File },
+    Multivariant {
+        plain: bool,
+    },
+    /// `manifest.mpd`
+    Manifest,
+    /// `time`: what time it is.
+    Time,
+    Rendition {
+        name: &'a str,
+        file: File,
+    },
 }
 
 /// What there is under `/hls/{channel}/{rendition}/`.
@@ -21,6 +30,8 @@ pub(super) enum File {
     Segment(u64),
     /// `N.P.m4s`
     Part(u64, u32),
+    /// `N.vtt`: a segment of captions.
+    Caption(u64),
     /// `N-M.m4s`: a row of segments.
     Row(u64, u64),
 }
@@ -29,6 +40,8 @@ pub(super) enum File {
 pub(super) fn parse(path: &str) -> Option<(&str, Resource<'_>)> {
     let (channel, rest) = path.strip_prefix("/hls/")?.split_once('/')?;
     let resource = match rest.split_once('/') {
+        None if rest == "manifest.mpd" => Resource::Manifest,
+        None if rest == "time" => Resource::Time,
         None => Resource::Multivariant {
             plain: playlist(rest)?,
         },
@@ -56,6 +69,9 @@ impl File {
         }
         if let Some(number) = file.strip_prefix("init-") {
             return canonical(number.strip_suffix(".mp4")?).map(Self::Init);
+        }
+        if let Some(number) = file.strip_suffix(".vtt") {
+            return canonical(number).map(Self::Caption);
         }
         let media = file.strip_suffix(".m4s")?;
         if let Some((segment, part)) = media.split_once('.') {
@@ -97,6 +113,12 @@ mod tests {
             parse("/hls/demo/plain.m3u8"),
             Some(("demo", Resource::Multivariant { plain: true }))
         );
+        assert_eq!(parse("/hls/demo/720p/7.vtt"), Some(file(File::Caption(7))));
+        assert_eq!(
+            parse("/hls/demo/manifest.mpd"),
+            Some(("demo", Resource::Manifest))
+        );
+        assert_eq!(parse("/hls/demo/time"), Some(("demo", Resource::Time)));
         assert_eq!(
             parse("/hls/demo/720p/index.m3u8"),
             Some(file(File::Playlist { plain: false }))
@@ -128,6 +150,8 @@ mod tests {
             "/hls/demo/720p/.m4s",
             "/hls/demo/720p/init-.mp4",
             "/hls/demo/other.m3u8",
+            "/hls/demo/720p/manifest.mpd",
+            "/hls/demo/720p/time",
         ] {
             assert_eq!(parse(path), None, "{path}");
         }

@@ -1,6 +1,6 @@
 //! Answers: headers, caching, compression, byte ranges.
 
-use std::{convert::Infallible, ops::Range};
+use std::{convert::Infallible, io, ops::Range, time::SystemTime};
 
 use axum::{
     body::Body,
@@ -8,11 +8,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{Stream, stream};
 
 use super::{directives::BadDirective, page::Page};
 
 const PLAYLIST: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
+const MANIFEST: HeaderValue = HeaderValue::from_static("application/dash+xml");
+const WEB_VTT: HeaderValue = HeaderValue::from_static("text/vtt; charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const BYTES: HeaderValue = HeaderValue::from_static("bytes");
@@ -29,6 +31,8 @@ pub(super) enum Caching {
     Ended,
     /// Ask again each time.
     Never,
+    /// It's wrong as soon as it's sent.
+    Nowhere,
 }
 
 impl Caching {
@@ -38,6 +42,7 @@ impl Caching {
             Self::Briefly => "public, max-age=6",
             Self::Ended => "public, max-age=10",
             Self::Never => "no-cache",
+            Self::Nowhere => "no-store",
         })
     }
 }
@@ -87,8 +92,24 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// A playlist, compressed if the client takes that; 304 if it has it already.
-pub(super) fn playlist(page: &Page, caching: Caching, request: &HeaderMap) -> Response {
+/// A playlist of HLS, as [`page`] sends it.
+pub(super) fn playlist(text: &Page, caching: Caching, request: &HeaderMap) -> Response {
+    page(text, PLAYLIST, caching, request)
+}
+
+/// The manifest of DASH, as [`page`] sends it.
+pub(super) fn manifest(text: &Page, caching: Caching, request: &HeaderMap) -> Response {
+    page(text, MANIFEST, caching, request)
+}
+
+/// What time it is, for players whose clock is wrong.
+pub(super) fn time(now: SystemTime) -> Response {
+    let now = humantime::format_rfc3339_millis(now).to_string();
+    respond(StatusCode::OK, TEXT, Caching::Nowhere, Body::from(now))
+}
+
+/// A page, compressed if the client takes that; 304 if it has it already.
+fn page(page: &Page, kind: HeaderValue, caching: Caching, request: &HeaderMap) -> Response {
     let has_it = request
         .get(header::IF_NONE_MATCH)
         .is_some_and(|known| matches_tag(known.as_bytes(), page.entity_tag.as_bytes()));
@@ -99,10 +120,10 @@ pub(super) fn playlist(page: &Page, caching: Caching, request: &HeaderMap) -> Re
     };
     let compressed = gzip.is_some();
     let mut response = if has_it {
-        respond(StatusCode::NOT_MODIFIED, PLAYLIST, caching, Body::empty())
+        respond(StatusCode::NOT_MODIFIED, kind, caching, Body::empty())
     } else {
         let body = gzip.unwrap_or_else(|| page.text.clone());
-        respond(StatusCode::OK, PLAYLIST, caching, Body::from(body))
+        respond(StatusCode::OK, kind, caching, Body::from(body))
     };
     let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
@@ -143,6 +164,20 @@ pub(super) fn media(data: Bytes, video: bool, request: &HeaderMap) -> Response {
     };
     response.headers_mut().insert(header::ACCEPT_RANGES, BYTES);
     response
+}
+
+/// A segment of captions.
+pub(super) fn captions(text: Bytes) -> Response {
+    respond(StatusCode::OK, WEB_VTT, Caching::Forever, Body::from(text))
+}
+
+/// A segment that isn't whole, as it grows. Whoever caches it has it whole, or hears that it broke off.
+pub(super) fn growing(
+    parts: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    video: bool,
+) -> Response {
+    let body = Body::from_stream(parts);
+    respond(StatusCode::OK, media_type(video), Caching::Forever, body)
 }
 
 /// Segments one behind the other.

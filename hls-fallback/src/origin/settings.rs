@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use crate::media::{Moment, Rate};
 
-use super::grid::{self, Grid};
+use super::{
+    grid::{self, Grid},
+    shelf::seconds,
+};
 
 /// Samples of an AAC-LC frame.
 const AAC_FRAME: u64 = 1024;
@@ -112,6 +115,16 @@ impl Timing {
     /// `CAN-SKIP-UNTIL`.
     pub(super) fn skip_until(&self) -> u64 {
         6 * self.target
+    }
+
+    /// The same in all playlists with low latency (RFC 8216bis §4.4.3.8).
+    pub(super) fn server_control(&self) -> String {
+        format!(
+            "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={},HOLD-BACK={},PART-HOLD-BACK={}\n",
+            seconds(self.skip_until()),
+            seconds(self.hold_back()),
+            seconds(self.part_hold_back())
+        )
     }
 
     /// For how long parts are listed, how much longer than it is listed media is kept, and how long a request may be

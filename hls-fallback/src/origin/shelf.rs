@@ -31,9 +31,10 @@ pub(super) struct Init {
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) number: u64,
+    /// When its first sample is: ticks.
+    pub(super) time: u64,
     /// Where its last part ends: microseconds since time 0.
     pub(super) end: u64,
-    /// How long it lasts so far.
     ticks: u64,
     parts: Vec<Bytes>,
     /// All its parts in one, once there are no more to come; they are slices of it then.
@@ -47,6 +48,11 @@ pub(super) struct Segment {
 impl Segment {
     pub(super) fn is_complete(&self) -> bool {
         self.whole.is_some()
+    }
+
+    /// How long it lasts so far.
+    pub(super) fn ticks(&self) -> u64 {
+        self.ticks
     }
 
     /// As `EXTINF` says it: microseconds.
@@ -127,6 +133,7 @@ impl Shelf {
         let wall = self.timing.wall(first.time, self.timescale);
         Segment {
             number: first.segment,
+            time: first.time,
             end: grid::micros(first.time, self.timescale),
             ticks: 0,
             parts: Vec::new(),

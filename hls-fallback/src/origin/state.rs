@@ -9,16 +9,22 @@ use super::{
     MAX_RENDITIONS,
     asked::Asked,
     bandwidth::Bandwidth,
+    captions::{Captions, Followed},
+    dash::{self, Announced, Periods, Track},
     directives::Position,
+    grid,
     packager::{PushError, Unit},
     page::Page,
     playlist::{self, Context, Discontinuities, Variant},
-    presentation::{AddRenditionError, RenditionInfo},
+    presentation::{AddRenditionError, RenditionInfo, RenditionKind},
     segment_groups::SegmentGroups,
     settings::Timing,
     shelf::Shelf,
 };
-use crate::media::{Demand, TrackConfig};
+use crate::{
+    captions::{Cue, Language},
+    media::{Demand, TrackConfig},
+};
 
 /// Guarded by a lock that nobody holds for longer than it takes to write a playlist.
 #[derive(Debug)]
@@ -26,6 +32,10 @@ pub(super) struct State {
     renditions: Vec<Rendition>,
     discontinuities: Discontinuities,
     groups: SegmentGroups,
+    periods: Periods,
+    /// Segments that renditions were told of, from the oldest at hand on.
+    announced: Announced,
+    captions: Option<Captions>,
     next_id: u64,
     /// Counts playlists' changes; makes entity tags.
     revision: u64,
@@ -38,6 +48,7 @@ pub(super) struct State {
     ended: bool,
     /// Nothing once another presentation has taken this one's place.
     masters: Option<watch::Sender<Option<Arc<Masters>>>>,
+    manifest: Option<watch::Sender<Option<Arc<Manifest>>>>,
 }
 
 #[derive(Debug)]
@@ -49,6 +60,8 @@ pub(super) struct Rendition {
     pub(super) view: watch::Sender<Option<Arc<View>>>,
     /// How it is listed while it has no media.
     expected: Option<(TrackConfig, Bandwidth)>,
+    /// What it may be encoded as besides.
+    others: Vec<TrackConfig>,
     /// It can't be had for a while.
     withheld: bool,
     asked: Asked,
@@ -76,6 +89,15 @@ pub(super) struct Masters {
     pub(super) ended: bool,
 }
 
+/// The manifest of DASH. There's none before a rendition's first whole segment.
+#[derive(Debug)]
+pub(super) struct Manifest {
+    pub(super) page: Page,
+    /// All renditions that there were at first are in it.
+    pub(super) settled: bool,
+    pub(super) ended: bool,
+}
+
 /// Who wants to know when something changes. It ends when the rendition is removed or the presentation replaced.
 pub(super) type Follow<T> = watch::Receiver<Option<Arc<T>>>;
 
@@ -94,6 +116,9 @@ impl State {
             renditions: Vec::new(),
             discontinuities: Discontinuities::default(),
             groups: SegmentGroups::default(),
+            periods: Periods::default(),
+            announced: Announced::new(),
+            captions: None,
             next_id: 0,
             revision: 0,
             first_number: None,
@@ -101,6 +126,7 @@ impl State {
             floor: None,
             ended: false,
             masters: Some(watch::Sender::new(None)),
+            manifest: Some(watch::Sender::new(None)),
         }
     }
 
@@ -128,16 +154,76 @@ impl State {
             finished: false,
             view: watch::Sender::new(None),
             expected: None,
+            others: Vec::new(),
             withheld: false,
             asked: Asked::default(),
         });
         Ok(id)
     }
 
+    /// There are captions from now on.
+    pub(super) fn add_captions(&mut self, language: Language) {
+        self.captions.get_or_insert_with(|| Captions::new(language));
+    }
+
+    pub(super) fn captions(&self) -> Option<&Captions> {
+        self.captions.as_ref()
+    }
+
+    /// Shows a cue from the end of the sound on.
+    pub(super) fn show(&mut self, cue: Cue) {
+        let end = self
+            .sound()
+            .map_or(0, |index| self.renditions[index].shelf.end());
+        if let Some(captions) = &mut self.captions {
+            captions.show(cue, end);
+        }
+    }
+
+    /// The rendition whose segments captions have.
+    fn sound(&self) -> Option<usize> {
+        let is_sound = |rendition: &Rendition| rendition.info.kind == RenditionKind::Audio;
+        self.renditions.iter().position(is_sound)
+    }
+
+    /// The sound has a whole segment.
+    fn caption(&mut self, index: usize, timing: &Timing) {
+        let shelf = &self.renditions[index].shelf;
+        let last = shelf
+            .listed()
+            .filter(|segment| segment.is_complete())
+            .last();
+        let (Some(captions), Some(last)) = (&mut self.captions, last) else {
+            return;
+        };
+        let sound = Followed {
+            number: last.number,
+            start: grid::micros(last.time, shelf.timescale()),
+            duration: last.duration(shelf.timescale()),
+            date_line: last.date_line.clone(),
+        };
+        captions.follow(sound, timing);
+        self.revision += 1;
+        self.render_captions(timing);
+    }
+
+    fn render_captions(&self, timing: &Timing) {
+        if let Some(captions) = &self.captions {
+            captions.render(timing, &self.discontinuities, self.ended, &self.tag());
+        }
+    }
+
     pub(super) fn expect(&mut self, id: u64, config: TrackConfig, bitrate: u32) {
         if let Some(index) = self.index(id) {
             let bandwidth = Bandwidth::expected(bitrate);
             self.renditions[index].expected = Some((config, bandwidth));
+            self.render_masters();
+        }
+    }
+
+    pub(super) fn may_be(&mut self, id: u64, configs: Vec<TrackConfig>) {
+        if let Some(index) = self.index(id) {
+            self.renditions[index].others = configs;
             self.render_masters();
         }
     }
@@ -196,13 +282,17 @@ impl State {
 
     pub(super) fn close(&mut self) {
         self.masters = None;
+        self.manifest = None;
         for rendition in &mut self.renditions {
             rendition.finished = true;
             rendition.view = watch::Sender::new(None);
         }
+        if let Some(captions) = &mut self.captions {
+            captions.view = watch::Sender::new(None);
+        }
     }
 
-    pub(super) fn reserve(&mut self, number: u64) -> Result<(), PushError> {
+    pub(super) fn reserve(&mut self, number: u64, start: u64) -> Result<(), PushError> {
         if let Some(floor) = self.floor.filter(|&floor| number <= floor) {
             return Err(PushError::Number {
                 next: floor + 1,
@@ -214,11 +304,17 @@ impl State {
             self.discontinuities.count_from(number);
         }
         self.last_number = self.last_number.max(Some(number));
+        self.announced.split_off(&number);
+        self.announced.insert(number, start);
         Ok(())
     }
 
     pub(super) fn follow_masters(&self) -> Option<Follow<Masters>> {
         self.masters.as_ref().map(watch::Sender::subscribe)
+    }
+
+    pub(super) fn follow_manifest(&self) -> Option<Follow<Manifest>> {
+        self.manifest.as_ref().map(watch::Sender::subscribe)
     }
 
     pub(super) fn row(&self, rendition: &str, first: u64, last: u64) -> Option<Vec<Bytes>> {
@@ -264,7 +360,7 @@ impl State {
     ) -> Result<(), PushError> {
         let open = self.masters.is_some();
         let index = self.index(id).filter(|_| open).ok_or(PushError::Replaced)?;
-        let mut segment_ended = false;
+        let (mut segment_began, mut segment_ended) = (false, false);
         for unit in units {
             if let Unit::Part(part) = &unit
                 && part.index == 0
@@ -277,13 +373,23 @@ impl State {
                     discontinuous,
                     timing.plain_segment(),
                 );
+                self.periods
+                    .segment_began(part.segment, part.start, discontinuous);
+                segment_began = true;
             }
-            segment_ended |= matches!(unit, Unit::SegmentEnd);
+            let ends = matches!(unit, Unit::SegmentEnd);
+            segment_ended |= ends;
             self.renditions[index].shelf.put(unit);
+            if ends && self.sound() == Some(index) {
+                self.caption(index, timing);
+            }
         }
         if segment_ended {
             self.forget();
             self.render_masters();
+        }
+        if segment_began || segment_ended {
+            self.render_manifest(timing);
         }
         self.render(index, timing);
         Ok(())
@@ -304,6 +410,7 @@ impl State {
         self.renditions.retain(|rendition| rendition.id != id);
         if self.renditions.len() < count {
             self.render_masters();
+            self.render_manifest(timing);
             self.end_if_all_finished(timing);
         }
     }
@@ -320,6 +427,8 @@ impl State {
         self.ended = true;
         self.groups.end();
         self.render_masters();
+        self.render_manifest(timing);
+        self.render_captions(timing);
         for index in 0..self.renditions.len() {
             self.render(index, timing);
         }
@@ -336,6 +445,8 @@ impl State {
         if let Some(first) = first {
             self.groups.forget_before(first);
             self.discontinuities.forget_before(first);
+            self.periods.forget_before(first);
+            self.announced = self.announced.split_off(&first);
         }
     }
 
@@ -392,13 +503,52 @@ impl State {
             .borrow()
             .as_ref()
             .is_some_and(|before| before.settled);
+        let captions = self
+            .captions
+            .as_ref()
+            .filter(|captions| captions.has_segment());
+        let language = captions.map(Captions::language);
+        let page = |file| Page::new(playlist::multivariant(&variants, language, file), &tag);
         let next = Masters {
-            low_latency: Page::new(playlist::multivariant(&variants, "index.m3u8"), &tag),
-            plain: Page::new(playlist::multivariant(&variants, "plain.m3u8"), &tag),
-            settled: were_settled || variants.len() == self.renditions.len(),
+            low_latency: page("index.m3u8"),
+            plain: page("plain.m3u8"),
+            settled: were_settled
+                || variants.len() == self.renditions.len()
+                    && self.captions.is_some() == captions.is_some(),
             ended: self.ended,
         };
         masters.send_replace(Some(Arc::new(next)));
+    }
+
+    fn render_manifest(&mut self, timing: &Timing) {
+        let Some(manifest) = &self.manifest else {
+            return;
+        };
+        let tracks: Vec<_> = self
+            .renditions
+            .iter()
+            .filter_map(Rendition::track)
+            .collect();
+        if tracks.is_empty() {
+            return;
+        }
+        let context = dash::Context {
+            timing,
+            periods: &self.periods,
+            announced: &self.announced,
+            ended: self.ended,
+        };
+        let were_settled = manifest
+            .borrow()
+            .as_ref()
+            .is_some_and(|before| before.settled);
+        let permanent = self.renditions.iter().filter(|r| r.expected.is_none());
+        let next = Manifest {
+            page: Page::new(dash::manifest(&tracks, context), &self.tag()),
+            settled: were_settled || tracks.len() == permanent.count(),
+            ended: self.ended,
+        };
+        manifest.send_replace(Some(Arc::new(next)));
     }
 
     /// Unlike all others of the channel: no two presentations of it begin with the same number.
@@ -408,6 +558,16 @@ impl State {
 }
 
 impl Rendition {
+    /// As the manifest of DASH has it. What is made on demand isn't in it: players take what they were told of to stay.
+    fn track(&self) -> Option<Track<'_>> {
+        let listed = self.shelf.has_complete_segment() && self.expected.is_none() && !self.withheld;
+        listed.then(|| Track {
+            info: &self.info,
+            shelf: &self.shelf,
+            bandwidth: self.shelf.bandwidth(),
+        })
+    }
+
     /// As it's listed, if it is: of what has ended only what there is.
     fn variant(&self, ended: bool) -> Option<Variant<'_>> {
         let has_media = self.shelf.has_complete_segment();
@@ -419,6 +579,7 @@ impl Rendition {
         Some(Variant {
             info: &self.info,
             config,
+            others: self.others.iter().collect(),
             bandwidth,
         })
     }

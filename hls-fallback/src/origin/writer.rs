@@ -52,6 +52,12 @@ impl RenditionWriter {
         self.presentation.expect(self.id, config, bitrate);
     }
 
+    /// What comes may be encoded like any of these, now or later: players are told that they need decoders for all of them. It holds
+    /// until it is said again.
+    pub fn may_be(&mut self, configs: Vec<TrackConfig>) {
+        self.presentation.may_be(self.id, configs);
+    }
+
     /// The rendition isn't made for a while, and what there is of it is forgotten: who asks for it waits until it has a whole
     /// segment again. If it isn't `offered`, it isn't listed, and its URLs are unknown. It goes on with [`start`](Self::start),
     /// and a segment that it hadn't begun.
@@ -80,7 +86,7 @@ impl RenditionWriter {
     /// It may be said any time before the segment's first sample is pushed, for up to 16 segments ahead, and said again with
     /// another instant, which forgets what was announced after it.
     pub fn begin_segment(&mut self, number: u64, start: u64) -> Result<(), PushError> {
-        self.presentation.reserve(number)?;
+        self.presentation.reserve(number, start)?;
         let units = self.packager.begin_segment(number, start)?;
         self.publish(units)
     }

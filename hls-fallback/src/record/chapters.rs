@@ -1,11 +1,14 @@
 //! Chapters: what streamers and the node marked, on the recording's time line.
 
-use std::{fmt::Write as _, time::UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use serde::Deserialize;
 
 use super::spine::{self, Place};
-use crate::media::Moment;
+use crate::{
+    captions::{escaped, write_cue},
+    media::Moment,
+};
 
 /// Chapters of a recording, at most: the last ones aren't listed.
 const MAX_CHAPTERS: usize = 255;
@@ -79,38 +82,10 @@ pub(super) fn web_vtt(chapters: &[Chapter], duration: u64) -> String {
     let mut out = "WEBVTT\n".to_owned();
     let ends = chapters.iter().skip(1).map(|next| next.start);
     for (chapter, end) in chapters.iter().zip(ends.chain([duration])) {
-        let title = chapter
-            .title
-            .replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;");
-        cue(
-            &mut out,
-            chapter.start,
-            end.max(chapter.start + 1_000),
-            &title,
-        );
+        let end = end.max(chapter.start + 1_000);
+        write_cue(&mut out, chapter.start, end, &escaped(&chapter.title));
     }
     out
-}
-
-/// Appends a cue; times are microseconds.
-pub(super) fn cue(out: &mut String, start: u64, end: u64, text: &str) {
-    // Writing to a String doesn't fail.
-    let _ = write!(out, "\n{} --> {}\n{text}\n", clock(start), clock(end));
-}
-
-/// `00:00:00.000`
-fn clock(micros: u64) -> String {
-    let ms = micros / 1_000;
-    let (seconds, minutes) = (ms / 1_000, ms / 60_000);
-    format!(
-        "{:02}:{:02}:{:02}.{:03}",
-        minutes / 60,
-        minutes % 60,
-        seconds % 60,
-        ms % 1_000
-    )
 }
 
 #[cfg(test)]
@@ -176,7 +151,7 @@ mod tests {
         add(&mut recording, "audio", 10, &[10]);
         let chapters = chapters(&[], &places(&recording));
         assert_eq!(chapters.len(), 1);
-        assert_eq!(clock(3_723_004_000), "01:02:03.004");
+        assert_eq!(crate::captions::clock(3_723_004_000), "01:02:03.004");
         assert_eq!(
             web_vtt(&chapters, 2_000_000),
             "WEBVTT\n\n00:00:00.000 --> 00:00:02.000\nStart\n"

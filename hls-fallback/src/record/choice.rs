@@ -4,26 +4,20 @@ use super::{
     model::{Init, Recording, Rendition},
     spine::Place,
 };
-use crate::{media::TrackConfig, origin::codec_name};
-
-/// What any player has a decoder for.
-const FAMILIAR: &str = "avc1";
-
-/// The width and height of what is encoded so; none, of sound.
-pub(super) fn size(config: &TrackConfig) -> Option<(u16, u16)> {
-    match config {
-        TrackConfig::H264 { width, height, .. } => Some((*width, *height)),
-        TrackConfig::Aac { .. } => None,
-    }
-}
+use crate::{
+    media::TrackConfig,
+    origin::{self, FAMILIAR, codec_name},
+};
 
 fn pixels(config: &TrackConfig) -> Option<u64> {
-    size(config).map(|(width, height)| u64::from(width) * u64::from(height))
+    config
+        .size()
+        .map(|(width, height)| u64::from(width) * u64::from(height))
 }
 
-/// What of `CODECS` says which decoder it takes: `avc1`.
+/// Which decoder it takes.
 fn family(config: &TrackConfig) -> Option<String> {
-    Some(codec_name(config)?.split('.').next()?.to_owned())
+    Some(origin::family(&codec_name(config)?).to_owned())
 }
 
 /// Chooses among the renditions of a recording.

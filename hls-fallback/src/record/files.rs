@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::{
     model::{Init, Piece, Segment},
     queue::Take,
-    spool::Folder,
+    spool::{Folder, NoRoom},
 };
 use crate::origin::micros;
 
@@ -45,9 +45,9 @@ pub(super) struct NewInit {
 /// Why something isn't written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WriteError {
-    /// The bound of the spool.
-    #[error("the spool holds what the storage hasn't taken, and may hold no more than {0} bytes")]
-    NoRoom(u64),
+    /// The spool.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// The file.
     #[error("the spool can't be written: {0}")]
     File(#[from] io::Error),
@@ -96,7 +96,7 @@ impl Files {
         let Some(new) = self.inits.get(rendition) else {
             return Ok(None);
         };
-        self.make_room(new.data.len())?;
+        self.folder.take(new.data.len())?;
         let created = self.folder.create_file(&new.piece);
         if let Err(error) = created.and_then(|mut file| file.write_all(&new.data)) {
             self.folder.give_back(new.data.len() as u64);
@@ -104,14 +104,6 @@ impl Files {
         }
         let new = self.inits.remove(rendition);
         Ok(new.map(|new| (new.piece, new.init)))
-    }
-
-    fn make_room(&self, bytes: usize) -> Result<(), WriteError> {
-        if self.folder.take(bytes) {
-            Ok(())
-        } else {
-            Err(WriteError::NoRoom(self.folder.limit()))
-        }
     }
 
     /// Appends a part that ends at `end` ticks, if its segment is open. After an error it is not.
@@ -126,7 +118,7 @@ impl Files {
         if !self.open.get(rendition).is_some_and(is_it) {
             return Ok(());
         }
-        self.make_room(data.len())?;
+        self.folder.take(data.len())?;
         let Some(open) = self.open.get_mut(rendition) else {
             return Ok(());
         };

@@ -8,9 +8,11 @@
 //! The threads that encode never wait for it: what the queue, the spool or the disk has no room for is missing in the recording,
 //! which is said, and live goes on. What is in the spool survives the process: [`Recorder::open`] goes on with it.
 
+mod captions;
 mod chapters;
 mod choice;
 mod courier;
+mod disk;
 mod files;
 mod finish;
 mod fragments;
@@ -41,10 +43,12 @@ use serde::Serialize;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 pub use chapters::Marker;
+pub use disk::Reserve;
 pub use model::State;
 pub use storage::{Storage, StorageError};
 
 use crate::{
+    captions::{Cue, Language},
     media::Moment,
     origin::{RenditionInfo, Tap, is_name},
     sidecar::Node,
@@ -65,6 +69,8 @@ pub struct Settings {
     pub spool: PathBuf,
     /// Bytes that may be in it.
     pub spool_limit: u64,
+    /// What stays free on the disks of the spool and of a storage that is a folder.
+    pub reserve: Reserve,
 }
 
 /// A recording as the node is told of it.
@@ -131,11 +137,12 @@ impl Recorder {
             folder: settings.spool.clone(),
             source,
         };
-        let spool = Spool::open(&settings.spool, settings.spool_limit).map_err(failed)?;
+        let spool = Spool::open(&settings.spool, settings.spool_limit, settings.reserve);
+        let spool = spool.map_err(failed)?;
         let found = spool.broadcasts().map_err(failed)?;
         let mut recorder = Self {
             works: Works {
-                storage: settings.storage,
+                storage: settings.storage.leaving(settings.reserve),
                 node,
                 finishing: Arc::new(Semaphore::new(1)),
             },
@@ -247,6 +254,7 @@ impl Recorder {
             lease: lease.clone(),
             sessions: Arc::default(),
             next_number: model.last_number().map_or(0, |last| last + 1),
+            until: model.until(),
             status: status_taken.clone(),
         };
         let desk = Desk {
@@ -284,6 +292,7 @@ pub struct Recording {
     sessions: Arc<AtomicU64>,
     /// Above those that a process before this one came to.
     next_number: u64,
+    until: Option<Moment>,
     status: watch::Receiver<Status>,
 }
 
@@ -305,6 +314,11 @@ impl Recording {
     /// Segments have numbers from this one on.
     pub fn next_number(&self) -> u64 {
         self.next_number
+    }
+
+    /// What was before this is recorded already, by a process before this one.
+    pub fn until(&self) -> Option<Moment> {
+        self.until
     }
 
     /// How it is, now and later.
@@ -334,5 +348,32 @@ impl Session {
     /// All renditions have a discontinuity before this segment.
     pub fn discontinuity(&self, segment: u64) {
         self.shared.discontinuity(segment);
+    }
+
+    /// Records captions in that language.
+    pub fn captions(&self, language: Language) -> RecordedCaptions {
+        let session = self.shared.clone();
+        self.queue.offer(Message::Captions { session, language });
+        RecordedCaptions {
+            session: self.shared.clone(),
+            queue: self.queue.clone(),
+            _lease: self.lease.clone(),
+        }
+    }
+}
+
+/// Records the captions of a session.
+#[derive(Debug)]
+pub struct RecordedCaptions {
+    session: Arc<SessionShared>,
+    queue: Sender,
+    _lease: Arc<Lease>,
+}
+
+impl RecordedCaptions {
+    /// A cue with its true times: microseconds since the session's epoch. Where there's no room, the recording lacks it.
+    pub fn show(&self, cue: &Cue) {
+        let (session, cue) = (self.session.clone(), cue.clone());
+        self.queue.offer(Message::Cue { session, cue });
     }
 }

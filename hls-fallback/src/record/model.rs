@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    captions::{Cue, Language},
     media::{Moment, TrackConfig},
     origin::RenditionKind,
 };
@@ -11,6 +12,8 @@ use crate::{
 pub(super) const VERSION: u32 = 1;
 /// Segments of a rendition, at most: two days and a half of those of two seconds. What comes then isn't recorded.
 pub(super) const MAX_SEGMENTS: usize = 108_000;
+/// Cues of captions, at most: a day of one every two seconds. What is said then has none.
+pub(super) const MAX_CUES: usize = 43_200;
 
 /// How far a recording is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +45,21 @@ pub(super) struct Recording {
     /// Each begins a time line of its own: a transcoder's life.
     pub(super) sessions: Vec<Session>,
     pub(super) renditions: Vec<Rendition>,
+    /// What is spoken, if it's recognized.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) language: Option<Language>,
+    /// What was said, in order. There are thousands, of which `recording.json` needs none.
+    #[serde(skip)]
+    pub(super) cues: Vec<Said>,
+}
+
+/// A cue of captions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Said {
+    /// Which of [`Recording::sessions`].
+    pub(super) session: usize,
+    /// With times since its session's epoch.
+    pub(super) cue: Cue,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +163,11 @@ pub(super) enum Entry {
         rendition: String,
         segment: Segment,
     },
+    /// There are captions.
+    Captions {
+        language: Language,
+    },
+    Cue(Said),
     Stored(Piece),
     /// It was given up, before it was whole or since its file is gone.
     Lost(Piece),
@@ -167,6 +190,8 @@ impl Recording {
             made_bytes: 0,
             sessions: Vec::new(),
             renditions: Vec::new(),
+            language: None,
+            cues: Vec::new(),
         }
     }
 
@@ -191,6 +216,9 @@ impl Recording {
                 let at = segments.partition_point(|known| known.number < segment.number);
                 segments.insert(at, segment);
             }
+            Entry::Captions { language } => self.language = Some(language),
+            Entry::Cue(said) if self.cues.len() < MAX_CUES => self.cues.push(said),
+            Entry::Cue(_) => {}
             Entry::Stored(piece) => self.stored(&piece),
             Entry::Lost(piece) => {
                 self.lost += 1;
@@ -268,6 +296,16 @@ impl Recording {
     pub(super) fn last_number(&self) -> Option<u64> {
         let last = |rendition: &Rendition| rendition.segments.last().map(|s| s.number);
         self.renditions.iter().filter_map(last).max()
+    }
+
+    /// When the last of what it has ends.
+    pub(super) fn until(&self) -> Option<Moment> {
+        let lasts = self.renditions.iter().filter_map(|r| r.segments.last());
+        let end = |last: &Segment| {
+            let duration = i64::try_from(last.duration).unwrap_or(i64::MAX);
+            self.wall(last).plus(duration)
+        };
+        lasts.map(end).max()
     }
 
     /// How long the longest rendition is: microseconds.

@@ -11,12 +11,12 @@ use ffmpeg_next::{
 };
 
 use super::{
-    chapters::cue,
-    choice::{self, Choice},
+    choice::Choice,
     model::{Init, Piece, Recording, Rendition},
     spine::Place,
     storage::{AccessError, Shelf},
 };
+use crate::captions::write_cue;
 
 /// The poster's name.
 pub(super) const POSTER: &str = "poster.jpg";
@@ -87,10 +87,7 @@ pub(super) async fn make(
         .map(|i| i * interval)
         .collect();
     let first = nearest(places, 0, |number| choice.smallest(number));
-    let Some(tile) = first
-        .and_then(|(_, init, _)| choice::size(&init.config))
-        .map(tile)
-    else {
+    let Some(tile) = first.and_then(|(_, init, _)| init.config.size()).map(tile) else {
         return Ok(bytes);
     };
     let mut list = "WEBVTT\n".to_owned();
@@ -103,7 +100,7 @@ pub(super) async fn make(
             let (x, y) = position(index as u32, tile);
             let (width, height) = tile;
             let text = format!("storyboard-{number}.jpg#xywh={x},{y},{width},{height}");
-            cue(&mut list, *time, (*time + interval).min(duration), &text);
+            write_cue(&mut list, *time, (*time + interval).min(duration), &text);
         }
         let jpeg = tokio::task::spawn_blocking(move || sheet(&sources, tile)).await??;
         bytes += jpeg.len() as u64;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
+    captions,
     courier::Lists,
     model::{Recording, Rendition, Segment},
     spine::Place,
@@ -19,6 +20,9 @@ pub(super) fn all(recording: &Recording, places: &[Place], whole: bool) -> Lists
         if let Some(text) = media(recording, places, rendition, whole) {
             lists.push((format!("{}/index.m3u8", rendition.name), text.into()));
         }
+    }
+    if whole {
+        lists.extend(captions::all(recording, places));
     }
     if let Some(text) = multivariant(recording, whole) {
         lists.push(("index.m3u8".to_owned(), text.into()));
@@ -137,14 +141,17 @@ fn multivariant(recording: &Recording, whole: bool) -> Option<String> {
                 timescale: init.timescale,
             };
             let sizes = stored.map(|segment| (segment.bytes as usize, segment.duration));
-            Some((info, init, Bandwidth::measure(sizes, micros)))
+            // Who plays it plays all of it.
+            let others: Vec<_> = rendition.inits.iter().map(|init| &init.config).collect();
+            Some((info, init, others, Bandwidth::measure(sizes, micros)))
         })
         .collect();
     let mut variants: Vec<_> = listed
         .iter()
-        .map(|(info, init, bandwidth)| Variant {
+        .map(|(info, init, others, bandwidth)| Variant {
             info,
             config: &init.config,
+            others: others.clone(),
             bandwidth: *bandwidth,
         })
         .collect();
@@ -158,7 +165,8 @@ fn multivariant(recording: &Recording, whole: bool) -> Option<String> {
             std::cmp::Reverse(variant.bandwidth.average),
         )
     });
-    Some(write(&variants, "index.m3u8"))
+    let language = captions::language(recording).filter(|_| whole);
+    Some(write(&variants, language, "index.m3u8"))
 }
 
 fn line(out: &mut String, text: std::fmt::Arguments) {
@@ -275,7 +283,7 @@ mod tests {
     fn the_multivariant_playlist_has_measured_rates() {
         let text = multivariant(&recording(), false).unwrap();
         assert!(
-            text.contains("BANDWIDTH=800000,AVERAGE-BANDWIDTH=800000,CODECS=\"avc1.64001F,mp4a.40.2\",RESOLUTION=640x360,FRAME-RATE=30.000,AUDIO=\"audio\"\n360p/index.m3u8"),
+            text.contains("BANDWIDTH=800000,AVERAGE-BANDWIDTH=800000,CODECS=\"avc1.64001F,mp4a.40.2\",RESOLUTION=640x360,FRAME-RATE=30.000,AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\n360p/index.m3u8"),
             "{text}"
         );
     }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use super::{courier::Report, model::Session, scribe::Lease};
 use crate::{
+    captions::{Cue, Language},
     media::TrackConfig,
     origin::{RenditionInfo, Tap, Unit},
 };
@@ -90,6 +91,15 @@ pub(super) enum Message {
     SegmentEnd {
         take: Arc<Take>,
     },
+    /// There are captions, in that language.
+    Captions {
+        session: Arc<SessionShared>,
+        language: Language,
+    },
+    Cue {
+        session: Arc<SessionShared>,
+        cue: Cue,
+    },
     /// From the courier.
     Report(Report),
     /// The broadcast is over.
@@ -136,7 +146,7 @@ pub(super) fn queue(limit: usize) -> (Sender, Receiver) {
 
 impl Sender {
     /// Media, if there is room.
-    fn offer(&self, message: Message) -> bool {
+    pub(super) fn offer(&self, message: Message) -> bool {
         let weight = message.weight();
         let held = self.held.fetch_add(weight, Ordering::Relaxed) + weight;
         if held > self.limit || self.messages.send(message).is_err() {
@@ -164,7 +174,8 @@ impl Message {
     pub(super) fn weight(&self) -> usize {
         match self {
             Self::Init { data, .. } | Self::Part { data, .. } => data.len() + OVERHEAD,
-            Self::SegmentEnd { .. } => OVERHEAD,
+            Self::Cue { cue, .. } => cue.text.len() + OVERHEAD,
+            Self::SegmentEnd { .. } | Self::Captions { .. } => OVERHEAD,
             Self::Report(_) | Self::Over => 0,
         }
     }
@@ -342,7 +353,7 @@ mod tests {
                     None => "+".to_owned(),
                 },
                 Message::SegmentEnd { .. } => "e".to_owned(),
-                Message::Report(_) | Message::Over => "?".to_owned(),
+                _ => "?".to_owned(),
             });
         }
         seen.join(" ")

@@ -5,7 +5,7 @@
 //! ```
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, Weak, mpsc::RecvTimeoutError},
     time::{Duration, Instant},
 };
@@ -17,9 +17,9 @@ use super::{
     courier::{Job, Lists, Report},
     files::{Files, NewInit},
     journal::Journal,
-    model::{Entry, Init, MAX_SEGMENTS, Piece, Recording, State},
+    model::{Entry, Init, MAX_SEGMENTS, Piece, Recording, Said, State},
     playlist,
-    queue::{First, Message, Receiver, Take},
+    queue::{First, Message, Receiver, SessionShared, Take},
     spine,
     spool::Folder,
 };
@@ -32,6 +32,8 @@ const LAST_PARTS: Duration = Duration::from_secs(10);
 const LISTS_LEAST: Duration = Duration::from_secs(3);
 const LISTS_MOST: Duration = Duration::from_mins(1);
 const LISTS_SHARE: u64 = 300;
+/// A storage that hasn't taken something for so long is slow.
+const SLOW: Duration = Duration::from_secs(10);
 /// Segments that are counted as lost at once, at most.
 const MOST_LOST: usize = 1_000;
 
@@ -70,11 +72,14 @@ pub(super) struct Scribe {
     /// Of the present session: its id with those who encode.
     session: Option<u64>,
     files: Files,
-    /// What the storage doesn't have yet.
-    waiting: HashSet<Piece>,
+    /// What the storage doesn't have yet, and since when it could have it.
+    waiting: HashMap<Piece, Instant>,
     /// The storage has it; the journal doesn't know.
     stored: Vec<Piece>,
     storage_problem: Option<String>,
+    storage_is_slow: bool,
+    /// When that is looked at again.
+    slow_due: Instant,
     spool_problem: Option<String>,
     /// How often the journal couldn't be written.
     unnoted: u64,
@@ -94,9 +99,11 @@ impl Scribe {
             desk,
             stage,
             session: None,
-            waiting: HashSet::new(),
+            waiting: HashMap::new(),
             stored: Vec::new(),
             storage_problem: None,
+            storage_is_slow: false,
+            slow_due: Instant::now() + SLOW,
             spool_problem: None,
             unnoted: 0,
             lists_due: Instant::now(),
@@ -130,14 +137,25 @@ impl Scribe {
             Message::Init { take, .. }
             | Message::Part { take, .. }
             | Message::SegmentEnd { take }
-                if self.is_late(&take) => {}
+                if self.is_late(&take.session) => {}
+            Message::Captions { session, .. } | Message::Cue { session, .. }
+                if self.is_late(&session) => {}
+            Message::Captions { session, language } => {
+                self.enter(&session);
+                self.note(Entry::Captions { language });
+            }
+            Message::Cue { session, cue } => {
+                self.enter(&session);
+                let session = self.desk.recording.sessions.len().saturating_sub(1);
+                self.note(Entry::Cue(Said { session, cue }));
+            }
             Message::Init {
                 take,
                 segment,
                 config,
                 data,
             } => {
-                self.enter(&take);
+                self.enter(&take.session);
                 let piece = Piece {
                     rendition: take.info.name.clone(),
                     segment,
@@ -179,12 +197,9 @@ impl Scribe {
     }
 
     /// It is of a session whose successor has begun, or of a broadcast that was over long ago.
-    fn is_late(&self, take: &Take) -> bool {
+    fn is_late(&self, of: &SessionShared) -> bool {
         let is_over = !matches!(self.stage, Stage::Recording | Stage::Ending(_));
-        is_over
-            || self
-                .session
-                .is_some_and(|present| take.session.id < present)
+        is_over || self.session.is_some_and(|present| of.id < present)
     }
 
     fn begin_segment(&mut self, take: &Arc<Take>, number: u64, first: First, time: u64) {
@@ -244,9 +259,8 @@ impl Scribe {
         (last.session + 1 == recording.sessions.len()).then_some(last.number)
     }
 
-    /// A session begins with the first of its initialization segments.
-    fn enter(&mut self, take: &Take) {
-        let session = &take.session;
+    /// A session begins with the first of its initialization segments, or with captions.
+    fn enter(&mut self, session: &SessionShared) {
         if self.session != Some(session.id) {
             // What is open of other renditions ended with the session.
             self.end_segments();
@@ -303,7 +317,7 @@ impl Scribe {
 
     fn send_off(&mut self, piece: Piece) {
         let path = self.desk.folder.path_of(&piece);
-        self.waiting.insert(piece.clone());
+        self.waiting.insert(piece.clone(), Instant::now());
         // Without a courier the process is ending.
         let _ = self.desk.jobs.send(Job::Put(piece, path));
     }
@@ -360,6 +374,10 @@ impl Scribe {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        if now >= self.slow_due {
+            self.slow_due = now + SLOW / 10;
+            self.look_at_storage(now);
+        }
         match self.stage {
             Stage::Recording => self.publish_lists(now),
             Stage::Ending(until) => {
@@ -377,6 +395,28 @@ impl Scribe {
             }
             Stage::Making | Stage::Telling | Stage::Gone => {}
         }
+    }
+
+    /// One that neither takes nor refuses complains of nothing.
+    fn look_at_storage(&mut self, now: Instant) {
+        let oldest = self.waiting.values().min();
+        let is_slow = oldest.is_some_and(|since| now.duration_since(*since) >= SLOW);
+        if is_slow == self.storage_is_slow {
+            return;
+        }
+        self.storage_is_slow = is_slow;
+        let broadcast = &self.desk.recording.broadcast;
+        if is_slow {
+            let segments = self.waiting.len();
+            tracing::error!(
+                broadcast,
+                segments,
+                "the storage takes a recording slowly: segments wait in the spool, and live goes on"
+            );
+        } else {
+            tracing::info!(broadcast, "the storage has caught up with a recording");
+        }
+        self.tell();
     }
 
     fn finish(&mut self) {
@@ -428,6 +468,8 @@ impl Scribe {
             missing,
             self.spool_problem.clone(),
             self.storage_problem.clone(),
+            (self.storage_is_slow && self.storage_problem.is_none())
+                .then(|| "the storage is slow: segments wait for it".to_owned()),
         ];
         let problems: Vec<String> = problems.into_iter().flatten().collect();
         self.desk.status.send_replace(Status {

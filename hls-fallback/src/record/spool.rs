@@ -9,7 +9,10 @@ use std::{
     },
 };
 
-use super::model::Piece;
+use super::{
+    disk::{Disk, DiskLow, Reserve},
+    model::Piece,
+};
 use crate::origin::is_name;
 
 /// The journal's file in a recording's folder.
@@ -24,6 +27,18 @@ struct Shared {
     folder: PathBuf,
     limit: u64,
     used: AtomicU64,
+    disk: Disk,
+}
+
+/// Why nothing more finds room.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoRoom {
+    /// The bound of the spool.
+    #[error("the spool holds what the storage hasn't taken, and may hold no more than {0} bytes")]
+    Bound(u64),
+    /// Its disk.
+    #[error("the spool finds no room: {0}")]
+    Disk(#[from] DiskLow),
 }
 
 /// A recording's folder in it.
@@ -35,13 +50,14 @@ pub(super) struct Folder {
 
 impl Spool {
     /// Makes the folder, and measures what is in it.
-    pub(super) fn open(folder: &Path, limit: u64) -> io::Result<Self> {
+    pub(super) fn open(folder: &Path, limit: u64, reserve: Reserve) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let used = size_below(folder)?;
         Ok(Self(Arc::new(Shared {
             folder: folder.to_owned(),
             limit,
             used: AtomicU64::new(used),
+            disk: Disk::new(folder, reserve),
         })))
     }
 
@@ -65,18 +81,18 @@ impl Spool {
         }
     }
 
-    pub(super) fn limit(&self) -> u64 {
-        self.0.limit
-    }
-
-    /// Whether there is room for so many bytes, which are taken then.
-    fn take(&self, bytes: u64) -> bool {
+    /// Takes room for so many bytes, if there is any.
+    fn take(&self, bytes: u64) -> Result<(), NoRoom> {
         let used = self.0.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if used > self.0.limit {
+        let taken = if used > self.0.limit {
+            Err(NoRoom::Bound(self.0.limit))
+        } else {
+            self.0.disk.grant(bytes).map_err(NoRoom::from)
+        };
+        if taken.is_err() {
             self.give_back(bytes);
-            return false;
         }
-        true
+        taken
     }
 
     fn give_back(&self, bytes: u64) {
@@ -102,17 +118,13 @@ impl Folder {
         self.path.join(piece.path())
     }
 
-    /// Whether there is room for so many bytes more. They count until [`Self::remove`] or [`Self::give_back`].
-    pub(super) fn take(&self, bytes: usize) -> bool {
+    /// Takes room for so many bytes more. They count until [`Self::remove`] or [`Self::give_back`].
+    pub(super) fn take(&self, bytes: usize) -> Result<(), NoRoom> {
         self.spool.take(bytes as u64)
     }
 
     pub(super) fn give_back(&self, bytes: u64) {
         self.spool.give_back(bytes);
-    }
-
-    pub(super) fn limit(&self) -> u64 {
-        self.spool.limit()
     }
 
     /// A new file of that name, and the folder that it is in.
@@ -197,21 +209,34 @@ mod tests {
         }
     }
 
+    fn open(folder: &Path) -> Spool {
+        Spool::open(folder, 1_000, Reserve::Bytes(0)).unwrap()
+    }
+
     #[test]
     fn no_more_is_taken_than_there_is_room_for_and_what_is_there_counts() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::open(folder.path(), 1_000).unwrap();
+        let spool = open(folder.path());
         let of = spool.of("b1");
-        assert!(of.take(600));
-        assert!(!of.take(600));
+        assert!(of.take(600).is_ok());
+        assert!(matches!(of.take(600), Err(NoRoom::Bound(1_000))));
         of.create_file(&piece(1))
             .unwrap()
             .write_all(&[0; 600])
             .unwrap();
-        let again = Spool::open(folder.path(), 1_000).unwrap();
-        assert!(!again.of("b2").take(600));
+        let again = open(folder.path());
+        assert!(again.of("b2").take(600).is_err());
         assert_eq!(again.of("b1").segments().unwrap(), [piece(1)]);
         again.of("b1").remove(&piece(1));
-        assert!(again.of("b2").take(600));
+        assert!(again.of("b2").take(600).is_ok());
+    }
+
+    #[test]
+    fn what_the_disk_reserves_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path(), 1_000, Reserve::Bytes(1 << 60)).unwrap();
+        let refused = spool.of("b1").take(1).unwrap_err();
+        assert!(matches!(refused, NoRoom::Disk(_)), "{refused}");
+        assert_eq!(spool.0.used.load(Ordering::Relaxed), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! Where recordings are kept: a folder, or a bucket of S3.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use object_store::{
@@ -8,6 +8,8 @@ use object_store::{
     local::LocalFileSystem, path::Path,
 };
 use url::Url;
+
+use super::disk::{Disk, DiskLow, Reserve};
 
 /// An object is stored or read within this time, or that counts as a failure: it is tried again then.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -45,6 +47,9 @@ pub(super) enum AccessError {
     /// It says nothing.
     #[error("the storage doesn't answer")]
     Timeout,
+    /// A folder on a disk that is nearly full.
+    #[error("the storage finds no room: {0}")]
+    Disk(#[from] DiskLow),
 }
 
 impl AccessError {
@@ -59,6 +64,10 @@ impl AccessError {
 pub struct Storage {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
+    /// Where it is, if it's a folder.
+    folder: Option<PathBuf>,
+    /// The disk of that, once it's said what stays free there.
+    disk: Option<Disk>,
 }
 
 impl Storage {
@@ -70,31 +79,36 @@ impl Storage {
     pub fn open(url: &Url) -> Result<Self, StorageError> {
         match url.scheme() {
             "file" => Self::folder(url),
-            "s3" => {
-                let failed = |source| StorageError::Store {
-                    url: url.clone(),
-                    source: Box::new(source),
-                };
-                // Those who ask try again for as long as it takes, and say so.
-                let retry = RetryConfig {
-                    max_retries: 2,
-                    retry_timeout: Duration::from_secs(20),
-                    ..RetryConfig::default()
-                };
-                let store = AmazonS3Builder::from_env()
-                    .with_url(url.as_str())
-                    .with_retry(retry)
-                    .build()
-                    .map_err(failed)?;
-                let prefix =
-                    Path::from_url_path(url.path()).map_err(|error| failed(error.into()))?;
-                Ok(Self {
-                    store: Arc::new(store),
-                    prefix,
-                })
-            }
+            "s3" => Self::bucket(url, AmazonS3Builder::from_env()),
             _ => Err(StorageError::Scheme(url.clone())),
         }
+    }
+
+    /// The bucket at `s3://bucket/prefix`, with credentials, region and endpoint of the builder's.
+    ///
+    /// # Errors
+    /// They don't fit. Whether it answers shows later.
+    pub fn bucket(url: &Url, builder: AmazonS3Builder) -> Result<Self, StorageError> {
+        let failed = |source| StorageError::Store {
+            url: url.clone(),
+            source: Box::new(source),
+        };
+        // Those who ask try again for as long as it takes, and say so.
+        let retry = RetryConfig {
+            max_retries: 2,
+            retry_timeout: Duration::from_secs(20),
+            ..RetryConfig::default()
+        };
+        let store = builder
+            .with_url(url.as_str())
+            .with_retry(retry)
+            .build()
+            .map_err(failed)?;
+        let prefix = Path::from_url_path(url.path()).map_err(|error| failed(error.into()))?;
+        Ok(Self {
+            prefix,
+            ..Self::new(Arc::new(store))
+        })
     }
 
     fn folder(url: &Url) -> Result<Self, StorageError> {
@@ -110,7 +124,10 @@ impl Storage {
                 url: url.clone(),
                 source: Box::new(source),
             })?;
-        Ok(Self::new(Arc::new(store)))
+        Ok(Self {
+            folder: Some(folder),
+            ..Self::new(Arc::new(store))
+        })
     }
 
     /// One of any kind.
@@ -118,13 +135,25 @@ impl Storage {
         Self {
             store,
             prefix: Path::default(),
+            folder: None,
+            disk: None,
         }
+    }
+
+    /// So much of its disk stays free, if it's a folder.
+    pub(super) fn leaving(self, reserve: Reserve) -> Self {
+        let disk = self
+            .folder
+            .as_deref()
+            .map(|folder| Disk::new(folder, reserve));
+        Self { disk, ..self }
     }
 
     /// That of one broadcast.
     pub(super) fn of(&self, broadcast: &str) -> Shelf {
         Shelf {
             store: self.store.clone(),
+            disk: self.disk.clone(),
             folder: self.prefix.clone().join("vod").join(broadcast),
         }
     }
@@ -134,6 +163,7 @@ impl Storage {
 #[derive(Debug, Clone)]
 pub(super) struct Shelf {
     store: Arc<dyn ObjectStore>,
+    disk: Option<Disk>,
     folder: Path,
 }
 
@@ -142,7 +172,8 @@ impl Shelf {
         name.split('/').fold(self.folder.clone(), Path::join)
     }
 
-    /// Stores an object whole. It replaces one of that name.
+    /// Stores an object whole. It replaces one of that name. Whether its disk has room isn't asked: what is small, or was in the spool
+    /// and goes there, makes no difference, and a recording that nobody can play does.
     pub(super) async fn put(&self, name: &str, data: Bytes) -> Result<(), AccessError> {
         let path = self.path(name);
         let put = self.store.put(&path, PutPayload::from_bytes(data));
@@ -161,8 +192,11 @@ impl Shelf {
         }
     }
 
-    /// Stores an object of `length` bytes piece by piece.
+    /// Stores an object of `length` bytes piece by piece, if its disk has room for the whole.
     pub(super) async fn write(&self, name: &str, length: u64) -> Result<Writing, AccessError> {
+        if let Some(disk) = &self.disk {
+            disk.grant(length)?;
+        }
         let path = self.path(name);
         let begun = self.store.put_multipart(&path);
         let upload = match tokio::time::timeout(PATIENCE, begun).await {

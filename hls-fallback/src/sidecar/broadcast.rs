@@ -2,16 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Notify;
+use tokio::{runtime::Handle, sync::Notify};
 
+use super::Captions;
 use crate::{
-    media::{Demand, Sample, TrackConfig},
+    captions::{Cue, Wall, listen},
+    media::{Demand, Moment, Sample, TrackConfig},
     origin::{
-        Origin, Presentation, PushError, RenditionInfo, RenditionKind, RenditionWriter,
-        Settings as Presented,
+        CaptionWriter, Origin, Presentation, PushError, RenditionInfo, RenditionKind,
+        RenditionWriter, Settings as Presented,
     },
-    record::{Recording, Session},
-    transcode::{Cadence, Description, Pause, Presenter, Pushed, Settings, Sink, Transcoder},
+    record::{RecordedCaptions, Recording, Session},
+    transcode::{
+        Cadence, Description, Listener, Pause, Presenter, Pushed, Settings, Sink, Transcoder,
+    },
     whep::{Ended, Options, Update, follow},
 };
 
@@ -19,16 +23,37 @@ use crate::{
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// What it takes to make LL-HLS of a channel.
-#[derive(Clone)]
-pub(super) struct Making {
-    pub(super) options: Options,
-    pub(super) origin: Origin,
-    pub(super) settings: Settings,
-    pub(super) window: Duration,
+#[derive(Debug, Clone)]
+pub struct Making {
+    /// What is watched.
+    pub options: Options,
+    /// Where it's presented.
+    pub origin: Origin,
+    /// How it's encoded.
+    pub settings: Settings,
+    /// How much of its past is listed.
+    pub window: Duration,
     /// Where it's recorded, if it is.
-    pub(super) recording: Option<Recording>,
+    pub recording: Option<Recording>,
+    /// What makes its captions, if it has any.
+    pub captions: Option<Captions>,
     /// Told when the origin has the channel.
-    pub(super) changed: Arc<Notify>,
+    pub changed: Arc<Notify>,
+}
+
+impl Making {
+    /// What presents and records the channel's broadcast, of whatever a transcoder makes of it.
+    ///
+    /// # Panics
+    /// Outside of a runtime of tokio.
+    pub fn presenter(&self) -> Box<dyn Presenter> {
+        Box::new(OnOrigin {
+            making: self.clone(),
+            runtime: Handle::current(),
+            cadence: None,
+            session: None,
+        })
+    }
 }
 
 /// Makes LL-HLS of a channel until the future is dropped, or the node says that it may not be watched.
@@ -55,14 +80,9 @@ async fn once(making: &Making) -> Outcome {
     let channel = making.options.channel.as_str();
     let (keyframe, broke) = (Arc::new(Notify::new()), Notify::new());
     let wanted = keyframe.clone();
-    let presenter = OnOrigin {
-        making: making.clone(),
-        cadence: None,
-        session: None,
-    };
     let request = Box::new(move || wanted.notify_one());
     let settings = making.settings.clone();
-    let mut transcoder = match Transcoder::start(channel, settings, Box::new(presenter), request) {
+    let mut transcoder = match Transcoder::start(channel, settings, making.presenter(), request) {
         Ok(transcoder) => transcoder,
         Err(error) => {
             tracing::error!(channel, %error, "no thread for a broadcast");
@@ -90,17 +110,22 @@ async fn once(making: &Making) -> Outcome {
 /// Presents a broadcast on the origin.
 struct OnOrigin {
     making: Making,
+    runtime: Handle,
     cadence: Option<(Cadence, Presentation)>,
     /// Of the recording.
     session: Option<Session>,
 }
 
 impl Presenter for OnOrigin {
-    fn first_segment(&self, epoch: crate::media::Moment) -> u64 {
+    fn first_segment(&self, epoch: Moment) -> u64 {
         let making = &self.making;
         let next = making.origin.next_number(&making.options.channel, epoch);
         let recorded = making.recording.as_ref().map_or(0, Recording::next_number);
         next.max(recorded)
+    }
+
+    fn recorded_until(&self) -> Option<Moment> {
+        self.making.recording.as_ref()?.until()
     }
 
     fn begin(&mut self, cadence: Cadence) {
@@ -189,6 +214,37 @@ impl Presenter for OnOrigin {
         let demand = |(_, presentation): &(_, Presentation)| presentation.demand(rendition);
         self.cadence.as_ref().map(demand).unwrap_or_default()
     }
+
+    fn listener(&mut self) -> Option<Box<dyn Listener>> {
+        let captions = self.making.captions.as_ref()?;
+        let (_, presentation) = self.cadence.as_ref()?;
+        let wall = Shown {
+            live: presentation.add_captions(captions.language.clone()),
+            recorded: self
+                .session
+                .as_ref()
+                .map(|session| session.captions(captions.language.clone())),
+        };
+        let channel = &self.making.options.channel;
+        let recognizer = captions.recognizer.clone();
+        let _runtime = self.runtime.enter();
+        Some(Box::new(listen(channel, recognizer, Box::new(wall))))
+    }
+}
+
+/// Cues are shown live, late as they are, and where they belong in the recording.
+struct Shown {
+    live: CaptionWriter,
+    recorded: Option<RecordedCaptions>,
+}
+
+impl Wall for Shown {
+    fn show(&mut self, cue: Cue) {
+        if let Some(recorded) = &self.recorded {
+            recorded.show(&cue);
+        }
+        self.live.show(cue);
+    }
 }
 
 /// A rendition of it; nowhere, once something went wrong, which was said then.
@@ -214,6 +270,13 @@ impl Sink for OnRendition {
     fn expect(&mut self, config: TrackConfig, bitrate: u32) {
         self.write(|writer| {
             writer.expect(config, bitrate);
+            Ok(())
+        });
+    }
+
+    fn may_be(&mut self, configs: Vec<TrackConfig>) {
+        self.write(|writer| {
+            writer.may_be(configs);
             Ok(())
         });
     }

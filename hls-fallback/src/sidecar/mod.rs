@@ -3,20 +3,21 @@
 mod broadcast;
 mod node;
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::Notify, task::AbortHandle, time::sleep};
 use url::Url;
 
+pub use broadcast::Making;
 pub use node::{Node, NodeError};
 
 use crate::{
+    captions::{Language, Recognizer},
     origin::Origin,
     record::{self, Recorder, Recording},
     transcode,
     whep::{self, Token},
 };
-use broadcast::Making;
 use node::{Live, News};
 
 /// The node forgets sidecars that it doesn't hear of for 10 s.
@@ -45,6 +46,25 @@ pub struct Options {
     pub window: Duration,
     /// How broadcasts are recorded, if they are.
     pub record: Option<record::Settings>,
+    /// What makes captions, if there are to be any.
+    pub captions: Option<Captions>,
+}
+
+/// What makes captions of a sidecar's broadcasts.
+#[derive(Clone)]
+pub struct Captions {
+    /// What turns speech into words.
+    pub recognizer: Arc<dyn Recognizer>,
+    /// What is spoken.
+    pub language: Language,
+}
+
+impl fmt::Debug for Captions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Captions")
+            .field("language", &self.language)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a sidecar can't work.
@@ -224,6 +244,7 @@ impl Broadcasts {
             settings: self.options.transcode.clone(),
             window: self.options.window,
             recording: self.record(&broadcast, &channel),
+            captions: self.options.captions.clone(),
             changed: self.changed.clone(),
         };
         let task = tokio::spawn(broadcast::make(making)).abort_handle();

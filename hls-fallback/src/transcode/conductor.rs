@@ -164,7 +164,7 @@ impl Conductor {
 }
 
 /// A broadcast begins with what came so far: with the keyframe, if the source can be passed through from there, else with the last
-/// picture, so that nothing old is encoded; without pictures, with the first sound.
+/// picture, so that nothing old is encoded, nor recorded twice; without pictures, with the first sound.
 fn begin(
     name: &str,
     settings: &Settings,
@@ -176,7 +176,13 @@ fn begin(
     let cadence =
         |epoch, number| Cadence::new((epoch, number), rate, settings.part, settings.segment);
     let [first, last] = [group.first(), group.last()].map(|frame| frame.map(|frame| frame.time));
-    let passes = first.is_some_and(|first| can_pass(settings, &cadence(first, 0), &group));
+    let is_new = |first| {
+        presenter
+            .recorded_until()
+            .is_none_or(|until| first >= until)
+    };
+    let passes =
+        first.is_some_and(|first| is_new(first) && can_pass(settings, &cadence(first, 0), &group));
     let begins = if passes { first } else { last };
     let epoch = begins.or(sound.front().map(|frame| frame.time));
     let epoch = epoch.unwrap_or(now);
@@ -204,7 +210,7 @@ fn begin(
 
 /// Whether a broadcast can begin with these pictures as they are.
 fn can_pass(settings: &Settings, cadence: &Cadence, group: &[Frame]) -> bool {
-    let mut inspector = Inspector::new(settings.pass_through);
+    let mut inspector = Inspector::new(settings.pass_through, cadence.rate);
     let fit = |frame: &Frame| {
         let Content::Video { codec, keyframe } = frame.content else {
             return false;

@@ -3,6 +3,7 @@
 use ffmpeg_next::{
     self as libav, Dictionary, Packet, codec,
     codec::{Flags, threading},
+    color::TransferCharacteristic,
     decoder,
     format::Pixel,
     frame,
@@ -100,13 +101,25 @@ impl Decoder {
     }
 }
 
-/// The size and form of a keyframe, found by decoding it.
-pub(super) fn look_at(codec: VideoCodec, keyframe: &[u8]) -> Result<(Size, Pixel), DecodeError> {
+/// What a keyframe shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) size: Size,
+    pub(super) format: Pixel,
+    pub(super) transfer: TransferCharacteristic,
+}
+
+/// Found by decoding it.
+pub(super) fn look_at(codec: VideoCodec, keyframe: &[u8]) -> Result<Shown, DecodeError> {
     let mut decoder = Decoder::open(codec)?;
     let mut found = None;
     let mut note = |picture: &frame::Video| {
         let (width, height) = (picture.width(), picture.height());
-        found = Some((Size { width, height }, picture.format()));
+        found = Some(Shown {
+            size: Size { width, height },
+            format: picture.format(),
+            transfer: picture.color_transfer_characteristic(),
+        });
     };
     decoder.decode(keyframe, 0, |picture, _| note(&picture))?;
     // One that reorders pictures holds it back.

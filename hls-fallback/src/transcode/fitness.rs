@@ -28,6 +28,10 @@ pub(super) enum Reason {
     Codec(VideoCodec),
     /// They don't decode it in this form.
     Format,
+    /// It has several spatial layers.
+    Layered,
+    /// Players that watch weren't told that they would need its decoder.
+    Untold,
     /// libav can't decode it, so neither can anybody.
     Broken,
     /// Its pictures aren't shown in the order in which they come.
@@ -50,7 +54,13 @@ impl fmt::Display for Reason {
             Self::Nothing => f.write_str("nothing of it came yet"),
             Self::Off => f.write_str("it is to be encoded"),
             Self::Codec(codec) => write!(f, "it is {codec}"),
-            Self::Format => f.write_str("it isn't 4:2:0 with 8 bits"),
+            Self::Format => f.write_str(
+                "it isn't 4:2:0 with 8 bits, or with 10 in another codec than H.264, or it is HDR or malformed",
+            ),
+            Self::Layered => f.write_str("it has several spatial layers (SVC)"),
+            Self::Untold => f.write_str(
+                "players that watch weren't told of its codec when the broadcast began: it is passed through in the next one",
+            ),
             Self::Broken => f.write_str("it can't be decoded"),
             Self::Reordered => f.write_str("it has B pictures"),
             Self::NoKeyframe => f.write_str("its keyframes are too far apart"),
@@ -81,8 +91,8 @@ pub(super) struct Fitness {
     /// How long it has to have been fit.
     holds: i64,
     passed_since: Option<Moment>,
-    /// More keyframes would help.
-    wants_keyframes: bool,
+    /// The last picture could be passed through, for itself.
+    is_passable: bool,
 }
 
 impl Fitness {
@@ -99,7 +109,7 @@ impl Fitness {
             reason: Reason::Nothing,
             holds: HOLDS,
             passed_since: None,
-            wants_keyframes: false,
+            is_passable: false,
         }
     }
 
@@ -113,7 +123,7 @@ impl Fitness {
     ) {
         let apart = self.last.replace(time).map(|last| time.since(last));
         let group = self.keyframe.map(|began| time.since(began));
-        self.wants_keyframes = look.track.is_ok();
+        self.is_passable = look.track.is_ok();
         if let Err(reason) = look.track {
             self.not(reason);
         } else if lost_before {
@@ -142,9 +152,9 @@ impl Fitness {
         (self.fit, self.since) = (0, None);
     }
 
-    /// Whether it could be passed through, if only its keyframes were close enough.
-    pub(super) fn wants_keyframes(&self) -> bool {
-        self.wants_keyframes
+    /// Whether it could be passed through, if only its keyframes were close enough: more of them would help.
+    pub(super) fn is_passable(&self) -> bool {
+        self.is_passable
     }
 
     /// The longest of the last groups of pictures: microseconds.

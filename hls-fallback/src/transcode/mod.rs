@@ -13,7 +13,6 @@ mod decoding;
 mod encoder;
 mod fitness;
 mod grid;
-mod h264;
 mod history;
 mod inspector;
 mod ladder;
@@ -46,7 +45,28 @@ pub use sound::SoundError;
 pub use sound_grid::SAMPLE_RATE;
 pub use transcoder::{Pushed, Transcoder};
 
-use crate::media::{Demand, Moment, Sample, TrackConfig};
+use crate::media::{Demand, Moment, Sample, TrackConfig, VideoCodec};
+
+/// Which sources are passed through as they came, while that can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PassThrough {
+    /// Those of all codecs that players know.
+    True,
+    /// Those that every player decodes.
+    H264,
+    /// None.
+    False,
+}
+
+impl PassThrough {
+    fn takes(self, codec: VideoCodec) -> bool {
+        match self {
+            Self::True => true,
+            Self::H264 => codec == VideoCodec::H264,
+            Self::False => false,
+        }
+    }
+}
 
 /// How a broadcast is encoded.
 #[derive(Debug, Clone)]
@@ -59,8 +79,8 @@ pub struct Settings {
     pub part: Duration,
     /// The length of segments aimed at.
     pub segment: Duration,
-    /// Whether the best rendition, which is called `source` then, is the source itself while that can be.
-    pub pass_through: bool,
+    /// When the best rendition, which is called `source` unless that's never, is the source itself.
+    pub pass_through: PassThrough,
     /// Whether the renditions below the best one are made only while somebody asks for them.
     pub on_demand: bool,
 }
@@ -107,6 +127,10 @@ pub enum Pause {
 pub trait Presenter: Send {
     /// The number that the first segment of a broadcast with this epoch has.
     fn first_segment(&self, epoch: Moment) -> u64;
+    /// What was before this is recorded already, so that the broadcast doesn't begin with it.
+    fn recorded_until(&self) -> Option<Moment> {
+        None
+    }
     /// The broadcast begins. Called once, before [`Self::rendition`].
     fn begin(&mut self, cadence: Cadence);
     /// What comes from this segment on doesn't continue what was before it, in all renditions.
@@ -115,12 +139,25 @@ pub trait Presenter: Send {
     fn rendition(&mut self, description: Description) -> Box<dyn Sink>;
     /// Who asks for a rendition that was added.
     fn demand(&self, rendition: &str) -> Demand;
+    /// Who listens to the sound, if anybody does. Asked once, after [`Self::begin`].
+    fn listener(&mut self) -> Option<Box<dyn Listener>> {
+        None
+    }
+}
+
+/// Hears the sound of a broadcast, on its time line and without gaps.
+pub trait Listener: Send {
+    /// Samples of [`SAMPLE_RATE`], left and right in turn, of which the first is number `first` since the epoch. It mustn't wait.
+    fn hear(&mut self, first: u64, samples: &[f32]);
 }
 
 /// Where a rendition's samples go.
 pub trait Sink: Send {
     /// It isn't made yet, and would be encoded like this, with so many bits per second.
     fn expect(&mut self, config: TrackConfig, bitrate: u32);
+    /// What comes may be encoded like any of these, now or later: players are told that they need decoders for all of them. It holds
+    /// until it is said again.
+    fn may_be(&mut self, configs: Vec<TrackConfig>);
     /// What comes is encoded like this. Also called when that changes: what follows doesn't continue what was before.
     fn start(&mut self, config: TrackConfig);
     /// A segment begins with the first sample that isn't before this slot of the grid. Said of each before its first sample, and

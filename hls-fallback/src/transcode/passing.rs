@@ -13,7 +13,6 @@ use super::{
     grid::Grid,
     inspector::Track,
     lateness::Lateness,
-    layout::Layout,
     retimer::{Irregular, Retimer, Timed},
     running::{Coming, Mode, Running},
     segments::{Beginning, Segments},
@@ -177,10 +176,7 @@ impl Running {
     ) {
         let begun = self.segments.begin(slot, false);
         if self.layout.is_none() {
-            let layout = Layout::new(self.ladder.clone(), track.size);
-            self.renditions
-                .lay_out(layout.renditions(), begun, self.presenter.as_mut());
-            self.layout = Some(layout);
+            self.begin_layout(track.size, begun);
         }
         self.renditions.pass_best(begun, track.config.clone());
         self.renditions.on_segment(begun, false);
@@ -188,6 +184,7 @@ impl Running {
         self.said = None;
         tracing::info!(
             channel = self.channel,
+            codec = %track.needs,
             size = %track.size,
             "the source is passed through"
         );

@@ -31,6 +31,11 @@ const QUEUE: usize = 1_024;
 pub(super) enum Job {
     /// It isn't made yet, but would be like that.
     Expect(Rendition),
+    /// It is encoded as this rendition at times, and like that at others.
+    MayBe {
+        rendition: Rendition,
+        config: TrackConfig,
+    },
     /// It is encoded from a slot on, which begins a segment.
     Encode { from: u64, rendition: Rendition },
     /// It is the source from a slot on, which begins a segment.

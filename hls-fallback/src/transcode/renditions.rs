@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use ffmpeg_next::frame;
 
 use super::{
-    Cadence, Description, EncoderKind, Pause, Presenter, Settings,
+    Cadence, Description, EncoderKind, PassThrough, Pause, Presenter, Settings,
     history::History,
     ladder::Rendition,
     rendition::{Job, Worker},
@@ -62,6 +62,8 @@ pub(super) struct Renditions {
     cadence: Cadence,
     pass_through: bool,
     on_demand: bool,
+    /// How the source may be passed through, where not every player can decode that.
+    special: Option<TrackConfig>,
     members: Vec<Member>,
     shedding: Shedding,
 }
@@ -71,36 +73,68 @@ impl Renditions {
         Self {
             kind: settings.encoder,
             cadence,
-            pass_through: settings.pass_through,
+            pass_through: settings.pass_through != PassThrough::False,
             on_demand: settings.on_demand,
+            special: None,
             members: Vec::new(),
             shedding: Shedding::default(),
         }
     }
 
+    /// The source may be passed through like this, which not every player can decode. Said before there are any, if it is.
+    pub(super) fn expect_special(&mut self, config: TrackConfig) {
+        self.special = Some(config);
+    }
+
     /// These there are, from the segment on that begins; those that are new rest, and those that are encoded are encoded like
-    /// this from there on.
+    /// this from there on. The best one is the source. Where not every player can decode that, there's another of its size.
     pub(super) fn lay_out(
         &mut self,
         renditions: Vec<Rendition>,
         begun: Beginning,
         presenter: &mut dyn Presenter,
     ) {
-        for (place, mut rendition) in renditions.into_iter().enumerate() {
+        for (place, rendition) in renditions.into_iter().enumerate() {
             if place == 0 && self.pass_through {
-                SOURCE.clone_into(&mut rendition.name);
-            }
-            let known = self
-                .members
-                .iter_mut()
-                .find(|member| member.rendition.name == rendition.name);
-            match known {
-                Some(member) => {
-                    member.is_best = place == 0;
-                    member.change(rendition, begun);
+                let name = SOURCE.to_owned();
+                let source = Rendition {
+                    name,
+                    ..rendition.clone()
+                };
+                self.put(source, true, begun, presenter);
+                if self.special.is_some() {
+                    self.put(rendition, false, begun, presenter);
                 }
-                None => self.add(rendition, place == 0, begun, presenter),
+            } else {
+                self.put(rendition, place == 0, begun, presenter);
             }
+        }
+        self.tell_of_special();
+    }
+
+    fn put(
+        &mut self,
+        rendition: Rendition,
+        is_best: bool,
+        begun: Beginning,
+        presenter: &mut dyn Presenter,
+    ) {
+        let mut members = self.members.iter_mut();
+        match members.find(|member| member.rendition.name == rendition.name) {
+            Some(member) => {
+                member.is_best = is_best;
+                member.change(rendition, begun);
+            }
+            None => self.add(rendition, is_best, begun, presenter),
+        }
+    }
+
+    /// Players have to know what else they need for the best one.
+    fn tell_of_special(&mut self) {
+        let special = self.special.clone();
+        if let (Some(config), Some(best)) = (special, self.best()) {
+            let rendition = best.rendition.clone();
+            best.tell(Job::MayBe { rendition, config });
         }
     }
 
@@ -157,6 +191,12 @@ impl Renditions {
 
     /// The best one is the source from the segment on that begins.
     pub(super) fn pass_best(&mut self, begun: Beginning, config: TrackConfig) {
+        if let Some(known) = self.special.as_mut().filter(|known| **known != config)
+            && !matches!(config, TrackConfig::H264 { .. })
+        {
+            *known = config.clone();
+            self.tell_of_special();
+        }
         if let Some(best) = self.best() {
             best.wake(begun);
             let from = begun.slot;

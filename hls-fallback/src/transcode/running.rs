@@ -9,7 +9,7 @@ use super::{
     fitness::{Fitness, Reason},
     grid::{Grid, Slot},
     history::History,
-    inspector::{Inspector, Look},
+    inspector::{Inspector, Look, Needs},
     ladder::{Ladder, Size},
     layout::Layout,
     passing::Passing,
@@ -39,6 +39,8 @@ pub(super) struct Running {
     pub(super) renditions: Renditions,
     pub(super) mode: Mode,
     pub(super) history: History,
+    /// What players were told that they need for the source, when there were pictures first, besides H.264.
+    pub(super) told: Option<Needs>,
     /// What was said of why the source isn't passed through.
     pub(super) said: Option<Reason>,
 }
@@ -75,7 +77,7 @@ impl Running {
             timescale: SAMPLE_RATE,
         });
         let segments = Segments::new(cadence);
-        let mut sound = SoundTrack::new(cadence, audio)?;
+        let mut sound = SoundTrack::new(cadence, audio, presenter.listener())?;
         if let Some(first) = segments.next() {
             sound.announce(first);
         }
@@ -85,7 +87,7 @@ impl Running {
             timeline: Timeline::new(present, now),
             segments,
             sound,
-            inspector: Inspector::new(settings.pass_through),
+            inspector: Inspector::new(settings.pass_through, cadence.rate),
             fitness: Fitness::new(&cadence),
             asking: Asking::new(interval as i64, now),
             decoding: Decoding::default(),
@@ -94,6 +96,7 @@ impl Running {
             renditions: Renditions::new(settings, cadence),
             mode: Mode::Encoding(Grid::new(cadence.epoch, cadence.rate)),
             history: History::default(),
+            told: None,
             said: None,
             presenter,
             cadence,
@@ -125,7 +128,12 @@ impl Running {
         let Content::Video { codec, keyframe } = frame.content else {
             return None;
         };
-        let look = self.inspector.look(codec, keyframe, &frame.data);
+        let mut look = self.inspector.look(codec, keyframe, &frame.data);
+        if let Ok(track) = &look.track
+            && !self.is_told(track.needs)
+        {
+            look.track = Err(Reason::Untold);
+        }
         self.fitness
             .on_picture(&look, keyframe, frame.lost_before, time);
         Some(Coming {
@@ -134,6 +142,25 @@ impl Running {
             keyframe,
             time,
         })
+    }
+
+    /// Players choose by what they were told when they began, and can't take what needs something else.
+    fn is_told(&self, needs: Needs) -> bool {
+        self.layout.is_none() || needs.is_familiar() || self.told == Some(needs)
+    }
+
+    /// There are pictures of this size: renditions of them, from the segment on that begins.
+    pub(super) fn begin_layout(&mut self, size: Size, begun: Beginning) {
+        let track = self.inspector.track();
+        let special =
+            track.filter(|track| self.fitness.is_passable() && !track.needs.is_familiar());
+        if let Some(track) = special {
+            self.told = Some(track.needs);
+            self.renditions.expect_special(track.config.clone());
+        }
+        let layout = self.layout.insert(Layout::new(self.ladder.clone(), size));
+        self.renditions
+            .lay_out(layout.renditions(), begun, self.presenter.as_mut());
     }
 
     pub(super) fn on_coming(&mut self, coming: &Coming<'_>, now: Moment) -> bool {
@@ -174,7 +201,7 @@ impl Running {
         };
         let asking = self
             .fitness
-            .wants_keyframes()
+            .is_passable()
             .then(|| self.asking.next_timeout());
         [pictures, self.sound.next_timeout(), asking]
             .into_iter()
@@ -214,7 +241,7 @@ impl Running {
         self.show(ready);
         self.sound.handle_timeout(now)?;
         self.release_sound();
-        Ok(self.fitness.wants_keyframes() && self.asking.asks(now))
+        Ok(self.fitness.is_passable() && self.asking.asks(now))
     }
 
     /// Pictures on the grid.
@@ -240,16 +267,14 @@ impl Running {
     /// there, neither pictures nor sound. `size`: of the source, if there is any.
     pub(super) fn begin_encoded(&mut self, slot: u64, size: Option<Size>) -> Beginning {
         let begun = self.segments.begin(slot, true);
-        let presenter = self.presenter.as_mut();
         if let Some(layout) = &mut self.layout {
             if let Some(changed) = layout.on_segment() {
+                let presenter = self.presenter.as_mut();
                 presenter.discontinuity(begun.number);
                 self.renditions.lay_out(changed, begun, presenter);
             }
         } else if let Some(size) = size {
-            let layout = self.layout.insert(Layout::new(self.ladder.clone(), size));
-            self.renditions
-                .lay_out(layout.renditions(), begun, presenter);
+            self.begin_layout(size, begun);
             self.renditions.encode_best(begun);
         }
         self.renditions.on_segment(begun, true);

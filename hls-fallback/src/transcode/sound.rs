@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use ffmpeg_next::{self as libav, ChannelLayout, Packet, Rational, codec, encoder, format, frame};
 
-use super::sound_grid::{CHANNELS, SAMPLE_RATE, SoundGrid};
+use super::{
+    Listener,
+    sound_grid::{CHANNELS, SAMPLE_RATE, SoundGrid},
+};
 use crate::media::{Moment, Sample, TrackConfig};
 
 /// Samples of one channel in a frame of AAC-LC (ISO/IEC 14496-3 §4.5.2).
@@ -39,11 +42,15 @@ pub(super) struct Sound {
     encoder: encoder::Audio,
     pcm: Vec<f32>,
     broken: u64,
+    listener: Option<Box<dyn Listener>>,
 }
 
 impl Sound {
     /// Sample 0 is at `epoch`.
-    pub(super) fn new(epoch: Moment) -> Result<Self, SoundError> {
+    pub(super) fn new(
+        epoch: Moment,
+        listener: Option<Box<dyn Listener>>,
+    ) -> Result<Self, SoundError> {
         let library = encoder::find(codec::Id::AAC).ok_or(SoundError::Missing)?;
         let mut audio = codec::Context::new_with_codec(library).encoder().audio()?;
         audio.set_rate(SAMPLE_RATE as i32);
@@ -57,6 +64,7 @@ impl Sound {
             encoder: audio.open()?,
             pcm: vec![0.0; LONGEST_PACKET * CHANNELS],
             broken: 0,
+            listener,
         })
     }
 
@@ -129,6 +137,9 @@ impl Sound {
     /// Encodes what is there.
     pub(super) fn drain(&mut self, mut take: impl FnMut(Sample)) -> Result<(), SoundError> {
         while let Some((first, samples)) = self.grid.take(FRAME as usize) {
+            if let Some(listener) = &mut self.listener {
+                listener.hear(first, &samples);
+            }
             let mut frame = frame::Audio::new(
                 format::Sample::F32(format::sample::Type::Planar),
                 FRAME as usize,
@@ -236,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_tone_comes_through_whole_and_in_its_place() {
-        let mut sound = Sound::new(Moment(0)).unwrap();
+        let mut sound = Sound::new(Moment(0), None).unwrap();
         let mut samples = Vec::new();
         for (i, packet) in tone(100).iter().enumerate() {
             let time = Moment(i as i64 * 20_000);
@@ -256,7 +267,7 @@ mod tests {
 
     #[test]
     fn lost_sound_is_made_up_and_longer_gaps_are_silent() {
-        let mut sound = Sound::new(Moment(0)).unwrap();
+        let mut sound = Sound::new(Moment(0), None).unwrap();
         let mut samples = Vec::new();
         for (i, packet) in tone(200).iter().enumerate() {
             let time = Moment(i as i64 * 20_000);
@@ -282,7 +293,7 @@ mod tests {
 
     #[test]
     fn what_is_no_opus_does_no_harm() {
-        let mut sound = Sound::new(Moment(0)).unwrap();
+        let mut sound = Sound::new(Moment(0), None).unwrap();
         for (i, bytes) in [&[][..], &[0xff; 3], &[3, 0xff], &[0; 1_500]]
             .into_iter()
             .enumerate()

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    Sink,
+    Listener, Sink,
     cadence::Cadence,
     segments::Beginning,
     sound::{Sound, SoundError},
@@ -27,11 +27,15 @@ pub(super) struct SoundTrack {
 }
 
 impl SoundTrack {
-    pub(super) fn new(cadence: Cadence, mut sink: Box<dyn Sink>) -> Result<Self, SoundError> {
+    pub(super) fn new(
+        cadence: Cadence,
+        mut sink: Box<dyn Sink>,
+        listener: Option<Box<dyn Listener>>,
+    ) -> Result<Self, SoundError> {
         sink.start(Sound::config());
         Ok(Self {
             cadence,
-            sound: Sound::new(cadence.epoch)?,
+            sound: Sound::new(cadence.epoch, listener)?,
             sink,
             held: VecDeque::new(),
             ahead: 0,

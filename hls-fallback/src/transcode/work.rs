@@ -86,6 +86,10 @@ impl Work {
                 let config = encoder::sample_config(self.kind, &rendition, self.cadence.rate)?;
                 self.sink.expect(config, rendition.rung.bitrate);
             }
+            Job::MayBe { rendition, config } => {
+                let encoded = encoder::sample_config(self.kind, &rendition, self.cadence.rate)?;
+                self.sink.may_be(vec![encoded, config]);
+            }
             Job::Encode { from, rendition } => {
                 self.encode_until(from)?;
                 self.encoding = Some(Encoding::open(self.kind, rendition, &self.cadence, from)?);

@@ -4,7 +4,10 @@
 mod blocking;
 mod broadcast;
 mod caching;
+mod captions;
+mod dash;
 mod ffmpeg;
+mod growing;
 mod lifecycle;
 mod load;
 mod media;

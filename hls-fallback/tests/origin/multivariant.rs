@@ -29,6 +29,9 @@ async fn it_lists_video_with_the_sound_beside_it_and_sound_alone() {
     assert_eq!(attribute(video, "CODECS"), Some("avc1.64001F,mp4a.40.2"));
     assert_eq!(attribute(video, "RESOLUTION"), Some("1280x720"));
     assert_eq!(attribute(video, "FRAME-RATE"), Some("30.000"));
+    for stream in [video, audio] {
+        assert_eq!(attribute(stream, "CLOSED-CAPTIONS"), Some("NONE"));
+    }
     assert_eq!(attribute(video, "AUDIO"), Some("audio"));
     assert_eq!(attribute(audio, "CODECS"), Some("mp4a.40.2"));
     assert_eq!(attribute(audio, "AUDIO"), Some("audio"));

@@ -76,6 +76,24 @@ async fn who_asks_waits_until_there_is_a_whole_segment() {
     assert!(!playlist.contains("DISCONTINUITY\n"), "{playlist}");
 }
 
+/// Its first segment is several of the others: players that know no LL-HLS don't ask again.
+#[tokio::test]
+async fn who_asks_for_the_plain_one_waits_until_there_is_a_row() {
+    let (_broadcast, mut below, server) = broadcast().await;
+    let waiting = server.start("360p/plain.m3u8");
+    below.start(h264(640, 360)).unwrap();
+    below.begin_segment(FIRST, 0).unwrap();
+    make(&mut below, FIRST);
+    // Longer than for the other playlist.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    for segment in FIRST + 1..FIRST + 6 {
+        make(&mut below, segment);
+    }
+    let (status, playlist) = waiting.await.unwrap();
+    assert_eq!(status, 200, "{playlist}");
+    assert!(playlist.contains(".m4s"), "{playlist}");
+}
+
 #[tokio::test]
 async fn one_that_rests_begins_anew_and_one_that_is_withheld_is_unknown() {
     let (_broadcast, mut below, server) = broadcast().await;

@@ -15,7 +15,7 @@ use crate::{
 };
 
 const SECONDS: u64 = 5;
-const AUDIO_FRAMES: u64 = SECONDS * 48_000 / 1024;
+pub(crate) const AUDIO_FRAMES: u64 = SECONDS * 48_000 / 1024;
 
 /// H.264 as samples, with a keyframe each second.
 fn encode_video(ffmpeg: &PathBuf, rate: Rate) -> (TrackConfig, Vec<Sample>) {
@@ -131,7 +131,7 @@ fn encode_audio(ffmpeg: &PathBuf) -> (TrackConfig, Vec<Sample>) {
 }
 
 /// A finished broadcast at that rate. Gives how many pictures it has.
-fn present(ffmpeg: &PathBuf, rate: Rate) -> (Presentation, usize) {
+pub(crate) fn present(ffmpeg: &PathBuf, rate: Rate) -> (Presentation, usize) {
     let (video_config, pictures) = encode_video(ffmpeg, rate);
     let (audio_config, sounds) = encode_audio(ffmpeg);
     let presentation = Presentation::new(Settings {

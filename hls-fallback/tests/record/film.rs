@@ -48,11 +48,7 @@ pub(crate) fn pictures(width: u16, height: u16, count: u64, keyframes: &[u64]) -
     let mut picture = frame::Video::new(format::Pixel::YUV420P, width.into(), height.into());
     let (mut samples, mut sets) = (Vec::new(), None);
     for number in 0..count {
-        let flash = number % FPS < FPS / 10;
-        picture.data_mut(0).fill(if flash { 235 } else { 60 });
-        for plane in [1, 2] {
-            picture.data_mut(plane).fill(128);
-        }
+        paint(&mut picture, number);
         picture.set_pts(Some(number as i64));
         let kind = if keyframes.contains(&number) {
             picture::Type::I
@@ -101,7 +97,16 @@ pub(crate) fn pictures(width: u16, height: u16, count: u64, keyframes: &[u64]) -
     }
 }
 
-fn nal_units(stream: &[u8]) -> Vec<&[u8]> {
+/// White at the beginning of each second, grey else.
+pub(crate) fn paint(picture: &mut frame::Video, number: u64) {
+    let flash = number % FPS < FPS / 10;
+    picture.data_mut(0).fill(if flash { 235 } else { 60 });
+    for plane in [1, 2] {
+        picture.data_mut(plane).fill(128);
+    }
+}
+
+pub(crate) fn nal_units(stream: &[u8]) -> Vec<&[u8]> {
     let starts: Vec<_> = (0..stream.len() - 3)
         .filter(|&at| stream[at..at + 3] == [0, 0, 1])
         .collect();

@@ -1,52 +1,20 @@
 use std::sync::Arc;
 
-use hyper_util::{rt::TokioIo, server::conn::auto::Builder};
-use object_store::{ObjectStoreExt as _, aws::AmazonS3Builder, path::Path};
-use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
+use object_store::{ObjectStoreExt as _, path::Path};
 use spillway_hls::record::{State, Storage};
 
 use crate::{
+    bucket::Bucket,
     film,
     player::play,
     studio::{FakeNode, Take, film, recorder, until_over},
 };
 
-/// A server of S3 for one folder.
-async fn serve(folder: &std::path::Path) -> String {
-    let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder).unwrap());
-    builder.set_auth(SimpleAuth::from_single("key", "secret"));
-    let service = builder.build();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((connection, _)) = listener.accept().await {
-            let service = service.clone();
-            tokio::spawn(async move {
-                let connection = TokioIo::new(connection);
-                let executor = hyper_util::rt::TokioExecutor::new();
-                let _ = Builder::new(executor)
-                    .serve_connection(connection, service)
-                    .await;
-            });
-        }
-    });
-    format!("http://{address}")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn as_a_folder_does() {
     let folder = tempfile::tempdir().unwrap();
-    let bucket = folder.path().join("s3/recordings");
-    std::fs::create_dir_all(&bucket).unwrap();
-    let store = AmazonS3Builder::new()
-        .with_endpoint(serve(&folder.path().join("s3")).await)
-        .with_allow_http(true)
-        .with_region("eu-test-1")
-        .with_bucket_name("recordings")
-        .with_access_key_id("key")
-        .with_secret_access_key("secret")
-        .build()
-        .unwrap();
+    let bucket = Bucket::start(&folder.path().join("s3")).await;
+    let store = bucket.client().build().unwrap();
     let store = Arc::new(store);
     let fake = FakeNode::default();
     let spool = folder.path().join("spool");

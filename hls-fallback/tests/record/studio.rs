@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use spillway_hls::{
     media::Moment,
     origin::{Presentation, RenditionInfo, RenditionKind, RenditionWriter, Settings as Presented},
-    record::{Recorder, Recording, Session, Settings, State, Status, Storage},
+    record::{Recorder, Recording, Reserve, Session, Settings, State, Status, Storage},
     sidecar::Node,
     whep::Token,
 };
@@ -94,10 +94,22 @@ async fn markers(Held(node): Held<FakeNode>) -> Json<Value> {
 }
 
 pub(crate) fn recorder(storage: Storage, spool: &Path, limit: u64, node: Node) -> Recorder {
+    reserving(0, storage, spool, limit, node)
+}
+
+/// One that leaves so much of the disk free.
+pub(crate) fn reserving(
+    reserve: u64,
+    storage: Storage,
+    spool: &Path,
+    limit: u64,
+    node: Node,
+) -> Recorder {
     let settings = Settings {
         storage,
         spool: spool.to_owned(),
         spool_limit: limit,
+        reserve: Reserve::Bytes(reserve),
     };
     Recorder::open(settings, node).unwrap()
 }

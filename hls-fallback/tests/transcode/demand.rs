@@ -7,7 +7,7 @@ use std::{
 
 use spillway_hls::{
     media::VideoCodec,
-    transcode::{Pause, Settings, Transcoder},
+    transcode::{PassThrough, Pause, Settings, Transcoder},
 };
 
 use crate::{
@@ -78,7 +78,7 @@ fn while_the_source_is_passed_through_they_begin_with_what_there_was() {
 fn while_it_is_encoded_segments_are_shortened_for_them() {
     let recorder = Recorder::default();
     let settings = Settings {
-        pass_through: false,
+        pass_through: PassThrough::False,
         ..passing()
     };
     let asked = watched_in_between(&recorder, settings);

@@ -5,9 +5,11 @@
     clippy::cast_possible_truncation
 )]
 
+mod cmaf;
 mod demand;
 #[path = "../origin/ffmpeg.rs"]
 mod ffmpeg;
+mod formats;
 mod passing;
 mod players;
 mod sources;

@@ -5,18 +5,18 @@ use std::time::Duration;
 use bytes::{BufMut as _, BytesMut};
 use spillway_hls::{
     media::{Frame, TrackConfig, VideoCodec},
-    transcode::{SAMPLE_RATE, Settings, Transcoder},
+    transcode::{PassThrough, SAMPLE_RATE, Settings, Transcoder},
 };
 
 use crate::support::{
-    Camera, Habits, OFTEN, RARE, Recorder, Told, broadcast, broadcast_live, settings,
+    Camera, Habits, OFTEN, RARE, Recorder, Told, broadcast, broadcast_live, now, settings,
 };
 
 pub(crate) fn passing() -> Settings {
     Settings {
         ladder: "180,90".parse().unwrap(),
         segment: Duration::from_secs(2),
-        pass_through: true,
+        pass_through: PassThrough::True,
         on_demand: true,
         ..settings()
     }
@@ -46,10 +46,7 @@ fn with_lengths(annex_b: &[u8]) -> Vec<u8> {
 }
 
 fn width(config: &TrackConfig) -> u16 {
-    match config {
-        TrackConfig::H264 { width, .. } => *width,
-        TrackConfig::Aac { .. } => 0,
-    }
+    config.size().map_or(0, |(width, _)| width)
 }
 
 /// Segments begin with a keyframe of the source rendition, and at the same instants in sound; parts never without a sample.
@@ -115,6 +112,24 @@ fn what_is_passed_through_is_what_came() {
     // Nobody asked for it: it is known how it would be, and that's all.
     let below = recorder.told("90p");
     assert!(below.expected.is_some() && below.samples.is_empty() && !below.permanent);
+}
+
+/// A sidecar that comes back sooner than a keyframe gets pictures that it had.
+#[test]
+fn what_is_recorded_already_is_not_presented_again() {
+    let recorded = now().plus(250_000);
+    let recorder = Recorder {
+        recorded_until: Some(recorded),
+        ..Recorder::default()
+    };
+    let mut transcoder = start(&recorder);
+    let mut camera = Camera::new(VideoCodec::H264, (320, 180), OFTEN);
+    broadcast_live(&mut transcoder, 4, |_, time| Some(camera.shoot(time)));
+    drop(transcoder);
+    recorder.wait_for_end();
+    let epoch = recorder.cadence().epoch;
+    assert!(epoch >= recorded, "{} µs", recorded.since(epoch));
+    check_segments(&recorder);
 }
 
 #[test]

@@ -24,9 +24,29 @@ use crate::{
 
 /// Presents on an origin, and counts samples.
 #[derive(Clone, Default)]
-struct OnOrigin {
+pub(crate) struct OnOrigin {
     presented: Arc<Mutex<Option<(Presentation, Cadence)>>>,
-    counts: Arc<Mutex<HashMap<String, usize>>>,
+    pub(crate) counts: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+impl OnOrigin {
+    /// Waits until the broadcast is over, and serves it.
+    pub(crate) async fn serve(&self, ffmpeg: PathBuf) -> Server {
+        let (presentation, _) = self.presented.lock().unwrap().clone().unwrap();
+        while !presentation.has_ended() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let origin = Origin::default();
+        origin.publish("demo", &presentation).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, origin.router()).await.unwrap() });
+        Server {
+            ffmpeg,
+            root: format!("http://{address}/hls/demo"),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
 }
 
 impl Presenter for OnOrigin {
@@ -76,7 +96,7 @@ impl Presenter for OnOrigin {
 
     fn demand(&self, rendition: &str) -> Demand {
         Demand {
-            idle: (rendition == "90p").then_some(Duration::ZERO),
+            idle: matches!(rendition, "90p" | "180p").then_some(Duration::ZERO),
             requests: 1,
         }
     }
@@ -97,6 +117,10 @@ impl Writing {
 impl Sink for Writing {
     fn expect(&mut self, config: TrackConfig, bitrate: u32) {
         self.writer().expect(config, bitrate);
+    }
+
+    fn may_be(&mut self, configs: Vec<TrackConfig>) {
+        self.writer().may_be(configs);
     }
 
     fn start(&mut self, config: TrackConfig) {
@@ -152,22 +176,9 @@ async fn ffmpeg_decodes_every_frame_that_is_passed_through_and_after_it() {
     })
     .await
     .unwrap();
-    let (presentation, _) = presenter.presented.lock().unwrap().clone().unwrap();
-    while !presentation.has_ended() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let origin = Origin::default();
-    origin.publish("demo", &presentation).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, origin.router()).await.unwrap() });
+    let server = presenter.serve(ffmpeg).await;
     let counts = presenter.counts.lock().unwrap().clone();
     assert!(counts["source"] >= 220, "{counts:?}");
-    let server = Server {
-        ffmpeg,
-        root: format!("http://{address}/hls/demo"),
-        folder: tempfile::tempdir().unwrap(),
-    };
     for rendition in ["source", "90p"] {
         let frames = server.decoded(rendition).await;
         let count: usize = frames.iter().sum();
@@ -177,16 +188,16 @@ async fn ffmpeg_decodes_every_frame_that_is_passed_through_and_after_it() {
     }
 }
 
-struct Server {
-    ffmpeg: PathBuf,
+pub(crate) struct Server {
+    pub(crate) ffmpeg: PathBuf,
     root: String,
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Server {
     /// How many frames `FFmpeg` decodes of each initialization segment with the segments that need it. It can't follow playlists
     /// that have several.
-    async fn decoded(&self, rendition: &str) -> Vec<usize> {
+    pub(crate) async fn decoded(&self, rendition: &str) -> Vec<usize> {
         let playlist = self.get(&format!("{rendition}/index.m3u8")).await;
         let playlist = String::from_utf8(playlist).unwrap();
         let mut files: Vec<Vec<u8>> = Vec::new();
@@ -209,9 +220,14 @@ impl Server {
         counts
     }
 
-    async fn get(&self, path: &str) -> Vec<u8> {
+    pub(crate) async fn get(&self, path: &str) -> Vec<u8> {
+        self.try_get(path).await.unwrap_or_else(|| panic!("{path}"))
+    }
+
+    /// None of what isn't there.
+    pub(crate) async fn try_get(&self, path: &str) -> Option<Vec<u8>> {
         let response = reqwest::get(format!("{}/{path}", self.root)).await.unwrap();
-        assert!(response.status().is_success(), "{path}");
-        response.bytes().await.unwrap().to_vec()
+        let found = response.status().is_success();
+        found.then_some(response.bytes().await.unwrap().to_vec())
     }
 }

@@ -12,8 +12,8 @@ use ffmpeg_next::{Dictionary, Packet, Rational, codec, encoder, format, frame, p
 use spillway_hls::{
     media::{Content, Demand, Frame, Moment, Sample, TrackConfig, VideoCodec},
     transcode::{
-        Cadence, Description, EncoderKind, Pause, Presenter, Pushed, SAMPLE_RATE, Settings, Sink,
-        Transcoder,
+        Cadence, Description, EncoderKind, PassThrough, Pause, Presenter, Pushed, SAMPLE_RATE,
+        Settings, Sink, Transcoder,
     },
 };
 
@@ -22,6 +22,7 @@ use spillway_hls::{
 pub(crate) struct Told {
     pub(crate) permanent: bool,
     pub(crate) expected: Option<TrackConfig>,
+    pub(crate) may_be: Vec<TrackConfig>,
     pub(crate) configs: Vec<TrackConfig>,
     /// The samples that each configuration begins with.
     pub(crate) starts: Vec<usize>,
@@ -54,6 +55,8 @@ pub(crate) struct Recorder {
     pub(crate) told: Arc<Mutex<HashMap<String, Told>>>,
     pub(crate) discontinuities: Arc<Mutex<Vec<u64>>>,
     pub(crate) demand: Arc<Mutex<HashMap<String, Demand>>>,
+    /// What is recorded already.
+    pub(crate) recorded_until: Option<Moment>,
 }
 
 impl Recorder {
@@ -89,6 +92,10 @@ impl Recorder {
 impl Presenter for Recorder {
     fn first_segment(&self, _: Moment) -> u64 {
         7
+    }
+
+    fn recorded_until(&self) -> Option<Moment> {
+        self.recorded_until
     }
 
     fn begin(&mut self, cadence: Cadence) {
@@ -144,6 +151,10 @@ impl Recording {
 impl Sink for Recording {
     fn expect(&mut self, config: TrackConfig, _: u32) {
         self.note(|told| told.expected = Some(config));
+    }
+
+    fn may_be(&mut self, configs: Vec<TrackConfig>) {
+        self.note(|told| told.may_be = configs);
     }
 
     fn start(&mut self, config: TrackConfig) {
@@ -206,13 +217,71 @@ pub(crate) const OFTEN: Habits = Habits {
     b_pictures: 0,
 };
 
+/// The encoder of a codec, and what makes it give each picture back at once, with keyframes where they are asked for.
+fn encoder_of(codec: VideoCodec, habits: Habits) -> (&'static str, Vec<(&'static str, String)>) {
+    let plain = |options: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
+        let owned = options
+            .iter()
+            .map(|(key, value)| (*key, (*value).to_owned()));
+        owned.collect()
+    };
+    match codec {
+        VideoCodec::H264 => {
+            let mut options = plain(&[
+                ("preset", "ultrafast"),
+                ("x264-params", "scenecut=0:rc-lookahead=0:sync-lookahead=0"),
+                ("forced-idr", "1"),
+            ]);
+            if habits.b_pictures == 0 {
+                options.extend(plain(&[("tune", "zerolatency")]));
+            }
+            ("libx264", options)
+        }
+        VideoCodec::H265 => {
+            let mut options = plain(&[("preset", "ultrafast"), ("forced-idr", "1")]);
+            let params = format!(
+                "log-level=none:scenecut=0:rc-lookahead=0:lookahead-slices=0:frame-threads=1:pools=none:open-gop=0:keyint={}:bframes={}",
+                habits.group, habits.b_pictures
+            );
+            options.push(("x265-params", params));
+            ("libx265", options)
+        }
+        VideoCodec::Vp8 => (
+            "libvpx",
+            plain(&[("deadline", "realtime"), ("lag-in-frames", "0")]),
+        ),
+        VideoCodec::Vp9 => (
+            "libvpx-vp9",
+            plain(&[
+                ("deadline", "realtime"),
+                ("cpu-used", "8"),
+                ("lag-in-frames", "0"),
+                ("auto-alt-ref", "0"),
+            ]),
+        ),
+        VideoCodec::Av1 => (
+            "libaom-av1",
+            plain(&[
+                ("usage", "realtime"),
+                ("cpu-used", "8"),
+                ("lag-in-frames", "0"),
+            ]),
+        ),
+    }
+}
+
 impl Camera {
-    pub(crate) fn new(codec: VideoCodec, (width, height): (u32, u32), habits: Habits) -> Self {
-        let name = if codec == VideoCodec::H264 {
-            "libx264"
-        } else {
-            "libvpx"
-        };
+    pub(crate) fn new(codec: VideoCodec, size: (u32, u32), habits: Habits) -> Self {
+        Self::with_format(codec, size, habits, format::Pixel::YUV420P)
+    }
+
+    pub(crate) fn with_format(
+        codec: VideoCodec,
+        (width, height): (u32, u32),
+        habits: Habits,
+        format: format::Pixel,
+    ) -> Self {
+        let (name, settings) = encoder_of(codec, habits);
         let library = encoder::find_by_name(name).unwrap();
         let mut video = codec::Context::new_with_codec(library)
             .encoder()
@@ -220,26 +289,18 @@ impl Camera {
             .unwrap();
         video.set_width(width);
         video.set_height(height);
-        video.set_format(format::Pixel::YUV420P);
+        video.set_format(format);
         video.set_time_base(Rational(1, 30));
         video.set_gop(habits.group);
         video.set_max_b_frames(habits.b_pictures);
         let mut options = Dictionary::new();
-        if codec == VideoCodec::H264 {
-            options.set("preset", "ultrafast");
-            options.set("x264-params", "scenecut=0:rc-lookahead=0:sync-lookahead=0");
-            options.set("forced-idr", "1");
-            if habits.b_pictures == 0 {
-                options.set("tune", "zerolatency");
-            }
-        } else {
-            options.set("deadline", "realtime");
-            options.set("lag-in-frames", "0");
+        for (key, value) in settings {
+            options.set(key, &value);
         }
         Self {
             codec,
             encoder: video.open_with(options).unwrap(),
-            picture: frame::Video::new(format::Pixel::YUV420P, width, height),
+            picture: frame::Video::new(format, width, height),
             count: 0,
             keyframe: true,
         }
@@ -247,10 +308,14 @@ impl Camera {
 
     /// What the encoder gives with the next picture: of an encoder with B pictures nothing, at first.
     pub(crate) fn try_shoot(&mut self, time: Moment) -> Option<Frame> {
+        let deep = self.picture.format() == format::Pixel::YUV420P10LE;
         for plane in 0..3 {
             let stride = self.picture.stride(plane);
             for (at, pixel) in self.picture.data_mut(plane).iter_mut().enumerate() {
-                *pixel = ((at % stride) as i64 + (at / stride) as i64 + self.count * 3) as u8;
+                let value = (at % stride) as i64 + (at / stride) as i64 + self.count * 3;
+                // Of ten bits, the upper two are in the second byte.
+                let is_upper = deep && at % 2 == 1;
+                *pixel = value as u8 & if is_upper { 3 } else { 0xff };
             }
         }
         self.picture.set_pts(Some(self.count));
@@ -264,13 +329,18 @@ impl Camera {
         self.encoder.send_frame(&self.picture).unwrap();
         let mut packet = Packet::empty();
         self.encoder.receive_packet(&mut packet).ok()?;
+        let mut data = packet.data().unwrap();
+        if self.codec == VideoCodec::Av1 {
+            // As `receive` gives it out: without its temporal delimiter.
+            data = data.strip_prefix(&[0x12, 0]).unwrap_or(data);
+        }
         Some(Frame {
             content: Content::Video {
                 codec: self.codec,
                 keyframe: packet.is_key(),
             },
             time,
-            data: Bytes::copy_from_slice(packet.data().unwrap()),
+            data: Bytes::copy_from_slice(data),
             lost_before: false,
         })
     }
@@ -280,7 +350,7 @@ impl Camera {
     }
 }
 
-fn now() -> Moment {
+pub(crate) fn now() -> Moment {
     Moment(
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -362,7 +432,7 @@ pub(crate) fn settings() -> Settings {
         encoder: EncoderKind::X264,
         part: Duration::from_millis(200),
         segment: Duration::from_secs(1),
-        pass_through: false,
+        pass_through: PassThrough::False,
         on_demand: false,
     }
 }

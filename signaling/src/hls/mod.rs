@@ -75,7 +75,7 @@ impl Asked {
     /// Whether a player begins there.
     fn is_beginning(&self) -> bool {
         let file = self.path.splitn(4, '/').nth(3);
-        matches!(file, Some("index.m3u8" | "plain.m3u8"))
+        matches!(file, Some("index.m3u8" | "plain.m3u8" | "manifest.mpd"))
     }
 }
 

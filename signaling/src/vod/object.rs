@@ -71,6 +71,7 @@ impl FromStr for VodObject {
             ["video.mp4" | "chapters.vtt" | "poster.jpg" | "storyboard.vtt"] => Kind::Made,
             [name] if is_numbered(name, "storyboard-", ".jpg") => Kind::Made,
             [rendition, "index.m3u8"] if is_name(rendition) => Kind::Playlist,
+            ["captions", name] if is_numbered(name, "", ".vtt") => Kind::Made,
             [rendition, name]
                 if is_name(rendition)
                     && (is_numbered(name, "init-", ".mp4") || is_numbered(name, "", ".m4s")) =>
@@ -122,6 +123,11 @@ mod tests {
             ("video.mp4", "video/mp4", "no-cache"),
             ("chapters.vtt", "text/vtt; charset=utf-8", "no-cache"),
             ("storyboard.vtt", "text/vtt; charset=utf-8", "no-cache"),
+            (
+                "captions/186213344.vtt",
+                "text/vtt; charset=utf-8",
+                "no-cache",
+            ),
             ("storyboard-12.jpg", "image/jpeg", "no-cache"),
             ("poster.jpg", "image/jpeg", "no-cache"),
         ] {
@@ -142,6 +148,7 @@ mod tests {
             "plain.m3u8",
             "720p/",
             "720p/1.2.m4s",
+            "720p/1.vtt",
             "720p/-1.m4s",
             "720p/1.m4s#1",
             "720p/init-.mp4",

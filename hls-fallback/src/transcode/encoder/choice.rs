@@ -4,9 +4,9 @@ use ffmpeg_next::{format, frame};
 
 use super::{EncodeError, EncoderKind, VideoEncoder, gpus, open, open_as, sample};
 use crate::{
+    bitstream::h264::{self, AccessUnit},
     media::{Rate, TrackConfig},
     transcode::{
-        h264::{self, AccessUnit},
         ladder::{Rendition, Size},
         rate,
     },

@@ -10,7 +10,7 @@ use super::{
     EncodeError, Encoded, EncoderKind, Peak, Rendition, VideoEncoder,
     gpus::{self, Seat},
 };
-use crate::{media::Rate, transcode::h264};
+use crate::{bitstream::h264, media::Rate};
 
 /// x264, on one thread.
 pub(super) fn x264(rendition: &Rendition, rate: Rate) -> Result<Libav, EncodeError> {

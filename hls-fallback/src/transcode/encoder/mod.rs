@@ -14,11 +14,8 @@ use ffmpeg_next::{self as ffmpeg, frame};
 pub use choice::{choose, probe};
 pub(super) use choice::{sample_config, track_config};
 
-use super::{
-    h264::AccessUnit,
-    ladder::{Rendition, Size},
-};
-use crate::media::Rate;
+use super::ladder::{Rendition, Size};
+use crate::{bitstream::h264::AccessUnit, media::Rate};
 
 /// Which encoder is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

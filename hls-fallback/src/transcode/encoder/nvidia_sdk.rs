@@ -7,7 +7,7 @@ use super::{
     EncodeError, Encoded, Peak, Rendition, VideoEncoder,
     gpus::{self, Seat},
 };
-use crate::{media::Rate, transcode::h264};
+use crate::{bitstream::h264, media::Rate};
 
 pub(super) struct NvidiaSdk {
     encoder: Encoder,

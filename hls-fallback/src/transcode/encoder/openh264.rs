@@ -11,7 +11,7 @@ use openh264::{
 };
 
 use super::{EncodeError, Encoded, Rendition, Size, VideoEncoder};
-use crate::{media::Rate, transcode::h264};
+use crate::{bitstream::h264, media::Rate};
 
 pub(super) struct Openh264 {
     encoder: Encoder,

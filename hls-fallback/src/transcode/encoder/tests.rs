@@ -4,7 +4,7 @@
 use ffmpeg_next::{codec, decoder, format};
 
 use super::*;
-use crate::{media::TrackConfig, transcode::h264};
+use crate::{bitstream::h264, media::TrackConfig};
 
 const RATE: Rate = super::super::rate::DEFAULT;
 

@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::{Flaw, Picture, annexb::nal_units, brings_others};
 use crate::media::TrackConfig;
 
 /// NAL unit types (ITU-T H.264 table 7-1).
@@ -13,18 +14,18 @@ const FILLER: u8 = 12;
 
 /// What an encoder put out, taken apart.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct AccessUnit {
+pub(crate) struct AccessUnit {
     /// Each NAL unit with a length of 4 bytes before it, without parameter sets, access unit delimiters and filler, which
     /// ISO BMFF has no use for (ISO/IEC 14496-15 §5.3.2).
-    pub(super) data: Bytes,
-    pub(super) sps: Vec<Bytes>,
-    pub(super) pps: Vec<Bytes>,
+    pub(crate) data: Bytes,
+    pub(crate) sps: Vec<Bytes>,
+    pub(crate) pps: Vec<Bytes>,
     /// It has B slices.
-    pub(super) has_b: bool,
+    pub(crate) has_b: bool,
 }
 
 /// Reads NAL units with start codes (ITU-T H.264 annex B).
-pub(super) fn take_apart(annex_b: &[u8]) -> AccessUnit {
+pub(crate) fn take_apart(annex_b: &[u8]) -> AccessUnit {
     let mut unit = AccessUnit::default();
     let mut data = BytesMut::with_capacity(annex_b.len() + 16);
     for nal in nal_units(annex_b) {
@@ -41,6 +42,34 @@ pub(super) fn take_apart(annex_b: &[u8]) -> AccessUnit {
     }
     unit.data = data.freeze();
     unit
+}
+
+/// Follows a source's pictures.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    /// What the last picture brought that brought others than before.
+    sets: Option<[Vec<Bytes>; 2]>,
+}
+
+impl Stream {
+    pub(super) fn look(&mut self, annex_b: &[u8]) -> Picture {
+        let unit = take_apart(annex_b);
+        let sets = [unit.sps, unit.pps];
+        let is_new = brings_others(self.sets.as_ref(), &sets);
+        if is_new {
+            self.sets = Some(sets);
+        }
+        Picture {
+            data: unit.data,
+            is_new,
+            flaw: unit.has_b.then_some(Flaw::Reordered),
+        }
+    }
+
+    pub(super) fn config(&self, size: (u16, u16)) -> Option<TrackConfig> {
+        let [sps, pps] = self.sets.as_ref()?;
+        track_config(sps, pps, size)
+    }
 }
 
 /// Whether a slice's header (ITU-T H.264 §7.3.3) says that it is one of B: `first_mb_in_slice`, then `slice_type`.
@@ -63,28 +92,9 @@ fn is_b(header: &[u8]) -> bool {
     golomb() % 5 == 1
 }
 
-/// The NAL units between the start codes, without trailing zeros.
-fn nal_units(annex_b: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = after_start_code(annex_b);
-    std::iter::from_fn(move || {
-        let from = rest?;
-        let end = from.windows(3).position(|w| w == [0, 0, 1]);
-        rest = end.and_then(|end| after_start_code(&from[end..]));
-        let nal = &from[..end.unwrap_or(from.len())];
-        let zeros = nal.iter().rev().take_while(|byte| **byte == 0).count();
-        Some(&nal[..nal.len() - zeros])
-    })
-    .filter(|nal| !nal.is_empty())
-}
-
-fn after_start_code(bytes: &[u8]) -> Option<&[u8]> {
-    let at = bytes.windows(3).position(|w| w == [0, 0, 1])?;
-    Some(&bytes[at + 3..])
-}
-
 /// The track of these parameter sets (ISO/IEC 14496-15 §5.3.3.1). None without any of a kind, with more than fit, or for a
 /// sequence parameter set that is cut off.
-pub(super) fn track_config(
+pub(crate) fn track_config(
     sps: &[Bytes],
     pps: &[Bytes],
     (width, height): (u16, u16),
