@@ -29,6 +29,8 @@ export interface Engine {
   /** Bit/s: of what is played, and of what the path is believed to carry; 0 if unknown. */
   bitrate: () => number;
   bandwidth: () => number;
+  /** How often it would have gone on no more, and was mended or given up. */
+  faults: () => number;
   destroy: () => void;
 }
 

@@ -37,6 +37,7 @@ export class HlsJs implements Engine {
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #isLive: boolean;
   #hasShown = false;
+  #faults = 0;
 
   constructor({ video, url, token, startAt }: Source, events: EngineEvents) {
     this.#video = video;
@@ -74,6 +75,10 @@ export class HlsJs implements Engine {
   bandwidth(): number {
     const estimate = this.#hls.bandwidthEstimate;
     return Number.isFinite(estimate) ? estimate : 0;
+  }
+
+  faults(): number {
+    return this.#faults;
   }
 
   destroy(): void {
@@ -127,6 +132,7 @@ export class HlsJs implements Engine {
   }
 
   #mend(error: ErrorData): void {
+    this.#faults += 1;
     // hls.js has nothing to load anew without a playlist of playlists.
     const fault = this.#hls.levels.length === 0 ? 'other' : faultOf(error);
     const remedy = this.#recovery.remedy(fault, performance.now());

@@ -61,6 +61,11 @@ export class Native implements Engine {
     return 0;
   }
 
+  /** What fails it doesn't mend. */
+  faults(): number {
+    return 0;
+  }
+
   destroy(): void {
     this.#abort.abort();
     this.#video.removeAttribute('src');

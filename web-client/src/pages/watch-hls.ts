@@ -25,6 +25,8 @@ interface HlsStats {
   /** Bit/s. */
   bitrate: number;
   bandwidth: number;
+  /** How often the player had to be mended. */
+  faults: number;
   video: { width: number; height: number; framesDecoded: number; framesDropped: number };
 }
 
@@ -167,6 +169,7 @@ function read(engine: Engine, video: HTMLVideoElement): HlsStats {
     bufferMs: Math.max(0, (end - currentTime) * 1_000),
     bitrate: engine.bitrate(),
     bandwidth: engine.bandwidth(),
+    faults: engine.faults(),
     video: {
       width: video.videoWidth,
       height: video.videoHeight,
