@@ -9,9 +9,12 @@ as_root() {
 }
 
 missing=""
-for pair in chromium:chromium firefox-esr:firefox-esr turnserver:coturn ip:iproute2 node:nodejs npm:npm python3:python3; do
+for pair in chromium:chromium firefox-esr:firefox-esr turnserver:coturn ip:iproute2 node:nodejs npm:npm python3:python3 \
+    pocketsphinx_continuous:pocketsphinx espeak-ng:espeak-ng; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
 done
+# The model of English that pocketsphinx doesn't depend on.
+[ -e /usr/share/pocketsphinx/model/en-us ] || missing="$missing pocketsphinx-en-us"
 # Debian keeps venv's pip in a package of its own.
 python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then

@@ -17,6 +17,8 @@ const MEDIA_PORTS = 64;
 export class Spillway {
   #process;
   #start;
+  /** What has a command run where the node runs, if that is a namespace of its own. */
+  beside = [];
 
   /**
    * `hls`: with a sidecar beside it.
@@ -66,12 +68,8 @@ export class Spillway {
 
   /** Prints a token with the command line, as a streamer's host would: `token('publish', 'demo')`. */
   async token(...args) {
-    const { stdout } = await promisify(execFile)(BINARY, [
-      'token',
-      ...args,
-      '--data-dir',
-      this.dataDir,
-    ]);
+    const [command, ...rest] = [...this.beside, BINARY, 'token', ...args];
+    const { stdout } = await promisify(execFile)(command, [...rest, '--data-dir', this.dataDir]);
     return stdout.trim();
   }
 

@@ -8,6 +8,7 @@ import { artifact } from '../lib/artifacts.js';
 import { harness } from '../lib/harness.js';
 import { ffmpegPath } from '../lib/media.js';
 import { ObsPublisher } from '../lib/obs.js';
+import { sidecarOf } from '../lib/sidecar-process.js';
 import { sleep, until } from '../lib/wait.js';
 
 /** A broadcast by a publisher like OBS, recorded by the real sidecar, which is killed in the middle of it. */
@@ -24,17 +25,6 @@ let recording;
 const get = (pathname) => fetch(parts.spillway.url(pathname));
 const json = async (pathname) => (await get(pathname)).json();
 const listed = async () => (await json(`/api/v1/channels/${CHANNEL}/recordings`)).items[0];
-
-/** The sidecar's process: the node's only child, of whichever thread. */
-async function sidecar() {
-  const tasks = `/proc/${parts.spillway.pid}/task`;
-  const lists = (await fs.readdir(tasks)).map((task) =>
-    fs.readFile(path.join(tasks, task, 'children'), 'utf8'),
-  );
-  const children = (await Promise.all(lists)).join(' ').match(/\d+/g) ?? [];
-  assert.equal(children.length, 1, `children: ${children}`);
-  return Number(children[0]);
-}
 
 /** The number of the newest segment in the live playlist of the best rendition; undefined while there's none. */
 async function newest() {
@@ -63,7 +53,7 @@ test('a broadcast is recorded, and goes on after its sidecar was killed', async 
   const before = await newest();
   assert.ok(before > first, `${first}, then ${before}`);
 
-  process.kill(await sidecar(), 'SIGKILL');
+  process.kill(await sidecarOf(spillway.pid), 'SIGKILL');
   const killed = Date.now();
   await until('LL-HLS is there again', async () => (await newest()) > before, { timeout: 20_000 });
   console.log(`LL-HLS was there again ${Date.now() - killed} ms after the sidecar was killed`);

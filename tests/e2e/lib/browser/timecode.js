@@ -48,11 +48,26 @@ export class TimecodeReader {
     const top = height * (1 - HEIGHT * 0.75);
     this.#context.drawImage(video, 0, top, width, (height * HEIGHT) / 2, 0, 0, BITS * 8, 8);
     const { data } = this.#context.getImageData(0, 3, BITS * 8, 2);
-    const bits = Array.from({ length: BITS }, (_, i) => brightness(data, i * 8 + 2) > 126);
-    const value = bits.slice(0, -2).reduce((sum, bit) => sum * 2 + (bit ? 1 : 0), 0);
-    const intact = timecodeBits(value).every((bit, i) => bit === bits[i]);
-    return intact && value > 0 ? value : null;
+    return valueOf(Array.from({ length: BITS }, (_, i) => brightness(data, i * 8 + 2) > 126));
   }
+}
+
+/** Reads the timecode from a luma plane that the blocks were scaled to. */
+export const TimecodeLuma = {
+  width: BITS * 8,
+  height: 8,
+  /** Milliseconds, or null if there's no intact timecode. */
+  read(luma) {
+    const row = 4 * BITS * 8;
+    const isWhite = (_, i) => (luma[row + i * 8 + 3] + luma[row + i * 8 + 4]) / 2 > 126;
+    return valueOf(Array.from({ length: BITS }, isWhite));
+  },
+};
+
+function valueOf(bits) {
+  const value = bits.slice(0, -2).reduce((sum, bit) => sum * 2 + (bit ? 1 : 0), 0);
+  const intact = timecodeBits(value).every((bit, i) => bit === bits[i]);
+  return intact && value > 0 ? value : null;
 }
 
 /** Mean of four pixels of red, green and blue from this column on, in the first row. */

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import test from 'node:test';
+import { promisify } from 'node:util';
+import { report } from '../lib/artifacts.js';
+import { harness } from '../lib/harness.js';
+import { ffmpegPath } from '../lib/media.js';
+import { Process } from '../lib/process.js';
+import { until } from '../lib/wait.js';
+
+/** Captions (docs/hls.md): espeak-ng speaks, FFmpeg publishes, pocketsphinx recognizes, hls.js shows. */
+const parts = harness('captions', {
+  env: { SPILLWAY_HLS_ARGS: '--captions,pocketsphinx', SPILLWAY_CHANNELS_RECONNECT_GRACE: '2s' },
+  hls: true,
+});
+const SENTENCE =
+  'We are going to the park with our children. We are going to the park with our children.';
+/** Some of these are understood. */
+const WORDS = ['going', 'park', 'our', 'children'];
+const run = promisify(execFile);
+let publisher;
+
+const hits = (text) => WORDS.filter((word) => new RegExp(`\\b${word}\\b`).test(text));
+
+test('what is said is shown by hls.js', async () => {
+  const { spillway, test: name } = parts;
+  const speech = path.join(spillway.dataDir, 'speech.wav');
+  await run('espeak-ng', ['-v', 'en-us', '-s', '150', '-w', `${speech}.raw`, SENTENCE]);
+  // With a pause, since it's repeated.
+  const pause = ['-af', 'apad=pad_dur=1.5', '-ar', '48000', '-ac', '2'];
+  await run(await ffmpegPath(), ['-v', 'error', '-i', `${speech}.raw`, ...pause, speech]);
+  await spillway.createChannel('speech');
+  const token = await spillway.token('publish', 'speech');
+  publisher = new Process({
+    test: name,
+    name: 'ffmpeg',
+    command: await ffmpegPath(),
+    args: [
+      ...['-hide_banner', '-nostdin', '-re', '-f', 'lavfi', '-i', 'testsrc2=s=320x180:r=30'],
+      ...['-stream_loop', '-1', '-i', speech, '-map', '0:v', '-map', '1:a'],
+      ...['-c:v', 'libx264', '-profile:v', 'baseline', '-preset', 'ultrafast', '-g', '60'],
+      ...['-c:a', 'libopus', '-ar', '48000', '-ac', '2'],
+      ...['-f', 'whip', '-authorization', token, spillway.url('/whip/speech')],
+    ],
+  });
+  const page = await (await parts.chromium.newContext()).newPage();
+  await page.goto(spillway.url('/watch/speech?player=hls'));
+  await page.waitForSelector('html[data-state="playing"]', { timeout: 20_000 });
+  // As a viewer does who switches captions on.
+  await page.waitForFunction(() => {
+    const [track] = document.querySelector('video').textTracks;
+    if (track) track.mode = 'showing';
+    return track?.kind === 'subtitles' || track?.kind === 'captions';
+  });
+  const seen = await page.waitForFunction(
+    (words) => {
+      const [track] = document.querySelector('video').textTracks;
+      const active = [...(track.activeCues ?? [])].map(({ text }) => text).join(' ');
+      window.shown = new Set([...(window.shown ?? []), ...active.split(/\s/)]);
+      const hits = words.filter((word) => window.shown.has(word));
+      return hits.length >= 2 ? hits : false;
+    },
+    WORDS,
+    { timeout: 60_000, polling: 100 },
+  );
+  report(name, { shown: await seen.jsonValue() });
+  await page.context().close();
+});
+
+test('the recording has them where they were said', async () => {
+  await publisher.stop('SIGINT');
+  const { spillway } = parts;
+  const { items } = await (await spillway.api('/api/v1/channels/speech/recordings')).json();
+  const playlist = await until(
+    'the recording is whole',
+    async () => {
+      const response = await fetch(spillway.url(items[0].playlist));
+      const text = await response.text();
+      return text.includes('TYPE=SUBTITLES') && text;
+    },
+    { timeout: 60_000, interval: 250 },
+  );
+  assert.match(playlist, /LANGUAGE="en".*URI="captions\/index\.m3u8"/);
+  const base = spillway.url(items[0].playlist.replace('index.m3u8', 'captions/'));
+  const list = await (await fetch(`${base}index.m3u8`)).text();
+  const file = list.split('\n').find((line) => line.endsWith('.vtt'));
+  const response = await fetch(base + file);
+  assert.match(response.headers.get('content-type'), /^text\/vtt/);
+  const text = await response.text();
+  assert.ok(hits(text).length >= 2, text);
+});
