@@ -52,12 +52,12 @@ plot: setup web ## draw how a viewer follows a link that falls and recovers: doc
 	SPILLWAY_BIN=$(BIN)/spillway SPILLWAY_LOADTEST_BIN=$(BIN)/spillway-loadtest node tests/e2e/plot.js docs/plots/rate-drop.svg
 
 soak: setup web ## the long tests: HLS_MINUTES (default 10) of LL-HLS, CHURN_MINUTES (30) of viewers, SEEDS (1000) changing paths, FUZZ_SECONDS (600) a parser
-	tests/e2e/setup.sh
-	cargo build --profile quick --locked -p spillway -p spillway-hls
-	SPILLWAY_BIN=$(BIN)/spillway npm --prefix tests/e2e run soak
 	MINUTES=$(or $(CHURN_MINUTES),30) scripts/churn.sh
 	SPILLWAY_SEEDS=$(or $(SEEDS),1000) cargo test -p spillway-sfu --locked --test engine -- whatever_the_path_does
 	scripts/fuzz.sh
+	tests/e2e/setup.sh
+	cargo build --profile quick --locked -p spillway -p spillway-hls
+	SPILLWAY_BIN=$(BIN)/spillway SPILLWAY_IDLE_MACHINE=1 npm --prefix tests/e2e run soak
 
 setup: ## install what building needs and isn't there
 	@scripts/setup.sh

@@ -89,7 +89,8 @@ figure() {
         local watching=$!
         sleep 12
         taskset -c 1 "$SPILLWAY_LOADTEST_BIN" run --server "http://127.0.0.1:$port" --channel storm --only-watch --viewers 1000 --data-channel \
-            --rate 100 --settle 1s --duration 5s --sources 127.2.0.0/16 --json "$out/storm-joins.json" >"$out/storm-joins.txt" 2>/dev/null || true
+            --rate 100 --settle 1s --duration 5s --sources 127.2.0.0/16 --json "$out/storm-joins.json" >"$out/storm-joins.txt" 2>"$work/joins" ||
+            { cat "$work/joins" >&2; return 1; }
         wait $watching
         echo "── storm: those who watch"
         cat "$out/storm.txt"

@@ -10,8 +10,8 @@ import { sleep, until } from '../lib/wait.js';
 const parts = harness('hls-shaka-plays', { args: ['--demo'], hls: true });
 const SHAKA = createRequire(import.meta.url).resolve('shaka-player/dist/shaka-player.compiled.js');
 const SECONDS = 8;
-const MAX_LATENCY_MS = 8_000;
-const MAX_STAND_MS = 2_500;
+const MAX_LATENCY_MS = 5_000;
+const MAX_STAND_MS = 1_000;
 
 /** Loads the channel in a page with Shaka Player; its errors are kept in `window.faults`. */
 async function play(url) {
