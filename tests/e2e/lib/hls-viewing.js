@@ -31,6 +31,8 @@ export async function watchDemo({ spillway, chromium }, { seconds, switches }) {
   await page.goto(spillway.url(`/watch/${CHANNEL}?player=hls`));
   await page.waitForSelector('html[data-state="playing"]', { timeout: START_MS });
   const startMs = Date.now() - asked;
+  // Before the sidecar has the channel, 503 is the answer (docs/sidecar.md).
+  refused.length = 0;
   await pick(page, BEST);
   await sleep(SETTLE_MS);
   await beginPlayback(page);
