@@ -1,20 +1,29 @@
-import Hls, { ErrorTypes, Events, type ErrorData, type HlsConfig, type Level } from 'hls.js';
+import Hls, {
+  ErrorDetails,
+  ErrorTypes,
+  Events,
+  type ErrorData,
+  type HlsConfig,
+  type Level,
+} from 'hls.js';
 import type { VideoLayer } from '../whep/layers.ts';
+import { loadedUntil } from '../shared/buffered.ts';
 import { plausible, type Engine, type EngineEvents, type Source } from './engine.ts';
+import { LiveSync } from './live-sync.ts';
 import { Recovery, type Fault } from './recovery.ts';
 
 /** What was shown is kept for so long, in seconds: live, and of a recording, where viewers go back. */
 const BACK_BUFFER_S = 30;
 const RECORDED_BACK_BUFFER_S = 90;
-/** How much faster a player that fell behind plays to catch up. */
-const CATCH_UP_RATE = 1.05;
-/** Who comes back from a pause further behind than that, in seconds, goes on live. */
-const FAR_BEHIND_S = 10;
+/** How often a live player's place is looked at. */
+const LOOK_MS = 250;
 
 const LIVE: Partial<HlsConfig> = {
   lowLatencyMode: true,
   backBufferLength: BACK_BUFFER_S,
-  maxLiveSyncPlaybackRate: CATCH_UP_RATE,
+  // `LiveSync` does that.
+  maxLiveSyncPlaybackRate: 1,
+  liveSyncOnStallIncrease: 0,
 };
 const RECORDED: Partial<HlsConfig> = {
   lowLatencyMode: false,
@@ -34,8 +43,10 @@ export class HlsJs implements Engine {
   readonly #events: EngineEvents;
   readonly #recovery = new Recovery();
   readonly #abort = new AbortController();
-  #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #isLive: boolean;
+  readonly #sync = new LiveSync();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #looking: ReturnType<typeof setInterval> | undefined;
   #hasShown = false;
   #faults = 0;
 
@@ -83,8 +94,10 @@ export class HlsJs implements Engine {
 
   destroy(): void {
     clearTimeout(this.#timer);
+    clearInterval(this.#looking);
     this.#abort.abort();
     this.#hls.destroy();
+    this.#video.playbackRate = 1;
   }
 
   #listen(): void {
@@ -98,6 +111,8 @@ export class HlsJs implements Engine {
       if (this.#isLive && !details.live && !this.#hasShown) this.#events.onEnded();
     });
     hls.on(Events.ERROR, (_event, error) => {
+      if (error.details === ErrorDetails.BUFFER_STALLED_ERROR)
+        this.#sync.stalled(performance.now());
       if (error.fatal) this.#mend(error);
     });
     const { signal } = this.#abort;
@@ -116,19 +131,47 @@ export class HlsJs implements Engine {
       { signal },
     );
     if (!this.#isLive) return;
-    this.#video.addEventListener(
-      'play',
-      () => {
-        this.#goLive();
-      },
-      { signal },
-    );
+    this.#looking = setInterval(() => {
+      this.#keepLive();
+    }, LOOK_MS);
   }
 
-  #goLive(): void {
-    const live = this.#hls.liveSyncPosition;
-    if (live !== null && live - this.#video.currentTime > FAR_BEHIND_S)
-      this.#video.currentTime = live;
+  #keepLive(): void {
+    const { latestLevelDetails: details, targetLatency } = this.#hls;
+    const { currentTime, paused } = this.#video;
+    const step = this.#sync.observe(performance.now(), {
+      position: currentTime,
+      isPaused: paused,
+      behind: details?.live === true ? { s: details.edge - currentTime, ageS: details.age } : null,
+      target: targetLatency ?? 0,
+      ahead: loadedUntil(this.#video) - currentTime,
+    });
+    switch (step.name) {
+      case 'play':
+        if (this.#video.playbackRate !== step.rate) this.#video.playbackRate = step.rate;
+        break;
+      case 'jump':
+        this.#goLive();
+        break;
+      case 'load-anew':
+        this.#faults += 1;
+        this.#hls.stopLoad();
+        this.#hls.startLoad(this.#goLive());
+        break;
+      case 'begin-anew':
+        this.#faults += 1;
+        this.#recoverMedia();
+        break;
+      case 'give-up':
+        this.#events.onFailed();
+    }
+  }
+
+  /** Gives where that is, in seconds. */
+  #goLive(): number {
+    const live = this.#hls.liveSyncPosition ?? this.#video.currentTime;
+    this.#video.currentTime = live;
+    return live;
   }
 
   #mend(error: ErrorData): void {

@@ -1,5 +1,6 @@
 import type { Engine } from '../hls/engine.ts';
 import { makeEngine } from '../hls/make-engine.ts';
+import { loadedUntil } from '../shared/buffered.ts';
 import { byId, setText } from '../shared/dom.ts';
 import { formatDuration } from '../shared/format.ts';
 import type { Chapter } from '../vod/chapters.ts';
@@ -180,14 +181,4 @@ export class VodPlayer {
 
 function clock(seconds: number): string {
   return formatDuration(seconds * 1000);
-}
-
-/** How far there is something to play from where it is. */
-export function loadedUntil({ buffered, currentTime }: HTMLVideoElement): number {
-  for (let i = 0; i < buffered.length; i += 1) {
-    if (buffered.start(i) <= currentTime + 0.1 && buffered.end(i) >= currentTime) {
-      return buffered.end(i);
-    }
-  }
-  return currentTime;
 }

@@ -5,6 +5,7 @@ import { playlistUrl } from '../hls/playlist.ts';
 import { HlsSession } from '../hls/session.ts';
 import type { Kind, WayEvents } from '../player/handover.ts';
 import type { PlayerState } from '../player/state.ts';
+import { loadedUntil } from '../shared/buffered.ts';
 import { byId, fillList, setText } from '../shared/dom.ts';
 import { formatBehind, formatBitrate, formatMs } from '../shared/format.ts';
 import type { PathEvent } from '../shared/peer-session.ts';
@@ -161,12 +162,10 @@ export class HlsWay implements PageWay {
 
 function read(engine: Engine, video: HTMLVideoElement): HlsStats {
   const { totalVideoFrames, droppedVideoFrames } = video.getVideoPlaybackQuality();
-  const { buffered, currentTime } = video;
-  const end = buffered.length > 0 ? buffered.end(buffered.length - 1) : currentTime;
   return {
     player: engine.name,
     latencyMs: engine.latencyMs(),
-    bufferMs: Math.max(0, (end - currentTime) * 1_000),
+    bufferMs: (loadedUntil(video) - video.currentTime) * 1_000,
     bitrate: engine.bitrate(),
     bandwidth: engine.bandwidth(),
     faults: engine.faults(),
