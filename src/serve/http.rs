@@ -39,11 +39,16 @@ pub(crate) enum ListenError {
     },
 }
 
+/// Connections that the system holds until they are taken, where it allows so many (`net.core.somaxconn`): a full channel's viewers
+/// come back all at once.
+const BACKLOG: i32 = 4_096;
+
 /// Opens the port.
 pub(super) fn listen(http: &Http) -> Result<TcpListener, ListenError> {
     let address = http.listen;
     let open = || {
         let listener = TcpListener::bind(address)?;
+        rustix::net::listen(&listener, BACKLOG)?;
         listener.set_nonblocking(true)?;
         Ok(listener)
     };

@@ -5,6 +5,7 @@ mod node;
 
 use std::{collections::HashMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
+use socket2::SockRef;
 use tokio::{net::TcpListener, sync::Notify, task::AbortHandle, time::sleep};
 use url::Url;
 
@@ -20,6 +21,8 @@ use crate::{
 };
 use node::{Live, News};
 
+/// Connections that the system holds until they are taken, where it allows so many: players' requests end and come again together.
+const BACKLOG: i32 = 4_096;
 /// The node forgets sidecars that it doesn't hear of for 10 s.
 const REGISTER: Duration = Duration::from_secs(3);
 /// How soon the node's event stream is asked for again.
@@ -93,6 +96,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
         source,
     };
     let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
+    SockRef::from(&listener).listen(BACKLOG).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let url = match &options.advertise {
         Some(url) => url.clone(),

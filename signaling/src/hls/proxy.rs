@@ -22,16 +22,17 @@ use tokio::{
 use super::{RETRY, unavailable};
 use crate::problem::Problem;
 
-/// How long connecting to a sidecar on this machine may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long connecting to a sidecar on this machine may take: where its queue is full for a moment, the system tries again after a
+/// second.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a sidecar may take to begin its answer. A blocking reload waits for up to three target durations of a playlist
 /// with 6 s segments (RFC 8216bis §6.2.5.2).
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an answer may take to be read. A viewer who takes longer for a segment can't play it, and keeps others from a place.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
-/// How long an idle connection to a sidecar is kept, and how many are.
+/// How long an idle connection to a sidecar is kept. All are: players' requests wait for the same part, end together, and come again
+/// at once.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-const IDLE_CONNECTIONS: usize = 256;
 
 /// What a sidecar hears of the client's request: nothing that says who asks.
 const PASSED_ON: [HeaderName; 7] = [
@@ -79,7 +80,7 @@ impl SidecarProxy {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .pool_max_idle_per_host(most)
             .build(connector);
         Self {
             client,

@@ -127,7 +127,7 @@ describe('Handover', () => {
     await pass(0);
     last().play();
     await pass(0.3);
-    last().become({ name: 'waiting' });
+    last().become({ name: 'waiting', hasStopped: true });
     await pass(5);
     expect(shown).toHaveLength(1);
   });
@@ -152,7 +152,7 @@ describe('Handover', () => {
     expect(kinds()).toEqual(['webrtc', 'hls', 'webrtc']);
     const webrtc = last();
     expect(hls.isOpen && webrtc.isOpen).toBe(true);
-    webrtc.become({ name: 'waiting' });
+    webrtc.become({ name: 'waiting', hasStopped: true });
     webrtc.play();
     await pass(0.6);
     expect(shown.at(-1)).toBe(webrtc);
@@ -184,7 +184,7 @@ describe('Handover', () => {
     await spill();
     await pass(22);
     const webrtc = last();
-    webrtc.become({ name: 'waiting' });
+    webrtc.become({ name: 'waiting', hasStopped: true });
     await pass(21);
     expect(webrtc.isOpen).toBe(false);
     await pass(60);
@@ -193,9 +193,9 @@ describe('Handover', () => {
 
   it('waits with WebRTC rather than with LL-HLS', async () => {
     const hls = await spill();
-    hls.become({ name: 'waiting' });
+    hls.become({ name: 'waiting', hasStopped: true });
     await pass(22);
-    last().become({ name: 'waiting' });
+    last().become({ name: 'waiting', hasStopped: true });
     await pass(1);
     expect(shown.at(-1)?.kind).toBe('webrtc');
   });

@@ -37,6 +37,12 @@ describe('noticeOf', () => {
     expect(noticeOf({ ...state, inMs: 300 }, 'demo').action).toBe('');
   });
 
+  it('doesn’t blame the streamer for a picture that has stopped', () => {
+    const title = (hasStopped: boolean) => noticeOf({ name: 'waiting', hasStopped }, 'demo').title;
+    expect(title(true)).not.toContain('streamer');
+    expect(title(false)).toContain('streamer');
+  });
+
   it('is silent while playing', () => {
     expect(noticeOf({ name: 'playing' }, 'demo')).toMatchObject({ title: '', busy: false });
   });

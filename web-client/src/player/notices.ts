@@ -17,8 +17,10 @@ export function noticeOf(state: PlayerState, channel: string): Notice {
       return { title: 'Connecting…', text: '', busy: true, action: '' };
     case 'waiting':
       return {
-        title: 'Waiting for the streamer',
-        text: 'The picture appears here by itself.',
+        title: state.hasStopped ? 'The picture has stopped' : 'Waiting for the streamer',
+        text: state.hasStopped
+          ? 'It goes on here by itself.'
+          : 'The picture appears here by itself.',
         busy: true,
         action: '',
       };

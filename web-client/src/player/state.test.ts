@@ -52,8 +52,8 @@ describe('the player', () => {
   });
 
   it('waits on an open session without a picture', () => {
-    expect(playerState(up, 'none')).toEqual({ name: 'waiting' });
-    expect(playerState(up, 'stopped')).toEqual({ name: 'waiting' });
+    expect(playerState(up, 'none')).toEqual({ name: 'waiting', hasStopped: false });
+    expect(playerState(up, 'stopped')).toEqual({ name: 'waiting', hasStopped: true });
   });
 
   it('plays when frames are decoded, also while ICE restarts', () => {

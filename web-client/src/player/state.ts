@@ -5,8 +5,8 @@ import type { Problem } from '../shared/problem.ts';
 export type PlayerState =
   /** The first session is being opened. */
   | { name: 'connecting' }
-  /** The session is open, but no picture comes: not yet, or no more. */
-  | { name: 'waiting' }
+  /** The session is open, but no picture comes: not yet, or no more (`hasStopped`). */
+  | { name: 'waiting'; hasStopped: boolean }
   /** The publisher is gone in the middle of its broadcast, and the node waits for it. */
   | { name: 'interrupted' }
   /** Frames are being decoded. */
@@ -83,8 +83,9 @@ function openSession(picture: Picture): PlayerState {
       return { name: 'interrupted' };
     case 'over':
       return { name: 'ended' };
-    default:
-      return { name: 'waiting' };
+    case 'stopped':
+    case 'none':
+      return { name: 'waiting', hasStopped: picture === 'stopped' };
   }
 }
 
