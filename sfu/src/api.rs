@@ -174,6 +174,8 @@ pub struct WatchRequest {
     pub selection: LayerSelection,
     /// Whether a channel that isn't live is waited for, or answered with [`Reject::NotLive`].
     pub wait: bool,
+    /// Many watch by this one: it is let in where workers are too late for further viewers.
+    pub for_others: bool,
 }
 
 /// What a viewer asks to see: the best that its path carries within these ceilings, none of which is set by default.

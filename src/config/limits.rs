@@ -96,7 +96,15 @@ impl Default for Limits {
     }
 }
 
+/// Sessions of sidecars for each publisher that there may be: its sidecar's, another one's, and once more each while one reconnects.
+const SIDECARS: usize = 4;
+
 impl Limits {
+    /// How many sessions of sidecars there may be, beside `viewers`: a node that is full of viewers needs LL-HLS the most.
+    pub fn sidecar_sessions(&self) -> usize {
+        self.publishers.saturating_mul(SIDECARS)
+    }
+
     /// How many event streams there may be: at most three quarters of the connections, so that other requests find room.
     pub fn event_streams(&self) -> usize {
         self.event_streams.min(self.connections / 4 * 3)

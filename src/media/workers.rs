@@ -64,7 +64,7 @@ fn limits(config: &Config) -> Limits {
     let workers = config.media.worker_count();
     Limits {
         // The node's own bounds come first; one worker may hold all of the node's sessions.
-        sessions: limits.publishers + limits.viewers,
+        sessions: limits.publishers + limits.viewers + limits.sidecar_sessions(),
         cached_bytes_per_layer: limits.cache_bytes_per_layer,
         cached_bytes: limits.cache_bytes / usize::from(workers),
         catch_up_bits_per_second: limits.catch_up_bits_per_second / u64::from(workers),

@@ -16,7 +16,10 @@ use spillway_signaling::{
 };
 use tokio::runtime::Handle;
 
-use super::{Node, State, refusals, sessions::Session};
+use super::{
+    Node, State, refusals,
+    sessions::{Seat, Session},
+};
 use crate::{
     auth,
     metrics::Snapshot,
@@ -357,8 +360,8 @@ impl Node {
             draining: state.draining,
             workers: self.rules.workers,
             live_channels: state.on_air.live().count() as u32,
-            publishers: state.sessions.count(Role::Publisher) as u32,
-            viewers: state.sessions.count(Role::Viewer) as u32,
+            publishers: state.sessions.count(Seat::Publisher) as u32,
+            viewers: state.sessions.count(Seat::Viewer) as u32,
             max_viewers: bounds.viewers as u32,
             max_sessions_per_address: bounds.per_address as u32,
         }
@@ -372,9 +375,15 @@ impl Node {
             RecordingTotals::default()
         });
         let state = self.state();
-        let count = |role| (role, state.sessions.count(role) as u64);
+        let count = |seats: &[Seat]| {
+            let sessions: usize = seats.iter().map(|&seat| state.sessions.count(seat)).sum();
+            sessions as u64
+        };
         Snapshot {
-            sessions: [count(Role::Publisher), count(Role::Viewer)],
+            sessions: [
+                (Role::Publisher, count(&[Seat::Publisher])),
+                (Role::Viewer, count(&[Seat::Viewer, Seat::Sidecar])),
+            ],
             live_channels: state.on_air.live().count() as u64,
             event_streams: state.streams.count() as u64,
             sidecars: state.sidecars.count() as u64,

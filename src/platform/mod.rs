@@ -218,6 +218,7 @@ impl Rules {
             bounds: Bounds {
                 publishers: limits.publishers,
                 viewers: limits.viewers,
+                sidecars: limits.sidecar_sessions(),
                 per_address: limits.sessions_per_address,
             },
             ice_servers: config

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use spillway_sfu::Reject;
-use spillway_signaling::{ChannelName, Refusal, platform::Role};
+use spillway_signaling::{ChannelName, Refusal};
 
-use super::sessions::Full;
+use super::sessions::{Full, Seat};
 use crate::{auth::TokenError, store::StoreError};
 
 /// When a client may try again after a bound was reached.
@@ -39,10 +39,11 @@ pub(super) fn from_media(reject: Reject) -> Refusal {
     }
 }
 
-pub(super) fn full(full: Full, role: Role) -> Refusal {
-    match (full, role) {
-        (Full::Role, Role::Publisher) => overloaded("this server has as many publishers as it may (limits.publishers)"),
-        (Full::Role, Role::Viewer) => overloaded("this server has as many viewers as it may; try again later"),
+pub(super) fn full(full: Full, seat: Seat) -> Refusal {
+    match (full, seat) {
+        (Full::Seat, Seat::Publisher) => overloaded("this server has as many publishers as it may (limits.publishers)"),
+        (Full::Seat, Seat::Viewer) => overloaded("this server has as many viewers as it may; try again later"),
+        (Full::Seat, Seat::Sidecar) => overloaded("this server has as many sessions of sidecars as it may (it follows from limits.publishers)"),
         (Full::Address, _) => Refusal::TooMany {
             detail: "your address has as many sessions as it may; close some, or ask the operator to raise \
                      limits.sessions_per_address"

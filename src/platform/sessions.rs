@@ -21,7 +21,7 @@ pub(super) struct Session {
     pub(super) holder: Option<String>,
     /// The token that it came with, so that revoking ends it.
     pub(super) token: Option<String>,
-    /// A sidecar's: it takes a viewer's place, but is no viewer to anybody.
+    /// A sidecar's: it is no viewer to anybody.
     pub(super) is_sidecar: bool,
     pub(super) since: Timestamp,
     pub(super) ice_tag: String,
@@ -37,8 +37,24 @@ pub(super) struct Session {
 impl Session {
     /// Whether it's a viewer that others hear of.
     pub(super) fn is_audience(&self) -> bool {
-        self.role == Role::Viewer && !self.is_sidecar
+        self.seat() == Seat::Viewer
     }
+
+    fn seat(&self) -> Seat {
+        match self.role {
+            Role::Publisher => Seat::Publisher,
+            Role::Viewer if self.is_sidecar => Seat::Sidecar,
+            Role::Viewer => Seat::Viewer,
+        }
+    }
+}
+
+/// What a session takes a place as. Sidecars have places of their own: a node that is full of viewers needs LL-HLS the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Seat {
+    Publisher,
+    Viewer,
+    Sidecar,
 }
 
 /// The bounds of the table.
@@ -46,13 +62,14 @@ impl Session {
 pub(super) struct Bounds {
     pub(super) publishers: usize,
     pub(super) viewers: usize,
+    pub(super) sidecars: usize,
     pub(super) per_address: usize,
 }
 
 /// Which bound a new session would pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Full {
-    Role,
+    Seat,
     Address,
 }
 
@@ -60,13 +77,17 @@ pub(super) enum Full {
 /// [`Sessions::release`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
-    role: Role,
-    network: IpAddr,
+    seat: Seat,
+    /// None: a sidecar's, which comes from this machine with all its broadcasts.
+    network: Option<IpAddr>,
 }
 
 impl Place {
     pub(super) fn role(self) -> Role {
-        self.role
+        match self.seat {
+            Seat::Publisher => Role::Publisher,
+            Seat::Viewer | Seat::Sidecar => Role::Viewer,
+        }
     }
 }
 
@@ -81,9 +102,9 @@ pub(super) struct Sessions {
     by_key: HashMap<SessionKey, SessionId>,
     publishers: HashMap<ChannelName, SessionId>,
     connected_viewers: HashMap<ChannelName, u32>,
-    /// Sessions and places by network and by role.
+    /// Sessions and places by network and by seat.
     networks: HashMap<IpAddr, usize>,
-    roles: HashMap<Role, usize>,
+    seats: HashMap<Seat, usize>,
     /// Places that are neither inserted nor released yet.
     open_places: usize,
     /// Sessions whose end was told before they were inserted: a takeover can be that quick.
@@ -101,7 +122,7 @@ impl Sessions {
             publishers: HashMap::new(),
             connected_viewers: HashMap::new(),
             networks: HashMap::new(),
-            roles: HashMap::new(),
+            seats: HashMap::new(),
             open_places: 0,
             ended_early: HashSet::new(),
             departed: VecDeque::new(),
@@ -109,26 +130,26 @@ impl Sessions {
     }
 
     /// Takes a place for a session to come.
-    pub(super) fn reserve(&mut self, role: Role, address: IpAddr) -> Result<Place, Full> {
-        let most = match role {
-            Role::Publisher => self.bounds.publishers,
-            Role::Viewer => self.bounds.viewers,
+    pub(super) fn reserve(&mut self, seat: Seat, address: IpAddr) -> Result<Place, Full> {
+        let most = match seat {
+            Seat::Publisher => self.bounds.publishers,
+            Seat::Viewer => self.bounds.viewers,
+            Seat::Sidecar => self.bounds.sidecars,
         };
-        let network = network(address);
-        if self.count(role) >= most {
-            return Err(Full::Role);
+        if self.count(seat) >= most {
+            return Err(Full::Seat);
         }
-        if self
-            .networks
-            .get(&network)
-            .is_some_and(|count| *count >= self.bounds.per_address)
-        {
-            return Err(Full::Address);
+        let network = (seat != Seat::Sidecar).then(|| network(address));
+        if let Some(network) = network {
+            let count = self.networks.entry(network).or_default();
+            if *count >= self.bounds.per_address {
+                return Err(Full::Address);
+            }
+            *count += 1;
         }
-        *self.roles.entry(role).or_default() += 1;
-        *self.networks.entry(network).or_default() += 1;
+        *self.seats.entry(seat).or_default() += 1;
         self.open_places += 1;
-        Ok(Place { role, network })
+        Ok(Place { seat, network })
     }
 
     /// Gives a place back: the session didn't come about.
@@ -189,9 +210,10 @@ impl Sessions {
         if session.connected && session.is_audience() {
             subtract(&mut self.connected_viewers, &session.channel);
         }
+        let seat = session.seat();
         self.leave(Place {
-            role: session.role,
-            network: network(session.address),
+            seat,
+            network: (seat != Seat::Sidecar).then(|| network(session.address)),
         });
         Some(session)
     }
@@ -249,14 +271,16 @@ impl Sessions {
         self.connected_viewers.get(channel).copied().unwrap_or(0)
     }
 
-    /// Sessions of a role, and places taken for it.
-    pub(super) fn count(&self, role: Role) -> usize {
-        self.roles.get(&role).copied().unwrap_or(0)
+    /// Sessions of a kind, and places taken for them.
+    pub(super) fn count(&self, seat: Seat) -> usize {
+        self.seats.get(&seat).copied().unwrap_or(0)
     }
 
     fn leave(&mut self, place: Place) {
-        subtract(&mut self.roles, &place.role);
-        subtract(&mut self.networks, &place.network);
+        subtract(&mut self.seats, &place.seat);
+        if let Some(network) = &place.network {
+            subtract(&mut self.networks, network);
+        }
     }
 
     fn forget_early_ends(&mut self) {
@@ -302,6 +326,7 @@ mod tests {
         Sessions::new(Bounds {
             publishers,
             viewers,
+            sidecars: 2,
             per_address,
         })
     }
@@ -330,7 +355,7 @@ mod tests {
     }
 
     fn add(table: &mut Sessions, session: &Session) -> bool {
-        let place = table.reserve(session.role, session.address).unwrap();
+        let place = table.reserve(session.seat(), session.address).unwrap();
         table.insert(place, session.clone())
     }
 
@@ -346,25 +371,25 @@ mod tests {
             table.by_key(&session.key).is_none() && table.publisher(&session.channel).is_none()
         );
         assert!(table.remove(session.id).is_none());
-        assert_eq!(table.count(Role::Publisher), 0);
+        assert_eq!(table.count(Seat::Publisher), 0);
     }
 
     #[test]
     fn places_count_before_the_session_is_there() {
         let mut table = table(9, 1, 9);
         let address = HOME.parse().unwrap();
-        let place = table.reserve(Role::Viewer, address).unwrap();
-        assert_eq!(table.reserve(Role::Viewer, address), Err(Full::Role));
-        assert!(table.reserve(Role::Publisher, address).is_ok());
+        let place = table.reserve(Seat::Viewer, address).unwrap();
+        assert_eq!(table.reserve(Seat::Viewer, address), Err(Full::Seat));
+        assert!(table.reserve(Seat::Publisher, address).is_ok());
         table.release(place);
-        assert!(table.reserve(Role::Viewer, address).is_ok());
+        assert!(table.reserve(Seat::Viewer, address).is_ok());
     }
 
     #[test]
     fn sessions_of_one_address_are_bounded_and_an_ipv6_network_is_one() {
         let mut table = table(9, 9, 1);
         let reserve = |table: &mut Sessions, address: &str| {
-            table.reserve(Role::Viewer, address.parse().unwrap())
+            table.reserve(Seat::Viewer, address.parse().unwrap())
         };
         assert!(reserve(&mut table, HOME).is_ok());
         assert_eq!(reserve(&mut table, HOME), Err(Full::Address));
@@ -391,11 +416,11 @@ mod tests {
     fn an_end_that_is_told_before_the_session_is_known_counts() {
         let mut table = table(9, 9, 9);
         let session = session(1, Role::Publisher);
-        let place = table.reserve(session.role, session.address).unwrap();
+        let place = table.reserve(session.seat(), session.address).unwrap();
         assert!(table.remove(session.id).is_none());
         assert!(!table.insert(place, session.clone()));
         assert!(table.by_key(&session.key).is_none());
-        assert_eq!(table.count(Role::Publisher), 0);
+        assert_eq!(table.count(Seat::Publisher), 0);
     }
 
     #[test]
@@ -412,8 +437,10 @@ mod tests {
     }
 
     #[test]
-    fn a_sidecar_takes_a_place_and_is_no_viewer() {
-        let mut table = table(9, 9, 9);
+    fn a_sidecar_takes_a_place_of_its_own_and_is_no_viewer() {
+        let mut table = table(1, 1, 1);
+        let (viewer, address) = (session(2, Role::Viewer), HOME.parse().unwrap());
+        assert!(add(&mut table, &viewer));
         let sidecar = Session {
             is_sidecar: true,
             ..session(1, Role::Viewer)
@@ -421,8 +448,12 @@ mod tests {
         add(&mut table, &sidecar);
         table.connect(sidecar.id);
         assert_eq!(table.viewers(&sidecar.channel), 0);
-        assert_eq!(table.count(Role::Viewer), 1);
+        assert_eq!(table.count(Seat::Sidecar), 1);
+        table.reserve(Seat::Sidecar, address).unwrap();
+        assert_eq!(table.reserve(Seat::Sidecar, address), Err(Full::Seat));
         table.remove(sidecar.id);
-        assert_eq!(table.count(Role::Viewer), 0);
+        assert_eq!(table.count(Seat::Sidecar), 1);
+        table.remove(viewer.id);
+        assert!(table.reserve(Seat::Viewer, address).is_ok());
     }
 }

@@ -15,7 +15,7 @@ use super::{
     Node, State,
     permission::{Admission, Permit},
     refusals,
-    sessions::{Place, Session},
+    sessions::{Place, Seat, Session},
 };
 use crate::{
     metrics::{RefusalLabel, RoleLabel, role},
@@ -82,7 +82,7 @@ impl Node {
         self.check_draining()?;
         let permit = self.permit_publishing(&call.caller, &call.channel).await?;
         let channel = self.channel_of_publisher(&call.channel).await?;
-        let reservation = self.reserve(Role::Publisher, &call.caller)?;
+        let reservation = self.reserve(Seat::Publisher, &call.caller)?;
         let Offered { remote_ice, .. } = Offered::read(&call.offer);
         let request = PublishRequest {
             channel: media_name(&call.channel)?,
@@ -116,7 +116,12 @@ impl Node {
         if !call.wait && self.state().on_air.live_since(&call.channel).is_none() {
             return Err(refusals::from_media(Reject::NotLive));
         }
-        let reservation = self.reserve(Role::Viewer, &call.caller)?;
+        let seat = if is_sidecar {
+            Seat::Sidecar
+        } else {
+            Seat::Viewer
+        };
+        let reservation = self.reserve(seat, &call.caller)?;
         let Offered {
             remote_ice,
             video_line,
@@ -129,6 +134,7 @@ impl Node {
                 ..LayerSelection::default()
             },
             wait: call.wait,
+            for_others: is_sidecar,
         };
         let accepted = self
             .parts
@@ -208,12 +214,12 @@ impl Node {
         Ok((place.role(), made))
     }
 
-    fn reserve(&self, role: Role, caller: &Caller) -> Result<Reservation<'_>, Refusal> {
+    fn reserve(&self, seat: Seat, caller: &Caller) -> Result<Reservation<'_>, Refusal> {
         let place = self
             .state()
             .sessions
-            .reserve(role, caller.address)
-            .map_err(|full| refusals::full(full, role))?;
+            .reserve(seat, caller.address)
+            .map_err(|full| refusals::full(full, seat))?;
         Ok(Reservation {
             node: self,
             place: Some(place),

@@ -123,6 +123,7 @@ impl Node {
             offer: offer("recvonly"),
             selection: spillway_sfu::LayerSelection::default(),
             wait: true,
+            for_others: false,
         };
         self.engine
             .watch(self.now, request, &mut self.out)

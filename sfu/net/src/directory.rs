@@ -58,10 +58,16 @@ impl Directory {
     }
 
     /// Chooses a worker for a viewer, and counts the session there until [`Self::departed`]. Nobody is let in who couldn't be
-    /// served in time, by the viewer's worker or by that of the channel's publisher: those who watch would have it worse, too.
-    pub(crate) fn place_viewer(&self, channel: &ChannelName) -> Result<WorkerId, Reject> {
+    /// served in time, by the viewer's worker or by that of the channel's publisher: those who watch would have it worse, too. Who
+    /// watches `for_others` is let in all the same: they have nowhere else to go.
+    pub(crate) fn place_viewer(
+        &self,
+        channel: &ChannelName,
+        for_others: bool,
+    ) -> Result<WorkerId, Reject> {
         let most = self.most_lag.as_micros();
-        let in_time = |load: &Load| u128::from(load.lag.load(Ordering::Relaxed)) <= most;
+        let in_time =
+            |load: &Load| for_others || u128::from(load.lag.load(Ordering::Relaxed)) <= most;
         let publisher = self.lock().holders.get(channel).map(|h| h.worker);
         let source = publisher.and_then(|worker| self.loads.get(usize::from(worker.0)));
         let worker = if source.is_none_or(in_time) {
@@ -295,7 +301,7 @@ mod tests {
         let worker = directory.place_publisher(&demo, false).unwrap();
         directory.settle(&demo, Some(session(worker, 1)));
         for _ in 0..8 {
-            directory.place_viewer(&channel("demo")).unwrap();
+            directory.place_viewer(&channel("demo"), false).unwrap();
         }
         assert_eq!(directory.place_publisher(&demo, true), Ok(worker));
         // The engine ends the old one before it answers for the new one.
@@ -333,7 +339,10 @@ mod tests {
         directory.worker_gone(WorkerId(0));
         assert!(!directory.all_present());
         assert_eq!(directory.place_publisher(&demo, false), Ok(WorkerId(1)));
-        assert_eq!(directory.place_viewer(&channel("demo")), Ok(WorkerId(1)));
+        assert_eq!(
+            directory.place_viewer(&channel("demo"), false),
+            Ok(WorkerId(1))
+        );
     }
 
     #[test]
@@ -341,12 +350,15 @@ mod tests {
         let directory = directory(3);
         let mut placed = [0; 3];
         for _ in 0..30 {
-            placed[usize::from(directory.place_viewer(&channel("demo")).unwrap().0)] += 1;
+            placed[usize::from(directory.place_viewer(&channel("demo"), false).unwrap().0)] += 1;
         }
         assert_eq!(placed, [10, 10, 10]);
         directory.set_busy(WorkerId(0), 200_000);
         directory.set_busy(WorkerId(2), 200_000);
-        assert_eq!(directory.place_viewer(&channel("demo")), Ok(WorkerId(1)));
+        assert_eq!(
+            directory.place_viewer(&channel("demo"), false),
+            Ok(WorkerId(1))
+        );
     }
 
     #[test]
@@ -354,14 +366,21 @@ mod tests {
         let directory = directory(2);
         directory.set_lag(WorkerId(0), Duration::from_millis(101));
         directory.set_busy(WorkerId(1), 990_000);
-        assert_eq!(directory.place_viewer(&channel("demo")), Ok(WorkerId(1)));
+        assert_eq!(
+            directory.place_viewer(&channel("demo"), false),
+            Ok(WorkerId(1))
+        );
         directory.set_lag(WorkerId(1), Duration::from_secs(10_000));
-        let refused = directory.place_viewer(&channel("demo"));
+        assert!(directory.place_viewer(&channel("demo"), true).is_ok());
+        let refused = directory.place_viewer(&channel("demo"), false);
         assert!(matches!(refused, Err(Reject::Overloaded(_))), "{refused:?}");
         let publisher = directory.place_publisher(&channel("demo"), false);
         assert!(publisher.is_ok(), "who brings viewers gets in");
         directory.set_lag(WorkerId(0), Duration::from_millis(99));
-        assert_eq!(directory.place_viewer(&channel("other")), Ok(WorkerId(0)));
+        assert_eq!(
+            directory.place_viewer(&channel("other"), false),
+            Ok(WorkerId(0))
+        );
     }
 
     #[test]
@@ -370,7 +389,7 @@ mod tests {
         let (demo, other) = (channel("demo"), channel("other"));
         let worker = directory.place_publisher(&demo, false).unwrap();
         directory.set_lag(worker, Duration::from_secs(1));
-        assert!(directory.place_viewer(&demo).is_err());
-        assert!(directory.place_viewer(&other).is_ok());
+        assert!(directory.place_viewer(&demo, false).is_err());
+        assert!(directory.place_viewer(&other, false).is_ok());
     }
 }

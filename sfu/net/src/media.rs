@@ -177,9 +177,13 @@ impl<C: Core> Handle<C> {
         answered(worker, answer).await?
     }
 
-    /// Accepts a viewer, on the worker that does least; refuses it with [`Reject::Overloaded`] where all are late.
+    /// Accepts a viewer, on the worker that does least; refuses it with [`Reject::Overloaded`] where all are late, unless it
+    /// watches for others.
     pub async fn watch(&self, request: WatchRequest) -> Result<Accepted, Reject> {
-        let worker = self.0.directory.place_viewer(&request.channel)?;
+        let worker = self
+            .0
+            .directory
+            .place_viewer(&request.channel, request.for_others)?;
         let (reply, answer) = oneshot::channel();
         if let Err(reject) = self.post(worker, Command::Watch { request, reply }) {
             self.0.directory.departed(worker);

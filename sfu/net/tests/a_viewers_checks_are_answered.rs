@@ -47,6 +47,7 @@ fn watch(wait: bool) -> WatchRequest {
         offer: OFFER.into(),
         selection: spillway_sfu::LayerSelection::default(),
         wait,
+        for_others: false,
     }
 }
 

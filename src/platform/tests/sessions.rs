@@ -189,6 +189,20 @@ async fn bounds_refuse_new_sessions_until_one_ends() {
 }
 
 #[tokio::test]
+async fn a_sidecar_is_let_in_where_there_is_no_room_for_viewers() {
+    let mut config = Config::default();
+    config.limits.viewers = 1;
+    config.limits.sessions_per_address = 1;
+    let fixture = fixture_with(&config).await;
+    fixture.add_channel(false).await;
+    fixture.watch(None).await.unwrap();
+    let service = fixture.token(TokenKind::Service, None).await;
+    fixture.watch(Some(&service)).await.unwrap();
+    let full = fixture.watch(None).await;
+    assert!(matches!(full, Err(Refusal::Overloaded { .. })), "{full:?}");
+}
+
+#[tokio::test]
 async fn an_address_with_too_many_sessions_is_told_so() {
     let mut config = Config::default();
     config.limits.sessions_per_address = 1;

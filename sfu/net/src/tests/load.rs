@@ -13,6 +13,7 @@ async fn watch(media: &Media) -> Result<Accepted, Reject> {
             channel: "demo".parse().unwrap(),
             offer: "good".into(),
             wait: true,
+            for_others: false,
             selection: LayerSelection::default(),
         })
         .await

@@ -8,6 +8,7 @@ fn watch() -> WatchRequest {
         offer: String::new(),
         selection: spillway_sfu::LayerSelection::default(),
         wait: true,
+        for_others: false,
     }
 }
 

@@ -209,6 +209,7 @@ impl World {
                     offer,
                     selection,
                     wait: true,
+                    for_others: false,
                 };
                 engine.watch(now, request, out)
             },
