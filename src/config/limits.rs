@@ -16,6 +16,8 @@ pub struct Limits {
     /// workers, and where all are late they get 503 with `Retry-After`.
     #[serde(with = "humantime_serde")]
     pub worker_lag: Duration,
+    /// Bits a second that the node sends to all viewers; beyond it new viewers get 503 with `Retry-After`. 0: no bound.
+    pub egress_bits_per_second: u64,
     /// Publishers on this node; beyond it 503 with `Retry-After`.
     pub publishers: usize,
     /// Sessions from one address (one IPv6 /64); beyond it 429 with `Retry-After`.
@@ -70,6 +72,7 @@ impl Default for Limits {
         Self {
             viewers: 10_000,
             worker_lag: Duration::from_millis(100),
+            egress_bits_per_second: 0,
             publishers: 100,
             sessions_per_address: 256,
             cache_bytes_per_layer: 16 << 20,

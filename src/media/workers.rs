@@ -54,6 +54,7 @@ fn net_config(config: &Config) -> NetConfig {
         include_loopback: media.include_loopback,
         stun_server: (!media.stun_server.is_empty()).then(|| media.stun_server.clone()),
         most_lag: config.limits.worker_lag,
+        most_egress: Some(config.limits.egress_bits_per_second).filter(|&most| most > 0),
         ..NetConfig::default()
     }
 }

@@ -64,8 +64,9 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Opens the storage, for at most so many accesses at a time. A directory is made if there's none; nothing is asked of a
-    /// bucket yet.
+    /// Opens the storage, for at most so many accesses at a time. A directory is made if there's none. One that can't be made, as
+    /// on a disk that isn't there today, is no reason not to be live: that is logged, and accesses fail until it is there. Nothing is
+    /// asked of a bucket yet.
     pub fn open(url: &Url, most: usize) -> Result<Self, StorageError> {
         let unusable = |reason: String| StorageError::Unusable {
             url: url.to_string(),
@@ -76,12 +77,26 @@ impl Storage {
             let directory = url
                 .to_file_path()
                 .map_err(|()| unusable("it is no path of this machine".into()))?;
-            std::fs::create_dir_all(&directory).map_err(|error| unusable(error.to_string()))?;
-            let objects = LocalFileSystem::new_with_prefix(&directory)
-                .map_err(|error| unusable(error.to_string()))?;
+            let made = std::fs::create_dir_all(&directory);
+            let (objects, root) = match made {
+                Ok(()) => (
+                    LocalFileSystem::new_with_prefix(&directory)
+                        .map_err(|e| unusable(e.to_string()))?,
+                    Path::default(),
+                ),
+                Err(error) => {
+                    tracing::error!(
+                        %url, %error,
+                        "there is no storage for recordings: check vod.storage; live goes on"
+                    );
+                    let root = Path::from_absolute_path(&directory)
+                        .map_err(|e| unusable(e.to_string()))?;
+                    (LocalFileSystem::new(), root)
+                }
+            };
             return Ok(Self {
                 objects: Arc::new(objects),
-                root: Path::default(),
+                root,
                 directory: Some(directory),
                 room,
             });

@@ -268,12 +268,27 @@ async fn all_of_a_broadcast_is_deleted_and_nothing_else() {
     assert!(!directory.path().join("media/vod/b1").exists());
 }
 
-#[test]
-fn a_storage_that_cannot_be_made_is_named() {
-    let url = Url::parse("file:///proc/nowhere/media").unwrap();
-    let error = Storage::open(&url, 1).unwrap_err().to_string();
+#[tokio::test]
+async fn a_disk_that_is_not_there_fails_until_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = directory.path().join("a disk");
+    std::fs::write(&disk, "in the way").unwrap();
+    let url = Url::from_file_path(disk.join("media")).unwrap();
+    let storage = Storage::open(&url, 1).unwrap();
+    let refused = storage.probe().await;
     assert!(
-        error.contains("/proc/nowhere") && error.contains("vod.storage"),
-        "{error}"
+        matches!(refused, Err(StorageError::Failed(_))),
+        "{refused:?}"
     );
+    assert!(
+        read(&storage, "index.m3u8", ObjectPart::Whole)
+            .await
+            .is_err()
+    );
+    std::fs::remove_file(&disk).unwrap();
+    storage.probe().await.unwrap();
+    write(&storage, "index.m3u8", vec![1]).await;
+    assert!(disk.join("media/vod/b1/index.m3u8").exists());
+    storage.delete_broadcast(&broadcast()).await.unwrap();
+    assert!(!disk.join("media/vod/b1").exists());
 }

@@ -49,6 +49,8 @@ pub struct NetConfig {
     pub receive_buffer: usize,
     /// A worker that is later than this (see `WorkerStatistics::lag`) takes no further viewers.
     pub most_lag: Duration,
+    /// Bits a second to all viewers, beyond which there is no room for further ones. None: no bound.
+    pub most_egress: Option<u64>,
     /// Bounds of ICE-TCP.
     pub tcp_limits: TcpLimits,
 }
@@ -67,6 +69,7 @@ impl Default for NetConfig {
             send_buffer: 8 << 20,
             receive_buffer: 8 << 20,
             most_lag: Duration::from_millis(100),
+            most_egress: None,
             tcp_limits: TcpLimits::default(),
         }
     }

@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -20,6 +20,8 @@ const SESSION_SHARE: u64 = 500;
 pub(crate) struct Directory {
     loads: Vec<Load>,
     most_lag: Duration,
+    /// Bits a second to all viewers; none: as many as there are.
+    most_egress: Option<u64>,
     publishers: Mutex<Publishers>,
 }
 
@@ -30,6 +32,10 @@ struct Load {
     busy: AtomicU32,
     /// How late it is, in microseconds.
     lag: AtomicU32,
+    /// Bits a second that it sends.
+    egress: AtomicU64,
+    /// Sessions that came since it last said so, and in the time before: what they get isn't in `egress` yet, or only in part.
+    newcomers: [AtomicU32; 2],
     gone: AtomicBool,
 }
 
@@ -49,10 +55,11 @@ struct Holder {
 }
 
 impl Directory {
-    pub(crate) fn new(workers: usize, most_lag: Duration) -> Self {
+    pub(crate) fn new(workers: usize, most_lag: Duration, most_egress: Option<u64>) -> Self {
         Self {
             loads: (0..workers).map(|_| Load::default()).collect(),
             most_lag,
+            most_egress,
             publishers: Mutex::default(),
         }
     }
@@ -65,6 +72,9 @@ impl Directory {
         channel: &ChannelName,
         for_others: bool,
     ) -> Result<WorkerId, Reject> {
+        if !for_others {
+            self.check_egress()?;
+        }
         let most = self.most_lag.as_micros();
         let in_time =
             |load: &Load| for_others || u128::from(load.lag.load(Ordering::Relaxed)) <= most;
@@ -78,6 +88,33 @@ impl Directory {
         let worker = worker.ok_or_else(|| self.no_place())?;
         self.arrived(worker);
         Ok(worker)
+    }
+
+    /// Refuses viewers whom the node's way out has no room for: by what goes out, and what those who have just come will take, if
+    /// they take as much as the others.
+    fn check_egress(&self) -> Result<(), Reject> {
+        let Some(most) = self.most_egress else {
+            return Ok(());
+        };
+        let (mut egress, mut sessions, mut newcomers) = (0, 0, 0);
+        for load in &self.loads {
+            egress += load.egress.load(Ordering::Relaxed);
+            sessions += u64::from(load.sessions.load(Ordering::Relaxed));
+            newcomers += load
+                .newcomers
+                .iter()
+                .map(|n| u64::from(n.load(Ordering::Relaxed)))
+                .sum::<u64>();
+        }
+        let settled = sessions.saturating_sub(newcomers);
+        let expected = egress + egress / settled.max(1) * newcomers;
+        if expected < most {
+            return Ok(());
+        }
+        Err(Reject::Overloaded(
+            "this server sends as much as it may (limits.egress_bits_per_second); try again later"
+                .into(),
+        ))
     }
 
     /// Why there is no place for a viewer.
@@ -171,6 +208,15 @@ impl Directory {
         }
     }
 
+    /// A worker says how much it sends, in bits a second.
+    pub(crate) fn set_egress(&self, worker: WorkerId, bits_per_second: u64) {
+        if let Some(load) = self.loads.get(usize::from(worker.0)) {
+            load.egress.store(bits_per_second, Ordering::Relaxed);
+            let came = load.newcomers[0].swap(0, Ordering::Relaxed);
+            load.newcomers[1].store(came, Ordering::Relaxed);
+        }
+    }
+
     /// A worker says how late it is.
     pub(crate) fn set_lag(&self, worker: WorkerId, lag: Duration) {
         if let Some(load) = self.loads.get(usize::from(worker.0)) {
@@ -211,6 +257,7 @@ impl Directory {
     fn arrived(&self, worker: WorkerId) {
         if let Some(load) = self.loads.get(usize::from(worker.0)) {
             load.sessions.fetch_add(1, Ordering::Relaxed);
+            load.newcomers[0].fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -255,7 +302,7 @@ mod tests {
     use super::*;
 
     fn directory(workers: usize) -> Directory {
-        Directory::new(workers, Duration::from_millis(100))
+        Directory::new(workers, Duration::from_millis(100), None)
     }
 
     fn channel(name: &str) -> ChannelName {
@@ -381,6 +428,34 @@ mod tests {
             directory.place_viewer(&channel("other"), false),
             Ok(WorkerId(0))
         );
+    }
+
+    #[test]
+    fn the_way_out_is_full_with_what_goes_out_and_what_newcomers_will_take() {
+        let demo = channel("demo");
+        let directory = Directory::new(2, Duration::from_millis(100), Some(10_000_000));
+        for _ in 0..8 {
+            directory.place_viewer(&demo, false).unwrap();
+        }
+        let told = |each: u64| {
+            for worker in [WorkerId(0), WorkerId(1)] {
+                directory.set_egress(worker, each);
+            }
+        };
+        told(0);
+        told(4_000_000);
+        directory.place_viewer(&demo, false).unwrap();
+        directory.place_viewer(&demo, false).unwrap();
+        let refused = directory.place_viewer(&demo, false);
+        assert!(matches!(&refused, Err(Reject::Overloaded(why)) if why.contains("limits.egress")));
+        assert!(
+            directory.place_viewer(&demo, true).is_ok(),
+            "many watch by that one"
+        );
+        // They get less than was thought.
+        told(4_100_000);
+        told(4_100_000);
+        assert!(directory.place_viewer(&demo, false).is_ok());
     }
 
     #[test]

@@ -99,7 +99,11 @@ impl<C: Core> Handle<C> {
             .collect::<Result<Vec<_>, _>>()?;
 
         let (events, receiver) = mpsc::channel(EVENTS);
-        let directory = Arc::new(Directory::new(config.workers, config.most_lag));
+        let directory = Arc::new(Directory::new(
+            config.workers,
+            config.most_lag,
+            config.most_egress,
+        ));
         let mut polls = Vec::with_capacity(config.workers);
         let mut mailboxes = Vec::with_capacity(config.workers);
         for _ in 0..config.workers {

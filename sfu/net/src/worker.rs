@@ -56,12 +56,19 @@ pub(crate) struct Worker<C: Core> {
     keepalive: Option<Keepalive>,
     next_sweep: Instant,
     lag: Lag,
-    /// How long it was busy by the last sweep.
-    busy: Duration,
+    told: Told,
     events_wait: bool,
     stop_at: Option<Instant>,
     /// Those who wait for the thread's end: they hear of it by the drop.
     stopped: Vec<oneshot::Sender<()>>,
+}
+
+/// What the directory was told of, when: how long the worker had been busy and how much it had sent by then.
+#[derive(Clone, Copy)]
+struct Told {
+    at: Instant,
+    busy: Duration,
+    bytes: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -105,7 +112,11 @@ impl<C: Core> Worker<C> {
             keepalive,
             next_sweep: now + SWEEP_INTERVAL,
             lag: Lag::new(now),
-            busy: Duration::ZERO,
+            told: Told {
+                at: now,
+                busy: Duration::ZERO,
+                bytes: 0,
+            },
             events_wait: false,
             stop_at: None,
             stopped: Vec::new(),
@@ -221,7 +232,7 @@ impl<C: Core> Worker<C> {
         let sweep = self.next_sweep <= now;
         if sweep {
             self.next_sweep = now + SWEEP_INTERVAL;
-            self.tell_load();
+            self.tell_load(now);
             if let Some(keepalive) = &mut self.keepalive {
                 keepalive.run(now, &mut self.outlet);
             }
@@ -309,16 +320,29 @@ impl<C: Core> Worker<C> {
         }
     }
 
-    fn tell_load(&mut self) {
-        let busy = self.lag.busy();
-        let share = busy
-            .saturating_sub(self.busy)
-            .div_duration_f64(SWEEP_INTERVAL);
-        self.busy = busy;
-        let millionths = (share.min(1.0) * 1e6) as u32;
-        self.outlet
-            .directory
-            .set_busy(self.outlet.worker, millionths);
+    /// Says how busy it is, and how much it sends.
+    fn tell_load(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.told.at);
+        if passed.is_zero() {
+            return;
+        }
+        let (busy, bytes) = (self.lag.busy(), self.sent_bytes());
+        let share = busy.saturating_sub(self.told.busy).div_duration_f64(passed);
+        let bits = (bytes.saturating_sub(self.told.bytes) * 8) as f64 / passed.as_secs_f64();
+        self.told = Told {
+            at: now,
+            busy,
+            bytes,
+        };
+        let worker = self.outlet.worker;
+        let directory = &self.outlet.directory;
+        directory.set_busy(worker, (share.min(1.0) * 1e6) as u32);
+        directory.set_egress(worker, bits as u64);
+    }
+
+    fn sent_bytes(&self) -> u64 {
+        let udp = self.outlet.udp.iter().map(|port| port.counters.sent_bytes);
+        udp.sum::<u64>() + self.outlet.tcp.counters.sent_bytes
     }
 
     /// What this worker says of itself.

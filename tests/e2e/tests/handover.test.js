@@ -12,11 +12,11 @@ import { harness } from '../lib/harness.js';
 import { closeSession, viewIn } from '../lib/viewing.js';
 import { sleep, until } from '../lib/wait.js';
 
-// One place for the sidecar, which watches like any viewer, and one for a browser.
+// One place for a browser: the sidecar takes none.
 const parts = harness('handover', {
   args: ['--demo'],
   // A single size, since the encoder shares the machine with what is measured.
-  env: { SPILLWAY_LIMITS_VIEWERS: '2', SPILLWAY_HLS_ARGS: '--renditions,360' },
+  env: { SPILLWAY_LIMITS_VIEWERS: '1', SPILLWAY_HLS_ARGS: '--renditions,360' },
   hls: true,
 });
 

@@ -3,10 +3,10 @@ import test from 'node:test';
 import { harness } from '../lib/harness.js';
 import { until } from '../lib/wait.js';
 
-// One place for the sidecar, which watches like any viewer, and one for a browser.
+// One place for a browser: the sidecar takes none.
 const parts = harness('viewers-spill-over', {
   args: ['--demo'],
-  env: { SPILLWAY_LIMITS_VIEWERS: '2' },
+  env: { SPILLWAY_LIMITS_VIEWERS: '1' },
   hls: true,
 });
 
