@@ -15,6 +15,8 @@ const MAX_HEADERS: usize = 64;
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// The most requests at a time on one HTTP/2 connection.
 const MAX_CONCURRENT_STREAMS: u32 = 64;
+/// What HTTP/2 keeps of one answer for a client that doesn't take it; hyper's own bound is 400 KB.
+const MAX_SEND_BUFFER: usize = 64 * 1024;
 /// An HTTP/2 connection that doesn't answer pings for this long is closed.
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -33,6 +35,7 @@ pub fn bound_connections(builder: &mut Builder<TokioExecutor>, config: &Config) 
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
         .max_header_list_size(MAX_HEAD_BYTES as u32)
+        .max_send_buf_size(MAX_SEND_BUFFER)
         .keep_alive_interval(header_timeout)
         .keep_alive_timeout(HTTP2_PING_TIMEOUT);
 }

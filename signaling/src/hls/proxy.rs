@@ -1,21 +1,27 @@
 //! Passes requests on to sidecars on this machine.
 
-use std::{fmt::Display, io, sync::Arc, time::Duration};
+use std::{
+    fmt::Display,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderName, Method, Request, StatusCode, header},
     response::Response,
 };
-use futures_util::stream::unfold;
-use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Body as HttpBody, Frame};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::Semaphore,
+    task::AbortHandle,
     time::{sleep, timeout},
 };
 
@@ -33,6 +39,9 @@ const READ_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long an idle connection to a sidecar is kept. All are: players' requests wait for the same part, end together, and come again
 /// at once.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// So much of an answer is read at a time. That is what an HTTP/2 client can have us keep that takes nothing of it.
+const PIECE: usize = 16 * 1024;
 
 /// What a sidecar hears of the client's request: nothing that says who asks.
 const PASSED_ON: [HeaderName; 7] = [
@@ -81,6 +90,7 @@ impl SidecarProxy {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(most)
+            .http1_max_buf_size(PIECE)
             .build(connector);
         Self {
             client,
@@ -116,53 +126,92 @@ impl SidecarProxy {
     }
 }
 
-/// Keeps the place while the answer is sent. A task of its own does that, since nobody asks for more of a body that the client
-/// doesn't read.
+/// Keeps the place while the answer is sent. A task of its own looks at the time, since nobody asks for more of a body that the
+/// client doesn't read.
 fn seated<Answer>(response: Response<Answer>, place: impl Send + 'static) -> Response
 where
     Answer: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     Answer::Error: Display + Send,
 {
-    let (mut parts, body) = response.into_parts();
+    let (mut parts, answer) = response.into_parts();
     hold_back(&mut parts.headers);
-    let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(async move {
-        let _taken = place;
-        tokio::select! {
-            () = pump(body, &sender) => {}
-            () = sender.closed() => {}
-            () = sleep(READ_TIMEOUT) => tracing::debug!("an answer wasn't read in time"),
+    let rest = Arc::new(Mutex::new(Rest {
+        answer: Some((answer, place)),
+        reader: None,
+    }));
+    let late = Arc::clone(&rest);
+    let timer = tokio::spawn(async move {
+        sleep(READ_TIMEOUT).await;
+        tracing::debug!("an answer wasn't read in time");
+        Rest::locked(&late).break_off();
+    });
+    Response::from_parts(
+        parts,
+        Body::new(SeatedBody {
+            rest,
+            timer: timer.abort_handle(),
+        }),
+    )
+}
+
+/// What has yet to be sent of an answer, with its place.
+struct Rest<Answer, Place> {
+    /// None: all is sent, or nothing of it will be any more.
+    answer: Option<(Answer, Place)>,
+    /// Who waits for more.
+    reader: Option<Waker>,
+}
+
+impl<Answer, Place> Rest<Answer, Place> {
+    fn locked(rest: &Mutex<Self>) -> MutexGuard<'_, Self> {
+        // It holds together at every step.
+        rest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn break_off(&mut self) {
+        self.answer = None;
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
         }
-    });
-    let frames = unfold(receiver, async |mut receiver| match receiver.recv().await {
-        Some(Passed::Frame(frame)) => Some((Ok(frame), receiver)),
-        Some(Passed::End) => None,
-        None => Some((Err(io::Error::from(io::ErrorKind::TimedOut)), receiver)),
-    });
-    Response::from_parts(parts, Body::new(StreamBody::new(frames)))
+    }
 }
 
-/// What comes of an answer. One that breaks off has no end.
-enum Passed {
-    Frame(Frame<Bytes>),
-    End,
+struct SeatedBody<Answer, Place> {
+    rest: Arc<Mutex<Rest<Answer, Place>>>,
+    timer: AbortHandle,
 }
 
-async fn pump<Answer>(mut body: Answer, sender: &mpsc::Sender<Passed>)
+impl<Answer, Place> HttpBody for SeatedBody<Answer, Place>
 where
     Answer: HttpBody<Data = Bytes> + Unpin,
     Answer::Error: Display,
 {
-    loop {
-        let passed = match body.frame().await {
-            Some(Ok(frame)) => Passed::Frame(frame),
-            Some(Err(error)) => return tracing::debug!(%error, "a sidecar's answer broke off"),
-            None => Passed::End,
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let mut rest = Rest::locked(&self.rest);
+        let Some((answer, _)) = &mut rest.answer else {
+            return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
         };
-        let is_over = matches!(passed, Passed::End);
-        if sender.send(passed).await.is_err() || is_over {
-            return;
+        let polled = Pin::new(answer).poll_frame(context);
+        if polled.is_pending() {
+            rest.reader = Some(context.waker().clone());
         }
+        polled.map_err(|error| {
+            tracing::debug!(%error, "a sidecar's answer broke off");
+            io::Error::other("the sidecar's answer broke off")
+        })
+    }
+}
+
+impl<Answer, Place> Drop for SeatedBody<Answer, Place> {
+    fn drop(&mut self) {
+        self.timer.abort();
+        Rest::locked(&self.rest).break_off();
     }
 }
 
@@ -210,7 +259,10 @@ pub(super) fn request(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use http_body_util::Full;
+    use std::convert::Infallible;
+
+    use futures_util::stream::pending;
+    use http_body_util::{BodyExt as _, Full, StreamBody};
 
     use super::*;
 
@@ -230,10 +282,15 @@ mod tests {
         assert_eq!(room.available_permits(), 0);
         sleep(READ_TIMEOUT + Duration::from_secs(1)).await;
         assert_eq!(room.available_permits(), 1);
-        // One frame was passed on already, and the end isn't there.
         assert!(unread.into_body().collect().await.is_err());
         drop(answer());
-        tokio::task::yield_now().await;
         assert_eq!(room.available_permits(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_sidecar_that_has_stopped_hears_of_the_end() {
+        let answer = StreamBody::new(pending::<Result<Frame<Bytes>, Infallible>>());
+        let waits = seated(Response::new(answer), ()).into_body().collect();
+        assert!(timeout(2 * READ_TIMEOUT, waits).await.unwrap().is_err());
     }
 }
