@@ -191,7 +191,6 @@ impl Captions {
                 parts: 1,
                 complete: true,
             },
-            next_part: None,
             full: page(true),
             delta: None,
             plain: Some(page(false)),

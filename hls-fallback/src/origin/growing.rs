@@ -12,7 +12,7 @@ use super::{
     state::PartState,
 };
 
-/// A part; the one that is hinted once it's complete.
+/// A part; one that may be the next once it's complete, or once it's known that it won't be.
 pub(super) async fn part(
     origin: &Origin,
     presentation: &Presentation,
@@ -21,20 +21,19 @@ pub(super) async fn part(
 ) -> Result<bytes::Bytes, Refusal> {
     let follow = match presentation.part(rendition, part.0, part.1) {
         PartState::Complete(data) => return Ok(data),
+        PartState::Never => return Err(Refusal::Never),
         PartState::Unknown => return Err(Refusal::NotFound),
-        PartState::Hinted(follow) => follow,
+        PartState::Coming(follow) => follow,
     };
     let _permit = origin.wait_permit().ok_or(Refusal::TooManyWaiting)?;
     let patience = Duration::from_micros(presentation.timing().three_targets());
-    if let Followed::TimedOut =
-        follow_until(follow, patience, |view| view.next_part != Some(part)).await
-    {
+    if let Followed::TimedOut = follow_until(follow, patience, |view| view.settles(part)).await {
         return Err(Refusal::TooLate);
     }
     match presentation.part(rendition, part.0, part.1) {
         PartState::Complete(data) => Ok(data),
-        // The segment ended before it.
-        _ => Err(Refusal::NotFound),
+        PartState::Never => Err(Refusal::Never),
+        PartState::Coming(_) | PartState::Unknown => Err(Refusal::NotFound),
     }
 }
 
@@ -89,7 +88,7 @@ impl Growing {
         let wanted = (self.segment, self.index);
         self.index += 1;
         match part(&self.origin, &self.presentation, &self.rendition, wanted).await {
-            Err(Refusal::NotFound) if self.is_whole() => Ok(None),
+            Err(Refusal::Never) if self.is_whole() => Ok(None),
             other => other.map(Some),
         }
     }

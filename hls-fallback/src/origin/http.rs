@@ -258,8 +258,11 @@ async fn media(
     let present = find(origin, channel)?;
     let found = media_of(origin, &present, rendition, file, headers).await;
     match (found, origin.get_before(channel)) {
-        (Err(Refusal::NotFound), Some(before)) => {
-            media_of(origin, &before, rendition, file, headers).await
+        (Err(refusal @ (Refusal::NotFound | Refusal::Never)), Some(before)) => {
+            match media_of(origin, &before, rendition, file, headers).await {
+                Err(Refusal::NotFound) => Err(refusal),
+                found => found,
+            }
         }
         (found, _) => found,
     }

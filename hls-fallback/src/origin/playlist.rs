@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::{
     bandwidth::Bandwidth,
     captions, codec,
+    dash::Announced,
     directives::Position,
     presentation::{RenditionInfo, RenditionKind},
     segment_groups::{Group, SegmentGroups},
@@ -18,6 +19,7 @@ use crate::{captions::Language, media::TrackConfig};
 pub(super) struct Context<'a> {
     pub(super) timing: &'a Timing,
     pub(super) discontinuities: &'a Discontinuities,
+    pub(super) announced: &'a Announced,
     /// The other renditions and how far they are.
     pub(super) reports: &'a [(&'a str, Position)],
     /// No more is to come, of no rendition.
@@ -107,7 +109,7 @@ fn render(shelf: &Shelf, info: &RenditionInfo, context: Context, skipped: usize)
         out.push_str("#EXT-X-ENDLIST\n");
         return out;
     }
-    if let Some((segment, part)) = shelf.next_part() {
+    if let Some((segment, part)) = shelf.likely_next(context.announced) {
         line(
             &mut out,
             format_args!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{segment}.{part}.m4s\""),

@@ -25,7 +25,7 @@ const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-or
 pub(super) enum Caching {
     /// Its URL will never mean anything else.
     Forever,
-    /// It's what was waited for: a cache may give it to all who wait for the same.
+    /// It's what was waited for, or can come no more: a cache may give it to all who ask for the same.
     Briefly,
     /// The broadcast is over. Another one may follow under the same URL.
     Ended,
@@ -52,6 +52,8 @@ impl Caching {
 pub(super) enum Refusal {
     #[error("there's nothing of this name")]
     NotFound,
+    #[error("there's nothing of this name, and won't be: it's too old, or its segment ended before it")]
+    Never,
     #[error(transparent)]
     BadDirective(#[from] BadDirective),
     #[error("it didn't come in time: ask again")]
@@ -65,17 +67,17 @@ pub(super) enum Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = match self {
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::Never => StatusCode::NOT_FOUND,
             Self::BadDirective(_) => StatusCode::BAD_REQUEST,
             Self::TooLate | Self::TooManyWaiting => StatusCode::SERVICE_UNAVAILABLE,
             Self::Range(_) => StatusCode::RANGE_NOT_SATISFIABLE,
         };
-        let mut response = respond(
-            status,
-            TEXT,
-            Caching::Never,
-            Body::from(format!("{self}\n")),
-        );
+        let caching = match self {
+            // A cache that keeps nothing of it would pass on the requests of all who were told of it.
+            Self::Never => Caching::Briefly,
+            _ => Caching::Never,
+        };
+        let mut response = respond(status, TEXT, caching, Body::from(format!("{self}\n")));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response
                 .headers_mut()

@@ -12,6 +12,7 @@ use crate::media::{Moment, TrackConfig};
 
 use super::{
     bandwidth::Bandwidth,
+    dash::Announced,
     directives::Position,
     grid,
     packager::{Part, Unit},
@@ -59,6 +60,16 @@ impl Segment {
     pub(super) fn duration(&self, timescale: u32) -> u64 {
         grid::micros(self.ticks, timescale)
     }
+}
+
+/// Whether a part that isn't there may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// It's one of those that may be the next: of the open segment, or the first one of the segment after it.
+    Next,
+    /// It's gone, or its segment ended before it.
+    Never,
+    Unknown,
 }
 
 /// Segments of successive numbers; all but the last are complete.
@@ -204,15 +215,49 @@ impl Shelf {
         })
     }
 
-    /// The part that comes next, as far as one knows.
-    pub(super) fn next_part(&self) -> Option<(u64, u32)> {
-        self.position().map(|position| {
-            if position.complete {
-                (position.segment + 1, 0)
-            } else {
-                (position.segment, position.parts)
-            }
+    /// The part that most likely comes next: of the open segment, or the first one of the next.
+    pub(super) fn likely_next(&self, announced: &Announced) -> Option<(u64, u32)> {
+        let position = self.position()?;
+        Some(if position.complete || self.ends_now(position, announced) {
+            (position.segment + 1, 0)
+        } else {
+            (position.segment, position.parts)
         })
+    }
+
+    /// Whether the open segment has all its parts, as far as one can tell: up to where the next one was announced, or else as many
+    /// as the one before it.
+    fn ends_now(&self, open: Position, announced: &Announced) -> bool {
+        let Some(segment) = self.segments.back() else {
+            return false;
+        };
+        if let Some(&next) = announced.get(&(open.segment + 1)) {
+            return self.timing.grid.ticks(next, self.timescale) <= segment.time + segment.ticks;
+        }
+        let before = open.segment.checked_sub(1).and_then(|n| self.get(n));
+        before.is_some_and(|before| segment.parts.len() >= before.parts.len())
+    }
+
+    /// What is known of a part that isn't there.
+    pub(super) fn absent(&self, segment: u64, index: u32) -> Absent {
+        let Some(position) = self.position() else {
+            return Absent::Unknown;
+        };
+        let is_next = if position.complete {
+            (segment, index) == (position.segment + 1, 0)
+        } else {
+            (segment, index) == (position.segment, position.parts)
+                || (segment, index) == (position.segment + 1, 0)
+        };
+        let is_old = self.first().is_some_and(|first| segment < first);
+        let is_past_the_end = self.get(segment).is_some_and(Segment::is_complete);
+        if is_next {
+            Absent::Next
+        } else if is_old || is_past_the_end {
+            Absent::Never
+        } else {
+            Absent::Unknown
+        }
     }
 
     pub(super) fn listed(&self) -> impl Iterator<Item = &Segment> + Clone {
@@ -279,4 +324,87 @@ pub(crate) fn date_line(wall: Moment) -> String {
 /// Microseconds as decimal-floating-point seconds.
 pub(crate) fn seconds(micros: u64) -> String {
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::{media::Rate, origin::Settings};
+
+    const PART: u64 = 18_000;
+
+    /// A shelf of segments with so many parts of 200 ms, of which the last is open.
+    fn shelf(parts: &[u32]) -> Shelf {
+        let settings = Settings {
+            grid: Rate {
+                numerator: 30,
+                denominator: 1,
+            },
+            part_frames: 6,
+            target_duration: 2,
+            audio_rate: 48_000,
+            epoch: Moment(0),
+            window: Duration::from_mins(1),
+        };
+        let mut shelf = Shelf::new(settings.timing().unwrap(), 90_000);
+        let mut time = 0;
+        for (number, &parts) in (7..).zip(parts) {
+            if number > 7 {
+                shelf.put(Unit::SegmentEnd);
+            }
+            for index in 0..parts {
+                shelf.put(Unit::Part(Part {
+                    segment: number,
+                    index,
+                    start: time * 30 / 90_000,
+                    time,
+                    duration: PART,
+                    independent: index == 0,
+                    data: Bytes::from_static(b"part"),
+                }));
+                time += PART;
+            }
+        }
+        shelf
+    }
+
+    fn likely_next(shelf: &Shelf) -> (u64, u32) {
+        shelf.likely_next(&Announced::new()).unwrap()
+    }
+
+    #[test]
+    fn a_segment_is_likely_to_have_as_many_parts_as_the_one_before_it() {
+        assert_eq!(likely_next(&shelf(&[10, 9])), (8, 9));
+        assert_eq!(likely_next(&shelf(&[10, 10])), (9, 0));
+        assert_eq!(likely_next(&shelf(&[10, 11])), (9, 0));
+        assert_eq!(likely_next(&shelf(&[10, 12, 10])), (9, 10));
+        assert_eq!(likely_next(&shelf(&[10])), (7, 10), "nothing to go by");
+    }
+
+    #[test]
+    fn what_was_announced_is_more_than_likely() {
+        let open = shelf(&[5, 5]);
+        // Frame 60 is where they come to.
+        assert_eq!(open.likely_next(&[(9, 72)].into()), Some((8, 5)));
+        assert_eq!(open.likely_next(&[(9, 60)].into()), Some((9, 0)));
+        assert_eq!(shelf(&[5, 3]).likely_next(&[(9, 48)].into()), Some((9, 0)));
+    }
+
+    #[test]
+    fn of_an_open_segment_the_next_part_may_come_and_the_first_of_the_next_segment() {
+        let open = shelf(&[10, 10]);
+        assert_eq!(open.absent(8, 10), Absent::Next);
+        assert_eq!(open.absent(9, 0), Absent::Next);
+        assert_eq!(open.absent(8, 11), Absent::Unknown);
+        assert_eq!(open.absent(9, 1), Absent::Unknown);
+        assert_eq!(open.absent(7, 10), Absent::Never);
+        assert_eq!(open.absent(6, 0), Absent::Never);
+        let mut whole = open;
+        whole.put(Unit::SegmentEnd);
+        assert_eq!(whole.absent(8, 10), Absent::Never);
+        assert_eq!(whole.absent(9, 0), Absent::Next);
+        assert_eq!(whole.absent(10, 0), Absent::Unknown);
+    }
 }

@@ -19,7 +19,7 @@ use super::{
     presentation::{AddRenditionError, RenditionInfo, RenditionKind},
     segment_groups::SegmentGroups,
     settings::Timing,
-    shelf::Shelf,
+    shelf::{Absent, Shelf},
 };
 use crate::{
     captions::{Cue, Language},
@@ -71,8 +71,6 @@ pub(super) struct Rendition {
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) position: Position,
-    /// The part that is hinted.
-    pub(super) next_part: Option<(u64, u32)>,
     pub(super) full: Page,
     pub(super) delta: Option<Page>,
     pub(super) plain: Option<Page>,
@@ -105,9 +103,21 @@ pub(super) type Follow<T> = watch::Receiver<Option<Arc<T>>>;
 #[derive(Debug)]
 pub(super) enum PartState {
     Complete(Bytes),
-    /// It's the next one.
-    Hinted(Follow<View>),
+    /// It may be the next one.
+    Coming(Follow<View>),
+    /// It's gone, or its segment ended before it.
+    Never,
     Unknown,
+}
+
+impl View {
+    /// Whether that part is there, or can come no more.
+    pub(super) fn settles(&self, (segment, index): (u64, u32)) -> bool {
+        let position = self.position;
+        self.ended
+            || position.segment > segment
+            || position.segment == segment && (position.complete || position.parts > index)
+    }
 }
 
 impl State {
@@ -332,11 +342,12 @@ impl State {
         if let Some(part) = rendition.shelf.part(segment, index) {
             return PartState::Complete(part);
         }
-        let hinted = !rendition.finished && rendition.shelf.next_part() == Some((segment, index));
-        if hinted {
-            PartState::Hinted(rendition.view.subscribe())
-        } else {
-            PartState::Unknown
+        match rendition.shelf.absent(segment, index) {
+            Absent::Next if !rendition.finished => {
+                PartState::Coming(rendition.view.subscribe())
+            }
+            Absent::Never => PartState::Never,
+            Absent::Next | Absent::Unknown => PartState::Unknown,
         }
     }
 
@@ -469,6 +480,7 @@ impl State {
         let context = Context {
             timing,
             discontinuities: &self.discontinuities,
+            announced: &self.announced,
             reports: &reports,
             ended: self.ended,
         };
@@ -477,7 +489,6 @@ impl State {
         let plain = playlist::plain_media(&rendition.shelf, &self.groups, context);
         rendition.view.send_replace(Some(Arc::new(View {
             position,
-            next_part: rendition.shelf.next_part().filter(|_| !rendition.finished),
             full: Page::new(full, &tag),
             delta: delta.map(|text| Page::new(text, &format!("{tag}-delta"))),
             plain: plain.map(|text| Page::new(text, &tag)),

@@ -166,8 +166,8 @@ async fn the_hinted_part_is_answered_when_it_is_complete_and_other_future_ones_a
     a_moment().await;
     assert!(!waiting.is_finished());
     assert_eq!(server.status("720p/1001.2.m4s").await, 404);
-    assert_eq!(server.status("720p/1002.0.m4s").await, 404);
-    assert_eq!(server.status("720p/1002.m4s").await, 404);
+    assert_eq!(server.status("720p/1002.1.m4s").await, 404);
+    assert_eq!(server.status("720p/1003.m4s").await, 404);
     broadcast.push(5);
     assert_eq!(
         waiting.await.unwrap(),

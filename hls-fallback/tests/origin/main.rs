@@ -8,6 +8,7 @@ mod captions;
 mod dash;
 mod ffmpeg;
 mod growing;
+mod hints;
 mod lifecycle;
 mod load;
 mod media;
