@@ -194,7 +194,7 @@ fn main() {
         folder: arguments.to,
         running: running.clone(),
     };
-    let request = Box::new(|| eprintln!("a picture was lost"));
+    let request = Box::new(|_| eprintln!("a picture was lost"));
     let mut transcoder = Transcoder::start("file", settings, Box::new(gallery), request)
         .expect("a thread to decode on");
     let mut input = ffmpeg_next::format::input(&arguments.file).expect("a file of H.264");

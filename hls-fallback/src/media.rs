@@ -49,6 +49,15 @@ impl fmt::Display for VideoCodec {
     }
 }
 
+/// Why a keyframe is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyframeWish {
+    /// Pictures are missing: what was sent before may help as well as a new one.
+    Missing,
+    /// One is due. Only a new one will do.
+    Due,
+}
+
 /// What was received whole: a picture or a packet of sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {

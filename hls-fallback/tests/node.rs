@@ -10,8 +10,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use spillway_hls::media::{Content, Frame, Moment, VideoCodec};
 use spillway_hls::receive::{Packet, Receiver, Statistics, TrackKind};
-use spillway_hls::whep::{Ended, Event, Options, Subscription, Token, Update, follow};
-use tokio::sync::Notify;
+use spillway_hls::whep::{
+    Ended, Event, KeyframeWishes, Options, Subscription, Token, Update, follow,
+};
 
 /// A node with its demo publisher.
 struct Node {
@@ -120,8 +121,8 @@ impl Watched {
                 self.interrupted.push(why);
             }
         };
-        let keyframe = Notify::new();
-        let following = follow(options, &keyframe, sink);
+        let wishes = KeyframeWishes::default();
+        let following = follow(options, &wishes, sink);
         tokio::time::timeout(time, following).await.ok()
     }
 

@@ -52,7 +52,9 @@ impl Caching {
 pub(super) enum Refusal {
     #[error("there's nothing of this name")]
     NotFound,
-    #[error("there's nothing of this name, and won't be: it's too old, or its segment ended before it")]
+    #[error(
+        "there's nothing of this name, and won't be: it's too old, or its segment ended before it"
+    )]
     Never,
     #[error(transparent)]
     BadDirective(#[from] BadDirective),

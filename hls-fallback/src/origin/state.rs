@@ -343,9 +343,7 @@ impl State {
             return PartState::Complete(part);
         }
         match rendition.shelf.absent(segment, index) {
-            Absent::Next if !rendition.finished => {
-                PartState::Coming(rendition.view.subscribe())
-            }
+            Absent::Next if !rendition.finished => PartState::Coming(rendition.view.subscribe()),
             Absent::Never => PartState::Never,
             Absent::Next | Absent::Unknown => PartState::Unknown,
         }

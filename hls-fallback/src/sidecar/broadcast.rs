@@ -7,7 +7,7 @@ use tokio::{runtime::Handle, sync::Notify};
 use super::Captions;
 use crate::{
     captions::{Cue, Wall, listen},
-    media::{Demand, Moment, Sample, TrackConfig},
+    media::{Demand, KeyframeWish, Moment, Sample, TrackConfig},
     origin::{
         CaptionWriter, Origin, Presentation, PushError, RenditionInfo, RenditionKind,
         RenditionWriter, Settings as Presented,
@@ -16,7 +16,7 @@ use crate::{
     transcode::{
         Cadence, Description, Listener, Pause, Presenter, Pushed, Settings, Sink, Transcoder,
     },
-    whep::{Ended, Options, Update, follow},
+    whep::{Ended, KeyframeWishes, Options, Update, follow},
 };
 
 /// A broadcast that broke is begun anew after so long.
@@ -78,9 +78,9 @@ enum Outcome {
 
 async fn once(making: &Making) -> Outcome {
     let channel = making.options.channel.as_str();
-    let (keyframe, broke) = (Arc::new(Notify::new()), Notify::new());
-    let wanted = keyframe.clone();
-    let request = Box::new(move || wanted.notify_one());
+    let (wishes, broke) = (Arc::new(KeyframeWishes::default()), Notify::new());
+    let wished = wishes.clone();
+    let request = Box::new(move |wish| wished.add(wish));
     let settings = making.settings.clone();
     let mut transcoder = match Transcoder::start(channel, settings, making.presenter(), request) {
         Ok(transcoder) => transcoder,
@@ -89,10 +89,10 @@ async fn once(making: &Making) -> Outcome {
             return Outcome::Broke;
         }
     };
-    let watching = follow(&making.options, &keyframe, |update| match update {
+    let watching = follow(&making.options, &wishes, |update| match update {
         Update::Frame(frame) => match transcoder.push(frame) {
             Pushed::Taken | Pushed::Dropped => {}
-            Pushed::NeedsKeyframe => keyframe.notify_one(),
+            Pushed::NeedsKeyframe => wishes.add(KeyframeWish::Missing),
             Pushed::Ended => broke.notify_one(),
         },
         Update::Connected => tracing::info!(channel, "watching"),

@@ -15,14 +15,17 @@ const ANSWER: i64 = 1_000_000;
 const PATIENCE: u32 = 3;
 /// ... are asked after so long, again.
 const DEAF: i64 = 60_000_000;
-/// A node sends viewers that ask right after they joined what they had already: nothing is asked for before that.
-const SETTLED: i64 = 5_000_000;
+
+/// Whether to ask for the keyframe that ends a group of pictures which has lasted for `lasts`, where they are to be `interval` apart:
+/// microseconds.
+pub(super) fn is_due(lasts: i64, interval: i64) -> bool {
+    lasts >= interval - BEFORE
+}
 
 #[derive(Debug)]
 pub(super) struct Asking {
     /// Keyframes are to be so far apart at most: microseconds.
     interval: i64,
-    begun: Moment,
     keyframe: Moment,
     /// The last group of pictures ended by itself, soon enough.
     by_itself: bool,
@@ -34,12 +37,16 @@ impl Asking {
     pub(super) fn new(interval: i64, now: Moment) -> Self {
         Self {
             interval,
-            begun: now,
             keyframe: now,
             by_itself: false,
             asked: None,
             unanswered: 0,
         }
+    }
+
+    /// The pictures that it begins with are of a group that began then: nobody knows how the one before ended.
+    pub(super) fn on_group(&mut self, began: Moment) {
+        self.keyframe = began;
     }
 
     /// A keyframe came.
@@ -63,7 +70,7 @@ impl Asking {
             DEAF
         };
         let again = self.asked.map_or(due, |asked| asked.plus(pause));
-        due.max(again).max(self.begun.plus(SETTLED))
+        due.max(again)
     }
 
     /// Whether to ask now.
@@ -93,9 +100,7 @@ mod tests {
             let now = i * 10_000;
             if now - last >= period || due.is_some_and(|due| now >= due) {
                 due = None;
-                if now > 10 * SECOND {
-                    widest = widest.max(now - last);
-                }
+                widest = widest.max(now - last);
                 last = now;
                 asking.on_keyframe(Moment(now));
             }
@@ -118,6 +123,19 @@ mod tests {
         let (asked, widest) = run(1_000 * SECOND, true);
         assert!((55..70).contains(&asked), "{asked}");
         assert!(widest <= 2 * SECOND, "{widest}");
+    }
+
+    #[test]
+    fn a_group_that_is_old_already_has_one_asked_for_at_once() {
+        let now = Moment(100 * SECOND);
+        let mut asking = Asking::new(2 * SECOND, now);
+        asking.on_group(now.plus(-10 * SECOND));
+        assert!(asking.asks(now));
+        assert!(!asking.asks(now.plus(SECOND)));
+        let mut asking = Asking::new(2 * SECOND, now);
+        asking.on_group(now.plus(-SECOND));
+        assert!(!asking.asks(now.plus(SECOND / 2)));
+        assert!(asking.asks(now.plus(SECOND)));
     }
 
     #[test]

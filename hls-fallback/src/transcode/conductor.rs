@@ -16,9 +16,9 @@ use super::{
     running::Running,
     waiting::{Kept, Waiting},
 };
-use crate::media::{Content, Frame, Moment};
+use crate::media::{Content, Frame, KeyframeWish, Moment};
 
-/// A keyframe is asked for again after so long, in microseconds.
+/// A keyframe is asked for again where pictures are missing after so long, in microseconds.
 pub(super) const ASK_AGAIN: i64 = 500_000;
 /// The conductor looks around at least so often.
 const IDLE: Duration = Duration::from_millis(500);
@@ -50,8 +50,8 @@ pub(super) struct Conductor {
     is_over: Arc<AtomicBool>,
     settings: Settings,
     clock: Clock,
-    request_keyframe: Box<dyn Fn() + Send>,
-    /// When a keyframe was asked for.
+    request_keyframe: Box<dyn Fn(KeyframeWish) + Send>,
+    /// When a keyframe was asked for since pictures were missing.
     asked: Option<Moment>,
     stage: Stage,
 }
@@ -68,7 +68,7 @@ impl Conductor {
         name: &str,
         settings: Settings,
         presenter: Box<dyn Presenter>,
-        request_keyframe: Box<dyn Fn() + Send>,
+        request_keyframe: Box<dyn Fn(KeyframeWish) + Send>,
         is_over: Arc<AtomicBool>,
     ) -> Self {
         Self {
@@ -134,14 +134,14 @@ impl Conductor {
             Stage::Over => true,
         };
         if !intact {
-            self.ask(now);
+            self.ask_for_missing(now);
         }
     }
 
-    fn ask(&mut self, now: Moment) {
+    fn ask_for_missing(&mut self, now: Moment) {
         if self.asked.is_none_or(|asked| now.since(asked) >= ASK_AGAIN) {
             self.asked = Some(now);
-            (self.request_keyframe)();
+            (self.request_keyframe)(KeyframeWish::Missing);
         }
     }
 
@@ -154,10 +154,13 @@ impl Conductor {
             let running = begin(&self.name, &self.settings, waiting.finish(), presenter, now)?;
             self.stage = Stage::Running(Box::new(running));
         }
-        if let Stage::Running(running) = &mut self.stage
-            && running.handle_timeout(now, is_idle)?
-        {
-            self.ask(now);
+        let is_due = match &mut self.stage {
+            Stage::Waiting(waiting, _) => waiting.asks(self.settings.segment),
+            Stage::Running(running) => running.handle_timeout(now, is_idle)?,
+            Stage::Over => false,
+        };
+        if is_due {
+            (self.request_keyframe)(KeyframeWish::Due);
         }
         Ok(())
     }
@@ -197,6 +200,9 @@ fn begin(
     let latest = sound.back().map(|frame| frame.time).max(last);
     let present = (latest.unwrap_or(epoch), now);
     let mut running = Running::begin(name, settings, cadence, presenter, present)?;
+    if let (Some(first), Some(last)) = (first, last) {
+        running.asking.on_group(now.plus(-last.since(first)));
+    }
     if passes {
         running.begin_passing(&group, now);
     } else {

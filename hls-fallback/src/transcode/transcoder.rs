@@ -14,7 +14,7 @@ use super::{
     Presenter, Settings,
     conductor::{ASK_AGAIN, Conductor},
 };
-use crate::media::{Content, Frame};
+use crate::media::{Content, Frame, KeyframeWish};
 
 /// Frames that wait for the conductor at most.
 const QUEUE: usize = 1_024;
@@ -43,7 +43,7 @@ pub struct Transcoder {
 }
 
 impl Transcoder {
-    /// Starts the threads. `request_keyframe` is called when pictures can't be decoded.
+    /// Starts the threads. `request_keyframe` is called when pictures can't be decoded, and when a keyframe is due.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -51,7 +51,7 @@ impl Transcoder {
         name: &str,
         settings: Settings,
         presenter: Box<dyn Presenter>,
-        request_keyframe: Box<dyn Fn() + Send>,
+        request_keyframe: Box<dyn Fn(KeyframeWish) + Send>,
     ) -> Result<Self, std::io::Error> {
         let (frames, queue) = sync_channel(QUEUE);
         let is_over = Arc::new(AtomicBool::new(false));

@@ -1,8 +1,8 @@
 //! A broadcast before it begins.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
-use super::rate::RateFinder;
+use super::{asking, rate::RateFinder};
 use crate::media::{Content, Frame, Moment, Rate};
 
 /// A broadcast begins without pictures when none came so long after its first sound, and without knowing their rate for sure when
@@ -22,6 +22,8 @@ pub(super) struct Waiting {
     /// The pictures since the last keyframe.
     group: Vec<Frame>,
     group_bytes: usize,
+    /// The keyframe that ends the group was asked for.
+    asked: bool,
     last: Option<Moment>,
     /// How late the last picture was, and how much later than the one before, in microseconds.
     late: Option<i64>,
@@ -62,6 +64,7 @@ impl Waiting {
         if keyframe {
             self.group.clear();
             self.group_bytes = 0;
+            self.asked = false;
         }
         if keyframe || !self.group.is_empty() {
             self.group_bytes += frame.data.len();
@@ -71,6 +74,18 @@ impl Waiting {
             self.group.clear();
         }
         !self.group.is_empty()
+    }
+
+    /// Whether to ask for a keyframe, once for each group of pictures: this one has lasted about as long as a `segment`, so it will
+    /// be too old to begin with.
+    pub(super) fn asks(&mut self, segment: Duration) -> bool {
+        let (Some(first), Some(last)) = (self.group.first(), self.group.last()) else {
+            return false;
+        };
+        let interval = i64::try_from(segment.as_micros()).unwrap_or(i64::MAX);
+        let asks = !self.asked && asking::is_due(last.time.since(first.time), interval);
+        self.asked |= asks;
+        asks
     }
 
     /// It begins after the pictures of the past.

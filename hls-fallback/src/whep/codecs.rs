@@ -16,7 +16,12 @@ const OPUS: u8 = 111;
 const OPUS_PARAMETERS: &str = "minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1";
 const VIDEO_CLOCK_RATE: u32 = 90_000;
 const AUDIO_FEEDBACK: &[(&str, &str)] = &[("transport-cc", ""), ("nack", "")];
-const VIDEO_FEEDBACK: &[(&str, &str)] = &[("transport-cc", ""), ("nack", ""), ("nack", "pli")];
+const VIDEO_FEEDBACK: &[(&str, &str)] = &[
+    ("transport-cc", ""),
+    ("ccm", "fir"),
+    ("nack", ""),
+    ("nack", "pli"),
+];
 
 /// A kind of video that we take.
 struct Offered {

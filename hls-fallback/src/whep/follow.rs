@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
 use super::{Ended, Event, Options, Subscription};
-use crate::media::{Frame, Moment};
+use crate::media::{Frame, KeyframeWish, Moment};
 use crate::receive::{Receiver, Request, Statistics};
 
 /// The first wait before another try; it doubles up to the most, and begins anew after a subscription that lasted.
@@ -15,6 +15,23 @@ const LASTED: Duration = Duration::from_secs(10);
 /// What a node may ask for with `Retry-After`.
 const MOST_RETRY_AFTER: Duration = Duration::from_mins(1);
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What whoever takes the frames asks for.
+#[derive(Debug, Default)]
+pub struct KeyframeWishes {
+    missing: Notify,
+    due: Notify,
+}
+
+impl KeyframeWishes {
+    /// Has a keyframe be asked for.
+    pub fn add(&self, wish: KeyframeWish) {
+        match wish {
+            KeyframeWish::Missing => self.missing.notify_one(),
+            KeyframeWish::Due => self.due.notify_one(),
+        }
+    }
+}
 
 /// What [`follow`] tells.
 #[derive(Debug)]
@@ -35,14 +52,18 @@ pub enum Update {
     },
 }
 
-/// Watches a channel until the node says that it may not. Tells `sink` all it gets, and asks for a keyframe when it is told to by
-/// `keyframe`. Dropping the future ends the session.
-pub async fn follow(options: &Options, keyframe: &Notify, mut sink: impl FnMut(Update)) -> Ended {
+/// Watches a channel until the node says that it may not. Tells `sink` all it gets, and asks for the keyframes that are wished
+/// for. Dropping the future ends the session.
+pub async fn follow(
+    options: &Options,
+    wishes: &KeyframeWishes,
+    mut sink: impl FnMut(Update),
+) -> Ended {
     let mut wait = FIRST_WAIT;
     loop {
         let began = Instant::now();
         // Boxed, since it holds a lot while it connects.
-        let Err(why) = Box::pin(watch(options, keyframe, &mut sink)).await;
+        let Err(why) = Box::pin(watch(options, wishes, &mut sink)).await;
         if why.is_final() {
             return why;
         }
@@ -65,7 +86,7 @@ fn jittered(wait: Duration) -> Duration {
 /// One session, to its end.
 async fn watch(
     options: &Options,
-    keyframe: &Notify,
+    wishes: &KeyframeWishes,
     sink: &mut impl FnMut(Update),
 ) -> Result<std::convert::Infallible, Ended> {
     let mut subscription = Subscription::open(options).await?;
@@ -83,7 +104,8 @@ async fn watch(
                 }
             },
             () = sleep_until(timeout) => {}
-            () = keyframe.notified() => subscription.request_keyframe()?,
+            () = wishes.missing.notified() => subscription.request_keyframe()?,
+            () = wishes.due.notified() => subscription.request_refresh()?,
             _ = tells.tick() => sink(Update::Statistics(receiver.statistics())),
         }
         let now = Instant::now();

@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 
 use reqwest::{StatusCode, Url};
 use rtc::peer_connection::state::RTCPeerConnectionState;
+use rtc::rtcp::payload_feedbacks::full_intra_request::{FirEntry, FullIntraRequest};
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{
     TransportLayerNack, nack_pairs_from_sequence_numbers,
 };
 
-pub use follow::{Update, follow};
+pub use follow::{KeyframeWishes, Update, follow};
 pub use http::Token;
 
 use crate::receive::{Packet, ParameterSets, TrackKind};
@@ -141,6 +142,8 @@ pub struct Subscription {
     session: Option<Session>,
     sources: Sources,
     parameter_sets: ParameterSets,
+    /// Requests for a refresh so far; none where the node doesn't take them.
+    refreshes: Option<u8>,
     is_connected: bool,
     give_up: Instant,
 }
@@ -153,6 +156,7 @@ impl Subscription {
         let offer = peer.offer(now)?;
         let session = http::subscribe(options, offer).await?;
         let parameter_sets = parameter_sets::find(&session.answer);
+        let refreshes = takes_fir(&session.answer).then_some(0);
         let connected = peer.connect(&session.answer).await;
         let connection = match connected {
             Ok(connection) => connection,
@@ -166,6 +170,7 @@ impl Subscription {
             session: Some(session),
             sources: Sources::default(),
             parameter_sets,
+            refreshes,
             is_connected: false,
             give_up: Instant::now() + CONNECT_TIMEOUT,
         })
@@ -187,7 +192,8 @@ impl Subscription {
         }
     }
 
-    /// Asks for a keyframe (PLI, RFC 4585 §6.3.1), once there is video.
+    /// Asks for a keyframe since pictures are missing (PLI, RFC 4585 §6.3.1), once there is video. A node may answer with what it sent
+    /// already.
     pub fn request_keyframe(&mut self) -> Result<(), Ended> {
         let Some(media_ssrc) = self.sources.video() else {
             return Ok(());
@@ -195,6 +201,25 @@ impl Subscription {
         self.connection.send_rtcp(PictureLossIndication {
             sender_ssrc: self.sources.own(),
             media_ssrc,
+        })
+    }
+
+    /// Asks for a new keyframe, though no picture is missing (FIR, RFC 5104 §4.3.1), once there is video.
+    pub fn request_refresh(&mut self) -> Result<(), Ended> {
+        let (Some(ssrc), Some(before)) = (self.sources.video(), self.refreshes) else {
+            return self.request_keyframe();
+        };
+        // Another number is another request.
+        let sequence_number = before.wrapping_add(1);
+        self.refreshes = Some(sequence_number);
+        self.connection.send_rtcp(FullIntraRequest {
+            sender_ssrc: self.sources.own(),
+            // It stands in the entry (§4.3.1.2).
+            media_ssrc: 0,
+            fir: vec![FirEntry {
+                ssrc,
+                sequence_number,
+            }],
         })
     }
 
@@ -228,6 +253,14 @@ impl Subscription {
     }
 }
 
+/// Whether an answer takes full intra requests of its video (RFC 5104 §7.1).
+fn takes_fir(answer: &str) -> bool {
+    answer
+        .lines()
+        .filter_map(|line| line.strip_prefix("a=rtcp-fb:"))
+        .any(|line| line.trim_end().ends_with(" ccm fir"))
+}
+
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.connection.close();
@@ -252,6 +285,16 @@ mod tests {
             reason: String::new(),
             retry_after: Some(Duration::from_secs(3)),
         }
+    }
+
+    #[test]
+    fn full_intra_requests_are_made_where_they_are_taken() {
+        assert!(takes_fir(
+            "m=video 9 X 98\r\na=rtcp-fb:98 ccm fir\r\na=rtcp-fb:98 nack pli\r\n"
+        ));
+        assert!(!takes_fir(
+            "m=video 9 X 98\r\na=rtcp-fb:98 nack pli\r\na=rtcp-fb:98 ccm tmmbr\r\n"
+        ));
     }
 
     #[test]

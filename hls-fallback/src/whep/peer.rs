@@ -334,6 +334,7 @@ mod tests {
             "a=rtcp-fb:111 nack",
             "a=rtcp-fb:102 nack",
             "a=rtcp-fb:102 nack pli",
+            "a=rtcp-fb:102 ccm fir",
             "a=rtcp-fb:102 transport-cc",
         ] {
             let found = lines.iter().any(|found| found.trim_end() == line);

@@ -112,7 +112,7 @@ pub(crate) struct Now {
 fn air(making: &Making, seconds: i64, mut now: impl FnMut(i64) -> Now) {
     let settings = making.settings.clone();
     let mut transcoder =
-        Transcoder::start("demo", settings, making.presenter(), Box::new(|| {})).unwrap();
+        Transcoder::start("demo", settings, making.presenter(), Box::new(|_| {})).unwrap();
     let mut microphone = opus::Encoder::new(
         SAMPLE_RATE,
         opus::Channels::Stereo,

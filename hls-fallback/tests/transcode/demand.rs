@@ -21,7 +21,7 @@ const GONE: Duration = Duration::from_mins(1);
 /// Seven seconds: 90p is asked for from picture 75 on until picture 150. When it was.
 fn watched_in_between(recorder: &Recorder, settings: Settings) -> Instant {
     let presenter = Box::new(recorder.clone());
-    let mut transcoder = Transcoder::start("test", settings, presenter, Box::new(|| {})).unwrap();
+    let mut transcoder = Transcoder::start("test", settings, presenter, Box::new(|_| {})).unwrap();
     let mut camera = Camera::new(VideoCodec::H264, (320, 180), OFTEN);
     let mut asked = None;
     let shoot = |_, time| Some(camera.shoot(time));
@@ -97,7 +97,7 @@ fn all_are_made_where_they_are_not_on_demand() {
         ..passing()
     };
     let presenter = Box::new(recorder.clone());
-    let mut transcoder = Transcoder::start("test", settings, presenter, Box::new(|| {})).unwrap();
+    let mut transcoder = Transcoder::start("test", settings, presenter, Box::new(|_| {})).unwrap();
     let mut camera = Camera::new(VideoCodec::H264, (320, 180), OFTEN);
     broadcast(&mut transcoder, 5, |_, time| Some(camera.shoot(time)));
     drop(transcoder);

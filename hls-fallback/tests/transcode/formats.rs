@@ -82,7 +82,7 @@ async fn every_codec_gets_to_players_as_cmaf_that_ffmpeg_decodes() {
 
 /// Broadcasts; gives the pictures that were sent.
 fn send(case: &Case, presenter: Box<OnOrigin>) -> Vec<Vec<u8>> {
-    let mut transcoder = Transcoder::start("test", passing(), presenter, Box::new(|| {})).unwrap();
+    let mut transcoder = Transcoder::start("test", passing(), presenter, Box::new(|_| {})).unwrap();
     let (width, height) = SIZE;
     let size = (width.into(), height.into());
     let mut camera = Camera::with_format(case.codec, size, OFTEN, case.pixels);
@@ -297,7 +297,7 @@ fn bare(codec: VideoCodec, sent: &[Vec<u8>]) -> Vec<u8> {
 fn changes(codecs: &'static [(VideoCodec, i64)]) -> Recorder {
     let recorder = Recorder::default();
     let presenter = Box::new(recorder.clone());
-    let mut transcoder = Transcoder::start("test", passing(), presenter, Box::new(|| {})).unwrap();
+    let mut transcoder = Transcoder::start("test", passing(), presenter, Box::new(|_| {})).unwrap();
     let seconds = codecs.iter().map(|(_, seconds)| seconds).sum();
     let takes = codecs.iter().flat_map(|(codec, seconds)| {
         // Each begins with a keyframe.

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bytes::{BufMut as _, BytesMut};
 use spillway_hls::{
-    media::{Frame, TrackConfig, VideoCodec},
-    transcode::{PassThrough, SAMPLE_RATE, Settings, Transcoder},
+    media::{Frame, KeyframeWish, Moment, TrackConfig, VideoCodec},
+    transcode::{PassThrough, Pushed, SAMPLE_RATE, Settings, Transcoder},
 };
 
 use crate::support::{
-    Camera, Habits, OFTEN, RARE, Recorder, Told, broadcast, broadcast_live, now, settings,
+    Camera, Habits, OFTEN, RARE, Recorder, Told, broadcast, broadcast_live, now, settings, time_of,
 };
 
 pub(crate) fn passing() -> Settings {
@@ -24,7 +24,7 @@ pub(crate) fn passing() -> Settings {
 
 fn start(recorder: &Recorder) -> Transcoder {
     let presenter = Box::new(recorder.clone());
-    Transcoder::start("test", passing(), presenter, Box::new(|| {})).unwrap()
+    Transcoder::start("test", passing(), presenter, Box::new(|_| {})).unwrap()
 }
 
 /// As ISO BMFF has it: each NAL unit with its length, without parameter sets and delimiters.
@@ -255,20 +255,60 @@ fn a_publisher_that_listens_is_asked_for_keyframes() {
     let recorder = Recorder::default();
     let presenter = Box::new(recorder.clone());
     let (asked, requests) = std::sync::mpsc::channel();
-    let request = Box::new(move || asked.send(()).unwrap());
+    let request = Box::new(move |wish| asked.send(wish).unwrap());
     let mut transcoder = Transcoder::start("test", passing(), presenter, request).unwrap();
     let mut camera = Camera::new(VideoCodec::H264, (320, 180), RARE);
-    broadcast_live(&mut transcoder, 20, |_, time| {
-        camera.keyframe |= requests.try_iter().count() > 0;
+    let mut wishes = Vec::new();
+    broadcast_live(&mut transcoder, 10, |_, time| {
+        let before = wishes.len();
+        wishes.extend(requests.try_iter());
+        camera.keyframe |= wishes.len() > before;
         Some(camera.shoot(time))
     });
     drop(transcoder);
     recorder.wait_for_end();
-    // Taken over since nothing may be asked for so soon, and handed back.
+    // It is passed through from its first keyframe on, and stays so.
     let source = recorder.told("source");
-    assert_eq!(recorder.discontinuities().len(), 2);
-    assert_eq!(source.configs[0], source.configs[2]);
+    assert_eq!(recorder.discontinuities(), []);
+    assert_eq!(source.configs.len(), 1);
+    assert!(source.samples.len() >= 260, "{}", source.samples.len());
     check_segments(&recorder);
-    let last = source.samples.len() - source.starts[2];
-    assert!(last >= 60, "{last} pictures were passed through again");
+    assert!((4..=7).contains(&wishes.len()), "{wishes:?}");
+    let due = |wish: &KeyframeWish| *wish == KeyframeWish::Due;
+    assert!(wishes.iter().all(due), "{wishes:?}");
+}
+
+/// What a node has kept of a publisher that nobody asked for keyframes is too old to begin with.
+#[test]
+fn who_comes_late_asks_at_once_and_encodes_until_keyframes_come() {
+    const PAST: i64 = 100;
+    let recorder = Recorder::default();
+    let presenter = Box::new(recorder.clone());
+    let (asked, requests) = std::sync::mpsc::channel();
+    let request = Box::new(move |wish| asked.send(wish).unwrap());
+    let mut transcoder = Transcoder::start("test", passing(), presenter, request).unwrap();
+    let mut camera = Camera::new(VideoCodec::H264, (320, 180), RARE);
+    let past: Vec<_> = (0..PAST).map(|_| camera.shoot(Moment(0))).collect();
+    let present = now();
+    for (i, frame) in (0..).zip(past) {
+        let time = present.plus(time_of(i - PAST));
+        assert_eq!(transcoder.push(Frame { time, ..frame }), Pushed::Taken);
+    }
+    let mut asked_at = None;
+    broadcast_live(&mut transcoder, 12, |i, time| {
+        let wish = requests.try_iter().last();
+        camera.keyframe |= wish == Some(KeyframeWish::Due);
+        asked_at = asked_at.or(wish.map(|_| i));
+        Some(camera.shoot(time))
+    });
+    drop(transcoder);
+    recorder.wait_for_end();
+    let asked_at = asked_at.unwrap();
+    assert!(asked_at < 45, "asked when {asked_at} pictures had come");
+    let source = recorder.told("source");
+    assert_eq!(recorder.discontinuities().len(), 1, "encoded, then passed");
+    assert_eq!(source.configs.len(), 2);
+    let passed = source.samples.len() - source.starts[1];
+    assert!(passed >= 60, "{passed} pictures were passed through");
+    check_segments(&recorder);
 }

@@ -160,7 +160,7 @@ async fn ffmpeg_decodes_every_frame_that_is_passed_through_and_after_it() {
     let presenter = OnOrigin::default();
     let boxed = Box::new(presenter.clone());
     tokio::task::spawn_blocking(move || {
-        let mut transcoder = Transcoder::start("test", passing(), boxed, Box::new(|| {})).unwrap();
+        let mut transcoder = Transcoder::start("test", passing(), boxed, Box::new(|_| {})).unwrap();
         let habits = Habits {
             group: 45,
             b_pictures: 0,

@@ -45,7 +45,7 @@ fn check_even(told: &Told, cadence: &Cadence, timescale: u32, is_video: bool) {
 fn what_a_source_does_leaves_the_renditions_even() {
     let recorder = Recorder::default();
     let (asked, keyframes) = mpsc::channel();
-    let request = Box::new(move || asked.send(()).unwrap());
+    let request = Box::new(move |wish| asked.send(wish).unwrap());
     let mut transcoder =
         Transcoder::start("test", settings(), Box::new(recorder.clone()), request).unwrap();
     let mut large = Camera::new(VideoCodec::H264, (640, 360), RARE);
@@ -107,7 +107,7 @@ fn a_source_that_grows_gets_more_renditions_and_one_discontinuity() {
         "test",
         settings(),
         Box::new(recorder.clone()),
-        Box::new(|| {}),
+        Box::new(|_| {}),
     )
     .unwrap();
     let mut small = Camera::new(VideoCodec::H264, (320, 180), RARE);

@@ -387,7 +387,7 @@ pub(crate) fn broadcast_beside(
 }
 
 /// Of a picture, in microseconds.
-fn time_of(picture: i64) -> i64 {
+pub(crate) fn time_of(picture: i64) -> i64 {
     picture * 100_000 / 3
 }
 

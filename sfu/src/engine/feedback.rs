@@ -134,8 +134,8 @@ impl Engine {
             Rtcp::FullIntra { mut requests, .. } => {
                 let need = requests
                     .next()
-                    .and_then(|(ssrc, _)| viewer.on_keyframe_request(now, ssrc, channel));
-                self.answer_keyframe_request(now, index, need, out);
+                    .and_then(|request| viewer.on_refresh_request(now, request, channel));
+                self.need_keyframe(now, channel_index, need, out);
             }
             Rtcp::SourceDescription
             | Rtcp::Goodbye { .. }

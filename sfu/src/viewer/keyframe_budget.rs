@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 const LOST: (f64, Duration) = (4.0, Duration::from_secs(3));
 /// For layers that it turns to.
 const CHOSEN: (f64, Duration) = (8.0, Duration::from_millis(750));
+/// For places to begin, of which who makes segments of the broadcast needs one each two seconds, or a little more often.
+const REFRESHES: (f64, Duration) = (4.0, Duration::from_millis(1500));
 /// Within this time the same wish is only repeated.
 const SAME: Duration = Duration::from_millis(500);
 
@@ -28,6 +30,11 @@ impl KeyframeBudget {
     /// For layers that the viewer chose, or that were chosen for it.
     pub(crate) fn for_choices(now: Instant) -> Self {
         Self::new(now, CHOSEN)
+    }
+
+    /// For places to begin.
+    pub(crate) fn for_refreshes(now: Instant) -> Self {
+        Self::new(now, REFRESHES)
     }
 
     fn new(now: Instant, (most, interval): (f64, Duration)) -> Self {

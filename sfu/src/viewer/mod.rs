@@ -16,6 +16,7 @@ mod parity;
 mod protection;
 mod pump;
 mod redundancy;
+mod refresh;
 mod resend_rate;
 mod rewriter;
 mod ring;
@@ -43,6 +44,7 @@ pub(crate) use history::{
 use keyframe_budget::KeyframeBudget;
 use pacer::Pacer;
 use redundancy::{MAX_COPIES, Redundancy};
+use refresh::RefreshRequests;
 use resend_rate::ResendRate;
 use rewriter::{SequenceRewriter, TimestampRewriter};
 use sealed::SealedPackets;
@@ -119,6 +121,7 @@ pub(crate) struct Viewer {
     keyframes: KeyframeBudget,
     /// The same for other layers than the one that it has.
     turns: KeyframeBudget,
+    refreshes: RefreshRequests,
     /// The share of a layer that it gets, with the cap that was chosen.
     share: (u8, f64),
     /// Answers to requests for sound come too late.
@@ -186,6 +189,7 @@ impl Viewer {
             keyframe_requests: 0,
             keyframes: KeyframeBudget::for_losses(now),
             turns: KeyframeBudget::for_choices(now),
+            refreshes: RefreshRequests::new(now),
             share: (0, 1.0),
             far: false,
         }
@@ -488,15 +492,8 @@ impl Viewer {
         ssrc: u32,
         channel: &Channel,
     ) -> Option<KeyframeNeed> {
-        let egress = self.egress.iter().flatten().find(|e| e.bears(ssrc))?;
-        if egress.outgoing.kind == MediaKind::Audio {
-            return None;
-        }
+        let layer = self.asked_layer(ssrc)?;
         self.keyframe_requests += 1;
-        let layer = egress
-            .forwarder
-            .current()
-            .unwrap_or(egress.forwarder.target());
         let early = self
             .joined
             .is_some_and(|at| now.saturating_duration_since(at) < EARLY);
@@ -515,5 +512,35 @@ impl Viewer {
             kind: MediaKind::Video,
             layer,
         })
+    }
+
+    /// The viewer wants a keyframe to come of the track with this SSRC, and has lost nothing (RFC 5104 §4.3.1): what is cached is no
+    /// answer.
+    pub(crate) fn on_refresh_request(
+        &mut self,
+        now: Instant,
+        (ssrc, number): (u32, u8),
+        channel: &Channel,
+    ) -> Option<KeyframeNeed> {
+        let layer = self.asked_layer(ssrc)?;
+        self.keyframe_requests += 1;
+        let source = channel
+            .track(MediaKind::Video)
+            .and_then(|track| track.layers.get(usize::from(layer)));
+        let newest = source.and_then(|source| source.cache.keyframe());
+        self.refreshes
+            .take(now, number, layer, newest)
+            .then_some(KeyframeNeed {
+                kind: MediaKind::Video,
+                layer,
+            })
+    }
+
+    /// The layer that a request about this SSRC is for, if that's the video.
+    fn asked_layer(&self, ssrc: u32) -> Option<u8> {
+        let egress = self.egress.iter().flatten().find(|e| e.bears(ssrc))?;
+        let forwarder = &egress.forwarder;
+        (egress.outgoing.kind == MediaKind::Video)
+            .then(|| forwarder.current().unwrap_or(forwarder.target()))
     }
 }

@@ -21,6 +21,7 @@ mod a_viewer_may_come_before_its_publisher;
 mod an_uplink_loses_packets;
 mod another_codec_ends_only_viewers_without_it;
 mod catching_up_is_paced;
+mod full_intra_requests_are_passed_on;
 mod ghosts_end;
 mod hostile_packets_disturb_nobody;
 mod keyframe_requests_become_one;
