@@ -189,6 +189,7 @@ fn main() {
         segment: Duration::from_secs(2),
         pass_through: PassThrough::False,
         on_demand: false,
+        keeps_h264: false,
     };
     let gallery = Gallery {
         folder: arguments.to,

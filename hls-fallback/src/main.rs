@@ -52,6 +52,10 @@ struct Arguments {
     /// Whether renditions below the best one are made only while somebody watches them.
     #[arg(long, default_value_t = true, action = ArgAction::Set)]
     renditions_on_demand: bool,
+    /// Whether what is recorded is encoded as H.264 all the time where it is passed through in another codec, so that every player plays
+    /// the recording: the rendition of its size, or the largest below it, of 720p at most.
+    #[arg(long, default_value_t = true, action = ArgAction::Set)]
+    record_h264: bool,
     /// What encodes. Without it the first of these does that works.
     #[arg(long)]
     encoder: Option<EncoderKind>,
@@ -198,6 +202,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             segment: arguments.segment,
             pass_through: arguments.pass_through,
             on_demand: arguments.renditions_on_demand,
+            keeps_h264: arguments.record_h264,
         },
         window: arguments.window,
         record: recording(arguments)?,

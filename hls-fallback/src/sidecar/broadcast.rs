@@ -81,7 +81,8 @@ async fn once(making: &Making) -> Outcome {
     let (wishes, broke) = (Arc::new(KeyframeWishes::default()), Notify::new());
     let wished = wishes.clone();
     let request = Box::new(move |wish| wished.add(wish));
-    let settings = making.settings.clone();
+    let mut settings = making.settings.clone();
+    settings.keeps_h264 &= making.recording.is_some();
     let mut transcoder = match Transcoder::start(channel, settings, making.presenter(), request) {
         Ok(transcoder) => transcoder,
         Err(error) => {
@@ -199,7 +200,7 @@ impl Presenter for OnOrigin {
                 |error| tracing::error!(channel, name, %error, "a rendition can't be presented"),
             )
             .ok();
-        // What is made on demand has holes.
+        // What is made for those who watch has holes.
         if let (Some(writer), Some(session), true) = (&mut writer, &self.session, is_permanent) {
             writer.tee(session.rendition(info));
         }

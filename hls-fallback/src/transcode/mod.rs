@@ -83,6 +83,9 @@ pub struct Settings {
     pub pass_through: PassThrough,
     /// Whether the renditions below the best one are made only while somebody asks for them.
     pub on_demand: bool,
+    /// Whether a source that is passed through in another codec than H.264 is encoded in that as long as the broadcast lasts, too: in its
+    /// own size, or the largest below it with a shorter side of 720 pixels at most. So all players can play its recording.
+    pub keeps_h264: bool,
 }
 
 /// A rendition, as players are told of it.

@@ -16,6 +16,8 @@ use crate::media::{Demand, Frame, Moment, Sample, TrackConfig};
 
 /// The best rendition, where it may be the source itself.
 const SOURCE: &str = "source";
+/// The rendition that is kept in H.264 has a shorter side of so many pixels at most.
+const KEPT_SIDE: u32 = 720;
 /// A rendition that nobody asked for in so long isn't made any more. Players that play it ask for its playlist with each part.
 const IDLE: Duration = Duration::from_secs(30);
 /// Requests count for so long, in microseconds.
@@ -32,11 +34,29 @@ enum State {
     Encoding { decodes: bool },
 }
 
+/// What a rendition is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Best,
+    /// For who can't decode the best one when it is over, and those who watch.
+    Kept,
+    /// For those who watch.
+    Below,
+}
+
+impl Role {
+    fn below(kept: bool) -> Self {
+        if kept { Self::Kept } else { Self::Below }
+    }
+}
+
 struct Member {
     worker: Worker,
     rendition: Rendition,
     is_best: bool,
     permanent: bool,
+    /// It is permanent for the recording's sake.
+    kept: bool,
     state: State,
     wanted: bool,
     /// The segment that it began with, when it had rested.
@@ -62,6 +82,7 @@ pub(super) struct Renditions {
     cadence: Cadence,
     pass_through: bool,
     on_demand: bool,
+    keeps_h264: bool,
     /// How the source may be passed through, where not every player can decode that.
     special: Option<TrackConfig>,
     members: Vec<Member>,
@@ -75,6 +96,7 @@ impl Renditions {
             cadence,
             pass_through: settings.pass_through != PassThrough::False,
             on_demand: settings.on_demand,
+            keeps_h264: settings.keeps_h264,
             special: None,
             members: Vec::new(),
             shedding: Shedding::default(),
@@ -94,38 +116,61 @@ impl Renditions {
         begun: Beginning,
         presenter: &mut dyn Presenter,
     ) {
+        let kept = self.to_keep(&renditions);
         for (place, rendition) in renditions.into_iter().enumerate() {
+            let is_kept = kept.as_ref() == Some(&rendition.name);
             if place == 0 && self.pass_through {
                 let name = SOURCE.to_owned();
                 let source = Rendition {
                     name,
                     ..rendition.clone()
                 };
-                self.put(source, true, begun, presenter);
+                self.put(source, Role::Best, begun, presenter);
                 if self.special.is_some() {
-                    self.put(rendition, false, begun, presenter);
+                    self.put(rendition, Role::below(is_kept), begun, presenter);
                 }
             } else {
-                self.put(rendition, place == 0, begun, presenter);
+                let role = if place == 0 {
+                    Role::Best
+                } else {
+                    Role::below(is_kept)
+                };
+                self.put(rendition, role, begun, presenter);
             }
         }
         self.tell_of_special();
     }
 
+    /// The one that is to be made for the recording, of which not every player can decode the best one. A larger one than is kept already
+    /// is new: the source was never as large.
+    fn to_keep(&self, renditions: &[Rendition]) -> Option<String> {
+        if !self.keeps_h264 || self.special.is_none() {
+            return None;
+        }
+        let side = |rendition: &Rendition| rendition.rung.side;
+        let fits = renditions.iter().filter(|r| side(r) <= KEPT_SIDE);
+        let nearest = fits
+            .max_by_key(|r| side(r))
+            .or_else(|| renditions.iter().min_by_key(|r| side(r)))?;
+        let mut kept = self.members.iter().filter(|member| member.kept);
+        let is_kept = kept.any(|member| side(&member.rendition) >= side(nearest));
+        (!is_kept).then(|| nearest.name.clone())
+    }
+
     fn put(
         &mut self,
         rendition: Rendition,
-        is_best: bool,
+        role: Role,
         begun: Beginning,
         presenter: &mut dyn Presenter,
     ) {
         let mut members = self.members.iter_mut();
         match members.find(|member| member.rendition.name == rendition.name) {
             Some(member) => {
-                member.is_best = is_best;
+                member.is_best = role == Role::Best;
                 member.change(rendition, begun);
             }
-            None => self.add(rendition, is_best, begun, presenter),
+            None => self.add(rendition, role, begun, presenter),
         }
     }
 
@@ -141,12 +186,13 @@ impl Renditions {
     fn add(
         &mut self,
         rendition: Rendition,
-        is_best: bool,
+        role: Role,
         begun: Beginning,
         presenter: &mut dyn Presenter,
     ) {
         let name = rendition.name.clone();
-        let permanent = is_best || !self.on_demand;
+        let (is_best, kept) = (role == Role::Best, role == Role::Kept);
+        let permanent = is_best || kept || !self.on_demand;
         let sink = presenter.rendition(Description::Video {
             name: name.clone(),
             permanent,
@@ -164,6 +210,7 @@ impl Renditions {
             rendition,
             is_best,
             permanent,
+            kept,
             state: State::Resting { since },
             wanted: permanent,
             first: None,
@@ -316,6 +363,7 @@ impl Renditions {
         tracing::warn!(
             name = member.rendition.name,
             requests = member.asked.recent(),
+            recorded = member.permanent,
             seconds = until.since(now) / 1_000_000,
             "this machine can't make all renditions: the one of the least value isn't made for a while"
         );

@@ -18,5 +18,6 @@ mod a_full_disk_costs_segments;
 mod a_full_spool_costs_segments;
 mod a_killed_process_costs_the_last_part;
 mod a_recording_is_of_the_sources_codec;
+mod every_player_can_play_it;
 mod s3_takes_recordings;
 mod whatever_a_source_does;

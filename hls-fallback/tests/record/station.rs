@@ -90,6 +90,7 @@ fn making(recording: Recording) -> Making {
             segment: Duration::from_secs(2),
             pass_through: PassThrough::True,
             on_demand: true,
+            keeps_h264: true,
         },
         window: Duration::from_mins(1),
         recording: Some(recording),

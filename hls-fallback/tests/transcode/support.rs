@@ -434,5 +434,6 @@ pub(crate) fn settings() -> Settings {
         segment: Duration::from_secs(1),
         pass_through: PassThrough::False,
         on_demand: false,
+        keeps_h264: false,
     }
 }

@@ -32,11 +32,15 @@ fn joined() -> (World, PeerId, PeerId) {
 
 /// How often the viewer got the broadcast's first picture.
 fn first_pictures(world: &World, viewer: PeerId) -> usize {
-    let first = world.video(viewer)[0].tag.as_ref().unwrap().frame;
-    let begins = |heard: &&&Heard| {
-        heard.marker && heard.repaired_by.is_none() && heard.tag.as_ref().unwrap().frame == first
-    };
-    world.video(viewer).iter().filter(begins).count()
+    let heard = world.video(viewer);
+    let mut begins = heard
+        .iter()
+        .filter(|heard| heard.repaired_by.is_none())
+        .filter_map(|heard| heard.tag.as_ref())
+        .filter(|tag| tag.index == 0)
+        .map(|tag| tag.frame);
+    let first = begins.next();
+    1 + begins.filter(|frame| Some(*frame) == first).count()
 }
 
 #[test]
