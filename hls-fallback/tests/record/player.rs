@@ -15,6 +15,8 @@ pub(crate) struct Played {
     /// When it becomes white, and when it begins to beep.
     pub(crate) flashes: Vec<f64>,
     pub(crate) beeps: Vec<f64>,
+    /// What the pictures are encoded as: `h264`.
+    pub(crate) codec: &'static str,
     /// Sizes of the pictures, each once in a row.
     pub(crate) sizes: Vec<(u32, u32)>,
     /// Where chapters begin, and their titles.
@@ -32,6 +34,8 @@ pub(crate) fn play(path: &Path) -> Played {
         let start = chapter.start() as f64 * f64::from(chapter.time_base());
         played.chapters.push((start, title));
     }
+    let pictures_are = input.streams().best(media::Type::Video);
+    played.codec = pictures_are.map_or("", |stream| stream.parameters().id().name());
     let mut video = decoder(&input, media::Type::Video);
     let mut audio = decoder(&input, media::Type::Audio);
     let (mut white, mut loud_at) = (false, -1.0);
