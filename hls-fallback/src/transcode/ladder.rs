@@ -39,21 +39,52 @@ impl Ladder {
     /// Bitrates that are taken.
     const BITRATES: std::ops::RangeInclusive<u32> = 50_000..=50_000_000;
 
-    /// The rungs for a source of this size: none larger than it, and one of its own size where it is smaller than all.
+    /// The renditions of a source of this size, none larger than it. The first one is what takes the source's place: of its own
+    /// size, up to that of the largest rung. The others are the rungs below, but for those that are nearly of its size.
     pub(super) fn renditions(&self, source: Size) -> Vec<Rendition> {
         let short = source.short();
-        let fitting: Vec<Rung> = self.0.iter().copied().filter(|r| r.side <= short).collect();
-        let rungs = match (fitting.is_empty(), self.0.last()) {
-            (true, Some(smallest)) => vec![Rung {
-                side: short,
-                bitrate: smallest.bitrate,
-            }],
-            _ => fitting,
-        };
-        rungs
-            .into_iter()
-            .map(|rung| Rendition::of(source, rung))
-            .collect()
+        let rung = |rung: &Rung| Rendition::of(source, *rung);
+        let is_rung = |side| self.0.iter().any(|rung| rung.side == side);
+        match self.0.first() {
+            Some(largest) if largest.side <= short => self.0.iter().map(rung).collect(),
+            _ if is_rung(short) => {
+                let fitting = self.0.iter().filter(|rung| rung.side <= short);
+                fitting.map(rung).collect()
+            }
+            _ => {
+                let size = source.even();
+                let own = Rendition {
+                    name: name(size.short()),
+                    rung: Rung {
+                        side: size.short(),
+                        bitrate: self.bitrate(short),
+                    },
+                    size,
+                    is_on_ladder: is_rung(size.short()),
+                };
+                let smaller = self.0.iter().filter(|rung| is_smaller(rung.side, short));
+                [own].into_iter().chain(smaller.map(rung)).collect()
+            }
+        }
+    }
+
+    /// For a shorter side of that length: between those of the rungs above and below, by pixels.
+    fn bitrate(&self, side: u32) -> u32 {
+        let above = self.0.iter().rev().find(|rung| rung.side >= side);
+        let below = self.0.iter().find(|rung| rung.side <= side);
+        match (above, below) {
+            (Some(above), Some(below)) if above.side > below.side => {
+                // Of one shape, pixels grow with the square of a side.
+                let square = |side: u32| u64::from(side).pow(2);
+                let part = square(side) - square(below.side);
+                let whole = square(above.side) - square(below.side);
+                let (from, to) = (i64::from(below.bitrate), i64::from(above.bitrate));
+                let more = (to - from) * part as i64 / whole as i64;
+                (from + more) as u32
+            }
+            (Some(rung), _) | (None, Some(rung)) => rung.bitrate,
+            (None, None) => Rung::usual(side).bitrate,
+        }
     }
 }
 
@@ -131,6 +162,15 @@ impl fmt::Display for Ladder {
     }
 }
 
+/// Whether it is by 15 % at least, so that there's a use in both.
+fn is_smaller(side: u32, than: u32) -> bool {
+    u64::from(side) * 100 <= u64::from(than) * 85
+}
+
+fn name(side: u32) -> String {
+    format!("{side}p")
+}
+
 /// Pixels of a rendition's longer side at most: NVENC takes no more of H.264.
 const LONGEST_SIDE: u32 = 4_096;
 
@@ -144,6 +184,18 @@ pub(super) struct Size {
 impl Size {
     fn short(self) -> u32 {
         self.width.min(self.height)
+    }
+
+    /// The same, or a pixel less where it isn't even; scaled down, where it is more than encoders take.
+    fn even(self) -> Self {
+        if self.width.max(self.height) > LONGEST_SIDE {
+            return self.scaled_to(self.short());
+        }
+        let even = |pixels: u32| (pixels & !1).max(2);
+        Self {
+            width: even(self.width),
+            height: even(self.height),
+        }
     }
 
     /// With `side` pixels on the shorter side, the other in proportion; both even, as 4:2:0 wants them. Less, where the longer
@@ -191,15 +243,18 @@ pub(super) struct Rendition {
     pub(super) name: String,
     pub(super) rung: Rung,
     pub(super) size: Size,
+    /// The configuration has a rung of that name.
+    pub(super) is_on_ladder: bool,
 }
 
 impl Rendition {
     /// The rung's rendition of a source of this size.
     pub(super) fn of(source: Size, rung: Rung) -> Self {
         Self {
-            name: format!("{}p", rung.side),
+            name: name(rung.side),
             rung,
             size: source.scaled_to(rung.side),
+            is_on_ladder: true,
         }
     }
 }
@@ -230,6 +285,74 @@ mod tests {
             ]
         );
         assert_eq!(sizes(160, 90), ["90p 160×90"]);
+        assert_eq!(sizes(3_840, 2_160)[0], "1080p 1920×1080");
+    }
+
+    #[test]
+    fn a_source_between_two_rungs_keeps_its_size() {
+        let below = ["480p 854×480", "360p 640×360", "144p 256×144"];
+        let best_and_below = |width, height| {
+            let mut all = sizes(width, height);
+            (all.remove(0), all)
+        };
+        for (width, height, best) in [
+            (1_280, 718, "718p 1280×718"),
+            (1_278, 718, "718p 1278×718"),
+            (1_280, 722, "722p 1280×722"),
+            (1_279, 719, "718p 1278×718"),
+        ] {
+            let (first, rest) = best_and_below(width, height);
+            assert_eq!(first, best);
+            let lines: Vec<_> = rest.iter().map(|r| r.split(' ').next().unwrap()).collect();
+            assert_eq!(lines, ["480p", "360p", "144p"], "{best}");
+        }
+        assert_eq!(sizes(1_067, 600)[0], "600p 1066×600");
+        assert_eq!(sizes(1_067, 600)[1..], below);
+        assert_eq!(sizes(426, 240), ["240p 426×240", "144p 256×144"]);
+        // 480 lines are nearly 540.
+        assert_eq!(
+            sizes(960, 540),
+            ["540p 960×540", "360p 640×360", "144p 256×144"]
+        );
+        assert_eq!(sizes(540, 960)[0], "540p 540×960");
+        assert_eq!(sizes(1_920, 1_079)[0], "1078p 1920×1078");
+        assert_eq!(sizes(160, 120), ["120p 160×120"]);
+    }
+
+    #[test]
+    fn its_bitrate_is_between_those_of_the_rungs() {
+        let bitrate = |width, height| {
+            let renditions = Ladder::default().renditions(Size { width, height });
+            renditions[0].rung.bitrate
+        };
+        assert_eq!(bitrate(1_280, 720), 2_800_000);
+        assert_eq!(bitrate(854, 480), 1_300_000);
+        assert_eq!(bitrate(160, 90), 160_000);
+        assert_eq!(bitrate(3_840, 2_160), 5_000_000);
+        assert!((2_780_000..2_800_000).contains(&bitrate(1_280, 718)));
+        // Of the way from 144² to 360², a third.
+        assert!((350_000..360_000).contains(&bitrate(426, 240)));
+        let sides = (90..=1_200).step_by(2);
+        let all: Vec<u32> = sides.map(|side| bitrate(side * 16 / 9, side)).collect();
+        assert!(all.is_sorted(), "{all:?}");
+    }
+
+    #[test]
+    fn rungs_that_are_close_to_each_other_stay_where_the_source_is_one() {
+        let ladder: Ladder = "720,700,360".parse().unwrap();
+        let names = |side| {
+            let size = Size {
+                width: side * 16 / 9,
+                height: side,
+            };
+            let renditions = ladder.renditions(size);
+            renditions.into_iter().map(|r| r.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(720), ["720p", "700p", "360p"]);
+        assert_eq!(names(1_080), ["720p", "700p", "360p"]);
+        assert_eq!(names(700), ["700p", "360p"]);
+        assert_eq!(names(400), ["400p"]);
+        assert_eq!(names(300), ["300p"]);
     }
 
     #[test]
@@ -245,7 +368,7 @@ mod tests {
                 "144p 346×144"
             ]
         );
-        assert_eq!(sizes(3, 2), ["2p 4×2"]);
+        assert_eq!(sizes(3, 2), ["2p 2×2"]);
         assert_eq!(sizes(16_000, 1_600)[0], "1080p 4090×410");
     }
 

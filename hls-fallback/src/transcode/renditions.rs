@@ -129,7 +129,7 @@ impl Renditions {
                 if self.special.is_some() {
                     self.put(rendition, Role::below(is_kept), begun, presenter);
                 }
-            } else {
+            } else if place == 0 || self.may_be(&rendition) {
                 let role = if place == 0 {
                     Role::Best
                 } else {
@@ -148,13 +148,22 @@ impl Renditions {
             return None;
         }
         let side = |rendition: &Rendition| rendition.rung.side;
-        let fits = renditions.iter().filter(|r| side(r) <= KEPT_SIDE);
+        let made = renditions.iter().enumerate();
+        let made = made.filter(|(place, rendition)| *place == 0 || self.may_be(rendition));
+        let made = made.map(|(_, rendition)| rendition);
+        let fits = made.clone().filter(|r| side(r) <= KEPT_SIDE);
         let nearest = fits
             .max_by_key(|r| side(r))
-            .or_else(|| renditions.iter().min_by_key(|r| side(r)))?;
+            .or_else(|| made.min_by_key(|r| side(r)))?;
         let mut kept = self.members.iter().filter(|member| member.kept);
         let is_kept = kept.any(|member| side(&member.rendition) >= side(nearest));
         (!is_kept).then(|| nearest.name.clone())
+    }
+
+    /// Whether there is to be that one below the best: it's a rung of the ladder, or there already.
+    fn may_be(&self, rendition: &Rendition) -> bool {
+        let mut names = self.members.iter().map(|member| &member.rendition.name);
+        rendition.is_on_ladder || names.any(|known| *known == rendition.name)
     }
 
     fn put(

@@ -183,6 +183,7 @@ fn sample(width: u32, height: u32, bitrate: u32) -> Rendition {
             bitrate,
         },
         size: Size { width, height },
+        is_on_ladder: true,
     }
 }
 
