@@ -213,6 +213,7 @@ fn main() {
                 keyframe: packet.is_key(),
             },
             time: epoch.plus(offset),
+            arrived: epoch.plus(offset),
             data: Bytes::copy_from_slice(packet.data().unwrap_or_default()),
             lost_before: false,
         };

@@ -85,8 +85,8 @@ impl Receiver {
     pub fn new(now: Instant, wall: Moment) -> Self {
         Self {
             line: TimeLine::new(now, wall),
-            audio: Track::new(Coding::Opus.clock_rate()),
-            video: Track::new(90_000),
+            audio: Track::new(Coding::Opus.clock_rate(), clock::SLEWED),
+            video: Track::new(90_000, clock::PICTURES_SLEWED),
             pictures: Video::default(),
             sound_lost: false,
             frames: VecDeque::new(),
@@ -174,7 +174,7 @@ impl Receiver {
                 .push(now, in_order, &mut |picture| track.picture(now, picture));
         }
         for track in [&mut self.audio, &mut self.video] {
-            track.tell_time(now, &self.line, &mut self.frames);
+            track.tell_time(now, &mut self.line, &mut self.frames);
         }
     }
 
@@ -198,11 +198,11 @@ impl Receiver {
 }
 
 impl Track {
-    fn new(clock_rate: u32) -> Self {
+    fn new(clock_rate: u32, slewed: i64) -> Self {
         Self {
             ssrc: 0,
             reorder: Reorder::new(),
-            clock: TrackClock::new(clock_rate),
+            clock: TrackClock::new(clock_rate, slewed),
             untimed: VecDeque::new(),
             untimed_bytes: 0,
             counts: TrackStatistics::default(),
@@ -237,7 +237,7 @@ impl Track {
     }
 
     /// Gives out the frames whose time can be told.
-    fn tell_time(&mut self, now: Instant, line: &TimeLine, out: &mut VecDeque<Frame>) {
+    fn tell_time(&mut self, now: Instant, line: &mut TimeLine, out: &mut VecDeque<Frame>) {
         if !self.clock.is_set() {
             let full = self.untimed.len() > MAX_UNTIMED || self.untimed_bytes > MAX_UNTIMED_BYTES;
             let waits = self.gives_up_reports().is_some_and(|at| now < at);
@@ -253,6 +253,7 @@ impl Track {
             out.push_back(Frame {
                 content: untimed.content,
                 time: self.clock.time(now, line, untimed.timestamp),
+                arrived: line.present(untimed.arrived),
                 data: untimed.data,
                 lost_before: untimed.lost_before,
             });

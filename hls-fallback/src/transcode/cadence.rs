@@ -12,7 +12,7 @@ const LEAST_TIMESCALE: u32 = 10_000;
 const SHORTEST_PART: Duration = Duration::from_millis(150);
 
 /// Seconds that a segment may last beyond whole ones: less than half of one, which would be rounded up.
-const ROUNDED_DOWN: f64 = 0.4;
+const ROUNDED_DOWN: f64 = 0.49;
 
 /// The lengths of parts and segments, in slots of the grid. A part lasts a whole number of slots, so that its length is exact at
 /// any frame rate.
@@ -26,8 +26,7 @@ pub struct Cadence {
     pub part: u32,
     /// Slots of a segment that is encoded: a whole number of parts.
     pub segment: u32,
-    /// Slots of a segment at most, a whole number of parts: while the source is passed through, its keyframes say where segments
-    /// begin. Rounded to seconds, none is longer than [`Self::segment_seconds`] (RFC 8216bis §4.4.3.1).
+    /// Slots of a segment at most: while the source is passed through, its keyframes say where segments begin. Rounded to seconds, none is longer than [`Self::segment_seconds`] (RFC 8216bis §4.4.3.1).
     pub longest: u32,
     /// The number of the segment that begins with slot 0.
     pub first_segment: u64,
@@ -51,7 +50,7 @@ impl Cadence {
         let parts = ((slots(at_least) - 0.1) / f64::from(part)).ceil() as u32;
         let segment = parts.max(1) * part;
         let seconds = (f64::from(segment) / rate.per_second()).round();
-        let longest = ((seconds + ROUNDED_DOWN) * rate.per_second()) as u32 / part * part;
+        let longest = ((seconds + ROUNDED_DOWN) * rate.per_second()) as u32;
         Self {
             epoch,
             rate,
@@ -146,8 +145,8 @@ mod tests {
                 "{numerator}/{denominator}"
             );
             assert!(cadence.video_timescale() >= LEAST_TIMESCALE);
-            assert!(cadence.longest >= segment && cadence.longest.is_multiple_of(part));
-            assert!(f64::from(cadence.longest) / cadence.rate.per_second() < 2.5);
+            let longest = f64::from(cadence.longest) / cadence.rate.per_second();
+            assert!((2.45..2.5).contains(&longest), "{longest}");
             let rate = f64::from(cadence.video_timescale()) / f64::from(cadence.ticks_per_slot());
             assert!((rate - cadence.rate.per_second()).abs() < 1e-9);
         }

@@ -14,9 +14,10 @@ use super::{
     Cadence, Presenter, Settings, SoundError,
     inspector::Inspector,
     running::Running,
+    timeline::Timeline,
     waiting::{Kept, Waiting},
 };
-use crate::media::{Content, Frame, KeyframeWish, Moment};
+use crate::media::{Content, Frame, KeyframeWish, Moment, Rate};
 
 /// A keyframe is asked for again where pictures are missing after so long, in microseconds.
 pub(super) const ASK_AGAIN: i64 = 500_000;
@@ -178,16 +179,26 @@ fn begin(
     let Kept { rate, group, sound } = kept;
     let cadence =
         |epoch, number| Cadence::new((epoch, number), rate, settings.part, settings.segment);
-    let [first, last] = [group.first(), group.last()].map(|frame| frame.map(|frame| frame.time));
+    // Sound that was kept comes after pictures that were, though it isn't later.
+    let latest = group.last().into_iter().chain(sound.back());
+    let timeline = latest.max_by_key(|frame| frame.time).map_or_else(
+        || Timeline::new(now, 0, now),
+        |frame| Timeline::new(frame.time, frame.arrived.since(frame.time), now),
+    );
+    let time = |frame: &Frame| timeline.shifted(frame.time);
+    let [first, last] = [group.first(), group.last()].map(|frame| frame.map(time));
     let is_new = |first| {
         presenter
             .recorded_until()
             .is_none_or(|until| first >= until)
     };
-    let passes =
-        first.is_some_and(|first| is_new(first) && can_pass(settings, &cadence(first, 0), &group));
+    let passes = first.is_some_and(|first| {
+        let cadence = cadence(first, 0);
+        let slots = last.map_or(0.0, |last| cadence.place_of(last));
+        is_new(first) && slots < f64::from(cadence.longest) && can_pass(settings, rate, &group)
+    });
     let begins = if passes { first } else { last };
-    let epoch = begins.or(sound.front().map(|frame| frame.time));
+    let epoch = begins.or(sound.front().map(time));
     let epoch = epoch.unwrap_or(now);
     let cadence = cadence(epoch, presenter.first_segment(epoch));
     tracing::info!(
@@ -196,10 +207,7 @@ fn begin(
         video = !group.is_empty(),
         "LL-HLS begins"
     );
-    // Sound that was kept comes after pictures that were, though it isn't later.
-    let latest = sound.back().map(|frame| frame.time).max(last);
-    let present = (latest.unwrap_or(epoch), now);
-    let mut running = Running::begin(name, settings, cadence, presenter, present)?;
+    let mut running = Running::begin(name, settings, cadence, presenter, timeline, now)?;
     if let (Some(first), Some(last)) = (first, last) {
         running.asking.on_group(now.plus(-last.since(first)));
     }
@@ -215,14 +223,13 @@ fn begin(
 }
 
 /// Whether a broadcast can begin with these pictures as they are.
-fn can_pass(settings: &Settings, cadence: &Cadence, group: &[Frame]) -> bool {
-    let mut inspector = Inspector::new(settings.pass_through, cadence.rate);
+fn can_pass(settings: &Settings, rate: Rate, group: &[Frame]) -> bool {
+    let mut inspector = Inspector::new(settings.pass_through, rate);
     let fit = |frame: &Frame| {
         let Content::Video { codec, keyframe } = frame.content else {
             return false;
         };
         inspector.look(codec, keyframe, &frame.data).track.is_ok()
     };
-    let lasts = group.last().map_or(0.0, |last| cadence.place_of(last.time));
-    lasts < f64::from(cadence.segment) && group.iter().all(fit)
+    group.iter().all(fit)
 }

@@ -90,6 +90,7 @@ mod tests {
                 keyframe,
             },
             time: Moment(0),
+            arrived: Moment(0),
             data: Bytes::from(vec![0; bytes]),
             lost_before: false,
         }

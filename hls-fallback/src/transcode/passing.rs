@@ -121,7 +121,8 @@ impl Running {
     /// The broadcast begins with the source, whose first picture is a keyframe and gets slot 0.
     pub(super) fn begin_passing(&mut self, group: &[Frame], now: Moment) {
         for (i, frame) in group.iter().enumerate() {
-            let Some(coming) = self.look(frame, frame.time) else {
+            let time = self.timeline.shifted(frame.time);
+            let Some(coming) = self.look(frame, time) else {
                 continue;
             };
             match &coming.look.track {
@@ -135,7 +136,7 @@ impl Running {
         }
         // Those before came from the cache.
         if let (Mode::Passing(passing), Some(last)) = (&mut self.mode, group.last()) {
-            passing.on_live(last.time, now);
+            passing.on_live(self.timeline.shifted(last.time), now);
         }
     }
 
@@ -284,8 +285,9 @@ impl Running {
     pub(super) fn begin_encoding(&mut self, group: &[Frame], now: Moment) {
         let mut last = None;
         for frame in group {
-            self.look(frame, frame.time);
-            self.decoding.decode(frame, frame.time, |picture, time| {
+            let time = self.timeline.shifted(frame.time);
+            self.look(frame, time);
+            self.decoding.decode(frame, time, |picture, time| {
                 last = Some((picture, time));
             });
         }

@@ -125,10 +125,12 @@ impl<P> Retimer<P> {
         u64::from(self.cadence.part)
     }
 
-    /// Where the part ends that the picture in hand is in.
+    /// Where the part ends that the picture in hand is in: at the latest with the segment, which may last no longer.
     fn part_end(&self) -> u64 {
         let part = u64::from(self.cadence.part);
-        self.segment + ((self.at - self.segment) / part + 1) * part
+        let lasted = self.at - self.segment;
+        let longest = u64::from(self.cadence.longest).max(lasted + 1);
+        self.segment + ((lasted / part + 1) * part).min(longest)
     }
 
     fn flush(&mut self, until: u64, mut emit: impl FnMut(Timed<P>)) {

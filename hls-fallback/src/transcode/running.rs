@@ -63,13 +63,14 @@ pub(super) struct Coming<'a> {
 }
 
 impl Running {
-    /// One without pictures yet. `present`: the time of the last frame that came.
+    /// One without pictures yet.
     pub(super) fn begin(
         channel: &str,
         settings: &Settings,
         cadence: Cadence,
         mut presenter: Box<dyn Presenter>,
-        (present, now): (Moment, Moment),
+        timeline: Timeline,
+        now: Moment,
     ) -> Result<Self, SoundError> {
         presenter.begin(cadence);
         let audio = presenter.rendition(Description::Audio {
@@ -84,7 +85,7 @@ impl Running {
         let interval = cadence.ticks_at(u64::from(cadence.segment), 1_000_000);
         Ok(Self {
             channel: channel.to_owned(),
-            timeline: Timeline::new(present, now),
+            timeline,
             segments,
             sound,
             inspector: Inspector::new(settings.pass_through, cadence.rate),

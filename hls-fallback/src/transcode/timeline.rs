@@ -25,13 +25,20 @@ pub(super) struct Timeline {
 }
 
 impl Timeline {
-    /// It begins with a frame of `time` that came `now`.
-    pub(super) fn new(time: Moment, now: Moment) -> Self {
+    /// It begins with a frame of `time` that came `now`, `late` behind its time. Nothing is shown before it is captured: what comes
+    /// before its time is put back, and all that follows by as much.
+    pub(super) fn new(time: Moment, late: i64, now: Moment) -> Self {
+        let shift = late.min(0);
         Self {
-            shift: 0,
-            usual: now.since(time),
+            shift,
+            usual: now.since(time.plus(shift)),
             late_since: None,
         }
+    }
+
+    /// Where a frame of `time` is, if nothing leapt since.
+    pub(super) fn shifted(&self, time: Moment) -> Moment {
+        time.plus(self.shift)
     }
 
     /// Where a frame of `time` is that came `now`.
@@ -81,7 +88,7 @@ mod tests {
     #[test]
     fn leaps_of_the_clock_are_evened_out() {
         for leap in [3_000_000, 3_600_000_000, -10_000_000, -3_600_000_000] {
-            let mut timeline = Timeline::new(Moment(-100_000), Moment(0));
+            let mut timeline = Timeline::new(Moment(-100_000), 100_000, Moment(0));
             assert_eq!(run(&mut timeline, 0, 10, 0), 0);
             assert!(run(&mut timeline, 10, 10, leap) < 1_000, "{leap}");
             assert!(run(&mut timeline, 20, 10, 0) < 1_000, "back from {leap}");
@@ -89,8 +96,21 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_before_its_time_is_put_back() {
+        // Of a node whose clock is an hour ahead.
+        let now = Moment(-3_600_000_000);
+        let mut timeline = Timeline::new(Moment(700_000), -700_000, now);
+        for i in 0..300 {
+            let passed = i * 33_333;
+            let placed = timeline.place(Moment(700_000 + passed), now.plus(passed));
+            assert_eq!(placed, Moment(passed));
+        }
+        assert_eq!(timeline.shifted(Moment(700_000)), Moment(0));
+    }
+
+    #[test]
     fn pictures_of_the_past_are_no_leap() {
-        let mut timeline = Timeline::new(Moment(-100_000), Moment(0));
+        let mut timeline = Timeline::new(Moment(-100_000), 100_000, Moment(0));
         run(&mut timeline, 0, 10, 0);
         // Twenty seconds of the cache within one.
         for i in 0..600 {
@@ -103,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_path_that_gets_longer_is_no_leap() {
-        let mut timeline = Timeline::new(Moment(-100_000), Moment(0));
+        let mut timeline = Timeline::new(Moment(-100_000), 100_000, Moment(0));
         assert_eq!(run(&mut timeline, 0, 60, -800_000), 800_000);
     }
 }

@@ -146,3 +146,90 @@ fn what_a_node_sends_once_more_is_not_from_the_future() {
     assert!(worst < 120_000, "{errors:?}");
     assert!(errors.last().unwrap().abs() < 20_000, "{errors:?}");
 }
+
+/// Pictures at once, each of a period later than the one before.
+fn burst(world: &mut World, pictures: usize) {
+    for _ in 0..pictures {
+        let (data, payloads) = world.source.frame(&mut world.rng, false);
+        world.sent.push(Sent {
+            captured: world.captured(),
+            data,
+            key: false,
+        });
+        world.send_payloads(payloads);
+        world.lead += 3_000;
+    }
+}
+
+/// Between the times of frames, and how far the last one was ahead of its arrival, in microseconds.
+fn distances(world: &World) -> (Vec<i64>, i64) {
+    let frames: Vec<_> = world.received.iter().map(|(_, frame)| frame).collect();
+    let distances = frames.windows(2).map(|w| w[1].time.since(w[0].time));
+    let last = frames.last().unwrap();
+    (distances.collect(), last.time.since(last.arrived))
+}
+
+/// As FFmpeg begins to send a file: its reports say that it is yet to come.
+#[test]
+fn what_a_publisher_begins_with_keeps_its_distances() {
+    let mut world = World::new(Source::H264, seed());
+    world.run(Duration::from_millis(100));
+    burst(&mut world, 20);
+    world.run(Duration::from_secs(5));
+    world.finish();
+    assert_eq!(world.check(), world.sent.len());
+    let (distances, ahead) = distances(&world);
+    // The world has a tick each millisecond.
+    let period = 33_000..=34_000;
+    let other: Vec<_> = distances.iter().filter(|d| !period.contains(*d)).collect();
+    // The first of them, and the one after them, come when the world's clock has them.
+    assert!(other.len() <= 2, "{other:?}");
+    assert!(
+        distances.iter().all(|d| (20_000..60_000).contains(d)),
+        "{distances:?}"
+    );
+    assert!((600_000..=670_000).contains(&ahead), "{ahead}");
+    assert_eq!(world.receiver.statistics().video.clock_jumps, 0);
+}
+
+#[test]
+fn one_that_makes_up_for_what_held_it_keeps_its_distances() {
+    let mut world = World::new(Source::H264, seed());
+    // By 5 %, as FFmpeg does.
+    for _ in 0..200 {
+        world.run(Duration::from_millis(100));
+        world.lead += 450;
+    }
+    world.finish();
+    let (distances, ahead) = distances(&world);
+    assert!(
+        distances.iter().all(|d| (33_000..=39_000).contains(d)),
+        "{distances:?}"
+    );
+    assert!((900_000..=1_010_000).contains(&ahead), "{ahead}");
+}
+
+#[test]
+fn pictures_are_not_put_together_by_a_correction() {
+    for off in [-27_000_i32, 27_000] {
+        let mut world = World::new(Source::H264, seed());
+        world.run(Duration::from_millis(300));
+        // By 300 ms, when it is known how late the pictures came.
+        world.first_timestamp = world.first_timestamp.wrapping_add_signed(-off);
+        world.lead = world.lead.wrapping_add_signed(off);
+        world.run(Duration::from_secs(12));
+        world.finish();
+        world.check();
+        let (distances, ahead) = distances(&world);
+        let at_first = distances[..20].iter();
+        assert!(
+            at_first.clone().all(|d| (33_000..=34_000).contains(d)),
+            "the rate is told by these: {distances:?}"
+        );
+        assert!(
+            distances.iter().all(|d| (31_300..=35_800).contains(d)),
+            "{distances:?}"
+        );
+        assert!((ahead - i64::from(off) * 100 / 9).abs() < 20_000, "{ahead}");
+    }
+}

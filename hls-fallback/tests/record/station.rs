@@ -134,14 +134,20 @@ fn air(making: &Making, seconds: i64, mut now: impl FnMut(i64) -> Now) {
         sleep(at.saturating_duration_since(Instant::now()));
         if let Some(frame) = picture {
             let time = epoch.plus(micros + off);
-            let _: Pushed = transcoder.push(Frame { time, ..frame });
+            let _: Pushed = transcoder.push(Frame {
+                time,
+                arrived: time,
+                ..frame
+            });
         }
         while sounds * 20_000 <= micros {
             if sound {
                 let data = microphone.encode_vec(&tone(sounds), 1_500).unwrap();
+                let time = epoch.plus(sounds * 20_000 + off);
                 let _: Pushed = transcoder.push(Frame {
                     content: Content::Audio,
-                    time: epoch.plus(sounds * 20_000 + off),
+                    time,
+                    arrived: time,
                     data: data.into(),
                     lost_before: false,
                 });

@@ -309,6 +309,7 @@ fn changes(codecs: &'static [(VideoCodec, i64)]) -> Recorder {
     broadcast(&mut transcoder, seconds, |_, time| {
         Some(Frame {
             time,
+            arrived: time,
             ..takes.pop()?
         })
     });

@@ -5,6 +5,7 @@
     clippy::cast_possible_truncation
 )]
 
+mod beginnings;
 mod cmaf;
 mod demand;
 #[path = "../origin/ffmpeg.rs"]

@@ -50,7 +50,7 @@ fn width(config: &TrackConfig) -> u16 {
 }
 
 /// Segments begin with a keyframe of the source rendition, and at the same instants in sound; parts never without a sample.
-fn check_segments(recorder: &Recorder) {
+pub(crate) fn check_segments(recorder: &Recorder) {
     let cadence = recorder.cadence();
     let (source, audio) = (recorder.told("source"), recorder.told("audio"));
     source.check_even();

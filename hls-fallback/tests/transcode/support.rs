@@ -340,6 +340,7 @@ impl Camera {
                 keyframe: packet.is_key(),
             },
             time,
+            arrived: time,
             data: Bytes::copy_from_slice(data),
             lost_before: false,
         })
@@ -382,7 +383,11 @@ pub(crate) fn broadcast_beside(
         beside(i);
         let frame = frames[i as usize].take()?;
         let time = time.plus(frame.time.0 - time_of(i));
-        Some(Frame { time, ..frame })
+        Some(Frame {
+            time,
+            arrived: time,
+            ..frame
+        })
     });
 }
 
@@ -414,9 +419,11 @@ pub(crate) fn broadcast_live(
         }
         while sounds * 20_000 <= time_of(i) && sounds < (seconds - 1) * 50 {
             let data = microphone.encode_vec(&[0; 1_920], 1_500).unwrap();
+            let time = epoch.plus(sounds * 20_000);
             push(Frame {
                 content: Content::Audio,
-                time: epoch.plus(sounds * 20_000),
+                time,
+                arrived: time,
                 data: data.into(),
                 lost_before: false,
             });

@@ -56,6 +56,8 @@ pub(crate) struct World {
     /// The sender's numbers.
     pub(crate) sequence: u16,
     pub(crate) first_timestamp: u32,
+    /// How much earlier frames are sent than the reports have it, on the RTP clock.
+    pub(crate) lead: u32,
     /// What the node's clock is off since it was set.
     pub(crate) node_step: i64,
     pub(crate) reports: bool,
@@ -88,6 +90,7 @@ impl World {
             rng,
             sequence,
             first_timestamp,
+            lead: 0,
             node_step: 0,
             reports: true,
             answers_resends: true,
@@ -173,7 +176,7 @@ impl World {
                 coding: self.source.coding(),
                 ssrc: 7,
                 sequence: self.sequence,
-                timestamp: self.timestamp(),
+                timestamp: self.timestamp().wrapping_add(self.lead),
                 marker: i == last && self.source != Source::Opus,
                 resent: false,
                 payload,
