@@ -1,7 +1,8 @@
 //! When the publisher is asked for keyframes, so that the source can be passed through. Sans-IO.
 //!
 //! A keyframe costs the broadcast's other viewers quality, so publishers that send them by themselves aren't asked, nor those that
-//! don't listen: OBS.
+//! don't listen: OBS. Whether one sends them by itself shows only when it isn't asked in time. Where it answers so quickly that its
+//! keyframe wouldn't come too late even then, that is tried.
 
 use crate::media::Moment;
 
@@ -11,6 +12,11 @@ const BEFORE: i64 = 350_000;
 const LATE: i64 = 60_000;
 /// One that was asked for comes within this time.
 const ANSWER: i64 = 1_000_000;
+/// Who answers as quickly may be asked when a keyframe is late.
+const QUICK: i64 = 150_000;
+/// That is tried so often at most, with so much time between.
+const TRIES: u32 = 3;
+const TRY_AGAIN: i64 = 60_000_000;
 /// Publishers that answered none of so many requests ...
 const PATIENCE: u32 = 3;
 /// ... are asked after so long, again.
@@ -31,6 +37,10 @@ pub(super) struct Asking {
     by_itself: bool,
     asked: Option<Moment>,
     unanswered: u32,
+    /// It is being tried whether the next one comes by itself.
+    tries: bool,
+    /// How often that was tried, and when last.
+    tried: (u32, Option<Moment>),
 }
 
 impl Asking {
@@ -41,6 +51,8 @@ impl Asking {
             by_itself: false,
             asked: None,
             unanswered: 0,
+            tries: false,
+            tried: (0, None),
         }
     }
 
@@ -58,11 +70,24 @@ impl Asking {
         let in_time = now.since(self.keyframe) <= self.interval + LATE;
         self.by_itself = answer.is_none() && in_time;
         self.keyframe = now;
+        self.tries = answer.is_some_and(|asked| now.since(asked) <= QUICK) && self.may_try(now);
+        if self.tries {
+            self.tried = (self.tried.0 + 1, Some(now));
+        }
+    }
+
+    fn may_try(&self, now: Moment) -> bool {
+        let (times, last) = self.tried;
+        times < TRIES && last.is_none_or(|last| now.since(last) >= TRY_AGAIN)
     }
 
     /// When [`Self::asks`] may have something to say.
     pub(super) fn next_timeout(&self) -> Moment {
-        let early = if self.by_itself { LATE } else { -BEFORE };
+        let early = if self.by_itself || self.tries {
+            LATE
+        } else {
+            -BEFORE
+        };
         let due = self.keyframe.plus(self.interval + early);
         let pause = if self.unanswered < PATIENCE {
             self.interval.max(ANSWER)
@@ -90,9 +115,9 @@ mod tests {
 
     const SECOND: i64 = 1_000_000;
 
-    /// How often a publisher is asked in two minutes, which sends a keyframe each `period`, and `answers`; and how far apart its
-    /// keyframes are at most once it is asked.
-    fn run(period: i64, answers: bool) -> (u32, i64) {
+    /// How often a publisher is asked in two minutes, which sends a keyframe each `period`, and answers after so long, if it does; and
+    /// how far apart its keyframes are at most.
+    fn run(period: i64, answers: Option<i64>) -> (u32, i64) {
         let mut asking = Asking::new(2 * SECOND, Moment(0));
         let (mut asked, mut last, mut widest) = (0, 0, 0);
         let mut due = None;
@@ -106,7 +131,7 @@ mod tests {
             }
             if asking.asks(Moment(now)) {
                 asked += 1;
-                due = answers.then_some(now + 150_000);
+                due = answers.map(|after| now + after);
             }
         }
         (asked, widest)
@@ -114,15 +139,24 @@ mod tests {
 
     #[test]
     fn those_that_send_keyframes_by_themselves_are_not_asked() {
-        assert_eq!(run(2 * SECOND, true).0, 0);
-        assert_eq!(run(SECOND, true).0, 0);
+        assert_eq!(run(SECOND, Some(150_000)).0, 0);
+        // Once, since nobody knows it yet.
+        assert_eq!(run(2 * SECOND, Some(150_000)).0, 1);
     }
 
     #[test]
     fn those_that_listen_are_asked_in_time() {
-        let (asked, widest) = run(1_000 * SECOND, true);
-        assert!((55..70).contains(&asked), "{asked}");
-        assert!(widest <= 2 * SECOND, "{widest}");
+        for answers in [100_000, 150_000, 160_000, 300_000] {
+            let (asked, widest) = run(1_000 * SECOND, Some(answers));
+            assert!((55..70).contains(&asked), "{asked}");
+            // Segments of 2.4 s are long enough for a late answer.
+            let longest = if answers <= QUICK {
+                2_220_000
+            } else {
+                2 * SECOND
+            };
+            assert!(widest <= longest, "{widest}");
+        }
     }
 
     #[test]
@@ -140,7 +174,7 @@ mod tests {
 
     #[test]
     fn those_that_do_not_listen_are_let_be() {
-        let (asked, _) = run(10 * SECOND, false);
+        let (asked, _) = run(10 * SECOND, None);
         assert!((3..8).contains(&asked), "{asked}");
     }
 }
