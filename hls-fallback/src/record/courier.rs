@@ -45,8 +45,8 @@ pub(super) type Lists = Vec<(String, Bytes)>;
 pub(super) enum Job {
     /// The file is to be stored.
     Put(Piece, PathBuf),
-    /// The broadcast is over and all its files are stored.
-    Finish(Box<Recording>),
+    /// The broadcast is over and all its files are stored; these aren't part of it.
+    Finish(Box<Recording>, Vec<Piece>),
 }
 
 /// What the courier has for the scribe.
@@ -136,7 +136,7 @@ impl Carrier {
             tokio::select! {
                 job = jobs.recv(), if under_way.len() < CONCURRENT => match job {
                     Some(Job::Put(piece, path)) => under_way.push(self.put(piece, path)),
-                    Some(Job::Finish(recording)) => finish = Some(recording),
+                    Some(Job::Finish(recording, cut)) => finish = Some((recording, cut)),
                     None => return,
                 },
                 Some(()) = under_way.next() => {}
@@ -152,8 +152,9 @@ impl Carrier {
         if !listing.is_terminated() {
             listing.await;
         }
-        if let Some(recording) = finish {
+        if let Some((recording, cut)) = finish {
             let made = self.finish(works, *recording).await;
+            self.remove(&cut).await;
             self.report(Report::Made(made));
         }
     }
@@ -220,6 +221,16 @@ impl Carrier {
                 }
             }
             backoff.wait().await;
+        }
+    }
+
+    /// Deletes what no playlist lists any more. What stays is deleted with the recording.
+    async fn remove(&self, pieces: &[Piece]) {
+        for piece in pieces {
+            if let Err(error) = self.shelf.delete(&piece.path()).await {
+                tracing::warn!(path = piece.path(), %error, "the end of a recording that nobody sent can't be deleted; the rest of it stays");
+                return;
+            }
         }
     }
 

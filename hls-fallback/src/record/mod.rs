@@ -345,6 +345,12 @@ impl Session {
         Box::new(Recorded::new(take, self.queue.clone(), self.lease.clone()))
     }
 
+    /// The publisher's pictures and sound have come to this moment, on the session's time line. Of a broadcast that ends, what it
+    /// has beyond isn't recorded.
+    pub fn heard(&self, until: Moment) {
+        self.shared.heard(until);
+    }
+
     /// All renditions have a discontinuity before this segment.
     pub fn discontinuity(&self, segment: u64) {
         self.shared.discontinuity(segment);

@@ -14,6 +14,8 @@ pub(super) const VERSION: u32 = 1;
 pub(super) const MAX_SEGMENTS: usize = 108_000;
 /// Cues of captions, at most: a day of one every two seconds. What is said then has none.
 pub(super) const MAX_CUES: usize = 43_200;
+/// A segment with so much or less of what the publisher sent last is taken for one without: a part, in microseconds.
+const LAST: i64 = 250_000;
 
 /// How far a recording is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +53,10 @@ pub(super) struct Recording {
     /// What was said, in order. There are thousands, of which `recording.json` needs none.
     #[serde(skip)]
     pub(super) cues: Vec<Said>,
+    /// The publisher pauses: until when its pictures and sound came. What is recorded beyond is the last picture, and silence, and
+    /// belongs to the recording only if the publisher comes back.
+    #[serde(skip)]
+    pub(super) heard: Option<Moment>,
 }
 
 /// A cue of captions.
@@ -168,6 +174,10 @@ pub(super) enum Entry {
         language: Language,
     },
     Cue(Said),
+    /// The publisher pauses, and what it sent goes until then; or has come back.
+    Heard(Option<Moment>),
+    /// From this segment on there is nothing of the publisher.
+    Cut(u64),
     Stored(Piece),
     /// It was given up, before it was whole or since its file is gone.
     Lost(Piece),
@@ -192,6 +202,7 @@ impl Recording {
             renditions: Vec::new(),
             language: None,
             cues: Vec::new(),
+            heard: None,
         }
     }
 
@@ -219,6 +230,14 @@ impl Recording {
             Entry::Captions { language } => self.language = Some(language),
             Entry::Cue(said) if self.cues.len() < MAX_CUES => self.cues.push(said),
             Entry::Cue(_) => {}
+            Entry::Heard(heard) => self.heard = heard,
+            Entry::Cut(from) => {
+                for rendition in &mut self.renditions {
+                    rendition.segments.retain(|segment| segment.number < from);
+                    rendition.inits.retain(|init| init.segment < from);
+                }
+                self.heard = None;
+            }
             Entry::Stored(piece) => self.stored(&piece),
             Entry::Lost(piece) => {
                 self.lost += 1;
@@ -308,10 +327,50 @@ impl Recording {
         lasts.map(end).max()
     }
 
-    /// How long the longest rendition is: microseconds.
+    /// How long the longest rendition is, up to where the publisher pauses: microseconds.
     pub(super) fn duration(&self) -> u64 {
-        let length = |rendition: &Rendition| rendition.segments.iter().map(|s| s.duration).sum();
+        let pause = self.pause().unwrap_or(u64::MAX);
+        let length = |rendition: &Rendition| {
+            let segments = rendition.segments.iter();
+            let until = segments.take_while(|segment| segment.number < pause);
+            until.map(|segment| segment.duration).sum()
+        };
         self.renditions.iter().map(length).max().unwrap_or(0)
+    }
+
+    /// The first segment of the end of it that has nothing of the publisher, which pauses.
+    pub(super) fn pause(&self) -> Option<u64> {
+        let heard = self.heard?.plus(-LAST);
+        // A number belongs to it when all have nothing of the publisher there.
+        let pause = |rendition: &Rendition| {
+            let segments = rendition.segments.iter().rev();
+            let beyond = segments.take_while(|segment| self.wall(segment) >= heard);
+            let first = beyond.last().map(|segment| segment.number);
+            first.or(rendition.segments.last().map(|last| last.number + 1))
+        };
+        let first = self.renditions.iter().filter_map(pause).max()?;
+        // The first of all stays, so that there is something.
+        let begins = self.renditions.iter().filter_map(|r| r.segments.first());
+        let begins = begins.map(|segment| segment.number).min()?;
+        let first = first.max(begins + 1);
+        (self.last_number()? >= first).then_some(first)
+    }
+
+    /// What it has from this segment on.
+    pub(super) fn from(&self, number: u64) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        for rendition in &self.renditions {
+            let piece = |segment, init| Piece {
+                rendition: rendition.name.clone(),
+                segment,
+                init,
+            };
+            let inits = rendition.inits.iter().map(|init| piece(init.segment, true));
+            let segments = rendition.segments.iter();
+            let segments = segments.map(|segment| piece(segment.number, false));
+            pieces.extend(inits.chain(segments).filter(|p| p.segment >= number));
+        }
+        pieces
     }
 
     /// Of what is in the storage.

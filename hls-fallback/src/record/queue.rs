@@ -5,7 +5,7 @@ use std::{
     collections::BTreeSet,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
         mpsc,
     },
 };
@@ -15,7 +15,7 @@ use bytes::Bytes;
 use super::{courier::Report, model::Session, scribe::Lease};
 use crate::{
     captions::{Cue, Language},
-    media::TrackConfig,
+    media::{Moment, TrackConfig},
     origin::{RenditionInfo, Tap, Unit},
 };
 
@@ -38,6 +38,8 @@ pub(super) struct SessionShared {
     /// Counts up within a process: a later session has a higher one.
     pub(super) id: u64,
     discontinuities: Mutex<BTreeSet<u64>>,
+    /// Until when the publisher's pictures and sound came: of a [`Moment`].
+    heard: AtomicI64,
 }
 
 impl SessionShared {
@@ -46,7 +48,18 @@ impl SessionShared {
             session,
             id,
             discontinuities: Mutex::default(),
+            heard: AtomicI64::new(i64::MIN),
         }
+    }
+
+    pub(super) fn heard(&self, until: Moment) {
+        self.heard.fetch_max(until.0, Ordering::Relaxed);
+    }
+
+    /// Until when the publisher's pictures and sound came, if any did.
+    pub(super) fn heard_until(&self) -> Option<Moment> {
+        let heard = self.heard.load(Ordering::Relaxed);
+        (heard != i64::MIN).then_some(Moment(heard))
     }
 
     pub(super) fn discontinuity(&self, segment: u64) {
@@ -306,10 +319,7 @@ impl Tap for Recorded {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::{
-        media::Moment,
-        origin::{Part, RenditionKind},
-    };
+    use crate::origin::{Part, RenditionKind};
 
     fn part(segment: u64, index: u32) -> Unit {
         Unit::Part(Part {

@@ -17,7 +17,7 @@ use super::{
     courier::{Job, Lists, Report},
     files::{Files, NewInit},
     journal::Journal,
-    model::{Entry, Init, MAX_SEGMENTS, Piece, Recording, Said, State},
+    model::{Entry, Init, MAX_SEGMENTS, Piece, Recording, Said, Segment, State},
     playlist,
     queue::{First, Message, Receiver, SessionShared, Take},
     spine,
@@ -34,6 +34,9 @@ const LISTS_MOST: Duration = Duration::from_mins(1);
 const LISTS_SHARE: u64 = 300;
 /// A storage that hasn't taken something for so long is slow.
 const SLOW: Duration = Duration::from_secs(10);
+/// A segment that goes on for so long behind the publisher's last picture and sound is of a pause of it: microseconds. Segments of
+/// standing pictures last longer.
+const SILENT: i64 = 500_000;
 /// Segments that are counted as lost at once, at most.
 const MOST_LOST: usize = 1_000;
 
@@ -69,8 +72,8 @@ enum Stage {
 pub(super) struct Scribe {
     desk: Desk,
     stage: Stage,
-    /// Of the present session: its id with those who encode.
-    session: Option<u64>,
+    /// The present one, as those who encode know it.
+    session: Option<Arc<SessionShared>>,
     files: Files,
     /// What the storage doesn't have yet, and since when it could have it.
     waiting: HashMap<Piece, Instant>,
@@ -199,7 +202,8 @@ impl Scribe {
     /// It is of a session whose successor has begun, or of a broadcast that was over long ago.
     fn is_late(&self, of: &SessionShared) -> bool {
         let is_over = !matches!(self.stage, Stage::Recording | Stage::Ending(_));
-        is_over || self.session.is_some_and(|present| of.id < present)
+        let present = self.session.as_ref();
+        is_over || present.is_some_and(|present| of.id < present.id)
     }
 
     fn begin_segment(&mut self, take: &Arc<Take>, number: u64, first: First, time: u64) {
@@ -260,11 +264,12 @@ impl Scribe {
     }
 
     /// A session begins with the first of its initialization segments, or with captions.
-    fn enter(&mut self, session: &SessionShared) {
-        if self.session != Some(session.id) {
+    fn enter(&mut self, session: &Arc<SessionShared>) {
+        let present = self.session.as_ref();
+        if present.is_none_or(|present| present.id != session.id) {
             // What is open of other renditions ended with the session.
             self.end_segments();
-            self.session = Some(session.id);
+            self.session = Some(session.clone());
             self.note(Entry::Session(session.session));
         }
     }
@@ -289,8 +294,28 @@ impl Scribe {
             rendition: piece.rendition.clone(),
             segment,
         });
+        self.hear(&segment);
         self.send_off(piece);
         self.tell();
+    }
+
+    /// Notes whether the publisher pauses, by a segment that is whole.
+    fn hear(&mut self, segment: &Segment) {
+        let session = self.session.as_ref();
+        let Some(until) = session.and_then(|session| session.heard_until()) else {
+            return;
+        };
+        let recording = &self.desk.recording;
+        let duration = i64::try_from(segment.duration).unwrap_or(i64::MAX);
+        let end = recording.wall(segment).plus(duration);
+        // Of other renditions, segments from before may still come.
+        let still = recording.heard == Some(until);
+        let pauses = still || end.since(until) > SILENT;
+        let heard = pauses.then_some(until);
+        if recording.heard != heard {
+            self.note(Entry::Heard(heard));
+            self.lists_stale = true;
+        }
     }
 
     /// A segment won't be in the recording.
@@ -427,10 +452,21 @@ impl Scribe {
                 made_bytes: 0,
             });
         }
+        let cut = self.cut();
         self.stage = Stage::Making;
         self.tell();
         let recording = Box::new(self.desk.recording.clone());
-        let _ = self.desk.jobs.send(Job::Finish(recording));
+        let _ = self.desk.jobs.send(Job::Finish(recording, cut));
+    }
+
+    /// The publisher hasn't come back: what was recorded since it left isn't part of the recording. What the storage has of that.
+    fn cut(&mut self) -> Vec<Piece> {
+        let Some(from) = self.desk.recording.pause() else {
+            return Vec::new();
+        };
+        let cut = self.desk.recording.from(from);
+        self.note(Entry::Cut(from));
+        cut
     }
 
     /// The playlists of what the storage has.

@@ -25,6 +25,9 @@ pub(super) fn places(recording: &Recording) -> Vec<Place> {
         .collect();
     numbers.sort_unstable();
     numbers.dedup();
+    // What goes on while the publisher pauses belongs to it once that has come back.
+    let pause = recording.pause().unwrap_or(u64::MAX);
+    numbers.retain(|number| *number < pause);
     let mut by_rank: Vec<&Rendition> = recording.renditions.iter().collect();
     by_rank.sort_by_key(|rendition| rendition.is_audio());
     let mut places: Vec<Place> = Vec::with_capacity(numbers.len());
@@ -68,7 +71,7 @@ pub(super) mod tests {
     use crate::{
         media::{Rate, TrackConfig},
         origin::RenditionKind,
-        record::model::{Entry, Init, Session},
+        record::model::{Entry, Init, Piece, Session},
     };
 
     /// A rendition's segments of two seconds, in one session that began at `epoch` seconds with segment `first`.
@@ -183,5 +186,46 @@ pub(super) mod tests {
         );
         assert!((at(1_031.0) - 5.0).abs() < 1e-6);
         assert!((at(2_000.0) - 6.0).abs() < 1e-6, "after its end");
+    }
+
+    #[test]
+    fn what_goes_on_while_the_publisher_pauses_belongs_to_it_when_that_comes_back() {
+        let mut recording = Recording::new("b", "demo");
+        session(&mut recording, 1_000);
+        add(&mut recording, "360p", 10, &[10, 11, 12, 13, 14]);
+        add(&mut recording, "audio", 10, &[10, 11, 12, 13]);
+        let numbers = |recording: &Recording| -> Vec<u64> {
+            places(recording).iter().map(|place| place.number).collect()
+        };
+        let heard = |recording: &mut Recording, seconds: f64| {
+            let until = Moment(1_000_000_000 + (seconds * 1e6) as i64);
+            recording.apply(Entry::Heard(Some(until)));
+        };
+        for (seconds, last) in [(3.0, 11), (4.2, 11), (4.3, 12), (7.9, 13), (9.9, 14)] {
+            heard(&mut recording, seconds);
+            assert_eq!(numbers(&recording).last(), Some(&last), "{seconds}");
+            assert_eq!(recording.duration(), (last - 9) * 2_000_000);
+        }
+        heard(&mut recording, 0.1);
+        assert_eq!(numbers(&recording), [10], "something is left");
+        recording.apply(Entry::Heard(None));
+        assert_eq!(numbers(&recording), [10, 11, 12, 13, 14]);
+        assert_eq!(recording.pause(), None);
+
+        heard(&mut recording, 4.1);
+        let from = recording.pause().unwrap();
+        let cut: Vec<_> = recording.from(from).iter().map(Piece::path).collect();
+        assert_eq!(
+            cut,
+            [
+                "360p/12.m4s",
+                "360p/13.m4s",
+                "360p/14.m4s",
+                "audio/12.m4s",
+                "audio/13.m4s"
+            ]
+        );
+        recording.apply(Entry::Cut(from));
+        assert_eq!((numbers(&recording), recording.heard), (vec![10, 11], None));
     }
 }

@@ -183,6 +183,16 @@ impl Shelf {
         }
     }
 
+    /// Deletes an object. That there's none is fine.
+    pub(super) async fn delete(&self, name: &str) -> Result<(), AccessError> {
+        let path = self.path(name);
+        match tokio::time::timeout(PATIENCE, self.store.delete(&path)).await {
+            Ok(Err(object_store::Error::NotFound { .. })) => Ok(()),
+            Ok(deleted) => Ok(deleted?),
+            Err(_) => Err(AccessError::Timeout),
+        }
+    }
+
     pub(super) async fn get(&self, name: &str) -> Result<Bytes, AccessError> {
         let path = self.path(name);
         let get = async { self.store.get(&path).await?.bytes().await };

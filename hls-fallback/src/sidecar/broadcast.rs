@@ -162,6 +162,12 @@ impl Presenter for OnOrigin {
         }
     }
 
+    fn heard(&mut self, until: Moment) {
+        if let Some(session) = &self.session {
+            session.heard(until);
+        }
+    }
+
     fn discontinuity(&mut self, segment: u64) {
         if let Some((_, presentation)) = &self.cadence {
             presentation.discontinuity(segment);

@@ -136,6 +136,8 @@ pub trait Presenter: Send {
     }
     /// The broadcast begins. Called once, before [`Self::rendition`].
     fn begin(&mut self, cadence: Cadence);
+    /// The publisher's pictures and sound have come to this moment. What goes on beyond it is the last picture, and silence.
+    fn heard(&mut self, _until: Moment) {}
     /// What comes from this segment on doesn't continue what was before it, in all renditions.
     fn discontinuity(&mut self, segment: u64);
     /// A rendition is added. It isn't made before it is started.

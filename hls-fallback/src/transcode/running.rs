@@ -21,6 +21,9 @@ use super::{
 };
 use crate::media::{Content, Frame, Moment};
 
+/// How long a packet of sound lasts, as a rule: microseconds.
+const SOUND: i64 = 20_000;
+
 /// Owned by the conductor, which gives frames in, and calls [`Self::handle_timeout`] after each of them and at
 /// [`Self::next_timeout`].
 pub(super) struct Running {
@@ -106,6 +109,7 @@ impl Running {
 
     pub(super) fn on_sound(&mut self, frame: &Frame, now: Moment) {
         let time = self.timeline.place(frame.time, now);
+        self.presenter.heard(time.plus(SOUND));
         self.sound.on_packet(frame, time, now);
     }
 
@@ -129,6 +133,8 @@ impl Running {
         let Content::Video { codec, keyframe } = frame.content else {
             return None;
         };
+        let lasts = self.cadence.ticks_at(1, 1_000_000) as i64;
+        self.presenter.heard(time.plus(lasts));
         let mut look = self.inspector.look(codec, keyframe, &frame.data);
         if let Ok(track) = &look.track
             && !self.is_told(track.needs)

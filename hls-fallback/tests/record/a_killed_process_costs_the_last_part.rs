@@ -6,7 +6,7 @@ use url::Url;
 use crate::{
     film,
     player::play,
-    studio::{FakeNode, Take, eventually, film, is_empty, recorder, until, until_over},
+    studio::{EPOCH, FakeNode, Take, eventually, film, is_empty, recorder, until, until_over},
 };
 
 const ROOM: u64 = 1 << 30;
@@ -117,6 +117,38 @@ async fn and_a_broadcast_that_ended_meanwhile_is_finished() {
     assert_eq!(play(&media.join("180p/index.m3u8")).pictures.len(), 5 * 25);
 }
 
+/// Its publisher had left before, and didn't come back.
+#[tokio::test(flavor = "multi_thread")]
+async fn and_what_nobody_sent_is_not_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = FakeNode::default();
+    let (path, node) = (folder.path().to_owned(), fake.clone());
+    tokio::task::spawn_blocking(move || {
+        first_life(&path, &node);
+        // A tenth of the second segment.
+        note(
+            &path,
+            &format!(r#"{{"heard":{}}}"#, EPOCH.plus(2_200_000).0),
+        );
+    })
+    .await
+    .unwrap();
+    let mut recorder = open(folder.path(), fake.start().await);
+    recorder.end_all_but(|_| false);
+    eventually("it's ready", || fake.last()["state"] == "ready").await;
+    let duration = fake.last()["duration_ms"].as_u64().unwrap();
+    assert!((2_000..2_030).contains(&duration), "{duration} ms");
+    let media = folder.path().join("media/vod/b1");
+    assert_eq!(play(&media.join("video.mp4")).pictures.len(), 2 * 25);
+    assert!(!media.join("180p/101.m4s").exists() && !media.join("180p/102.m4s").exists());
+}
+
+fn note(folder: &Path, line: &str) {
+    let journal = folder.join("spool/b1/recording.jsonl");
+    let mut journal = fs::OpenOptions::new().append(true).open(journal).unwrap();
+    writeln!(journal, "{line}").unwrap();
+}
+
 /// Killed while the file was made: it is made again.
 #[tokio::test(flavor = "multi_thread")]
 async fn and_a_recording_that_was_being_finished_is_finished_again() {
@@ -125,10 +157,8 @@ async fn and_a_recording_that_was_being_finished_is_finished_again() {
     let (path, node) = (folder.path().to_owned(), fake.clone());
     tokio::task::spawn_blocking(move || {
         first_life(&path, &node);
-        let journal = path.join("spool/b1/recording.jsonl");
-        let mut journal = fs::OpenOptions::new().append(true).open(journal).unwrap();
         let line = r#"{"state":{"state":"finishing","failure":null,"made_bytes":0}}"#;
-        writeln!(journal, "{line}").unwrap();
+        note(&path, line);
     })
     .await
     .unwrap();

@@ -20,4 +20,5 @@ mod a_killed_process_costs_the_last_part;
 mod a_recording_is_of_the_sources_codec;
 mod every_player_can_play_it;
 mod s3_takes_recordings;
+mod what_nobody_sent_is_not_recorded;
 mod whatever_a_source_does;
