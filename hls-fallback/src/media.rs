@@ -65,7 +65,7 @@ pub struct Frame {
     pub content: Content,
     /// When it was captured, as the sender reports say; by its arrival before the first of them.
     pub time: Moment,
-    /// When it came, by the same clock. A publisher may send frames before their time, as FFmpeg does with what it reads of files.
+    /// When it came, by the same clock. A publisher may send frames before their time, as `FFmpeg` does with what it reads of files.
     pub arrived: Moment,
     /// H.264 and H.265: NAL units with start codes (Annex B). VP8 and VP9: a frame, of VP9 all its spatial layers. AV1: the
     /// OBUs of a temporal unit, each with its size, without temporal delimiters. Opus: a packet.

@@ -10,7 +10,7 @@
 //! - A step of the node's clock (the reports of a track and their arrival jump alike) changes no frame's time: the time line
 //!   goes on as before, and is off the node's clock by the step from then on.
 //! - Frames may come before their time when a track begins, or goes on after a pause, and keep the distances that they have: a
-//!   publisher that reads files, as FFmpeg, sends half a second of it and what came up while it connected at once, and its reports
+//!   publisher that reads files, as `FFmpeg`, sends half a second of it and what came up while it connected at once, and its reports
 //!   say that this is yet to come. Those of both tracks may come as early from then on.
 //! - Any other frame from the future, or one from long ago, is at the moment of its arrival, and the clock is set by it until the
 //!   next report: timestamps have jumped. So they do when a node sends its cache once more, as they never go back there.
@@ -37,7 +37,7 @@ const BEHIND: i64 = 60_000_000;
 /// How much earlier frames may be when their track begins, ...
 const LEAD: i64 = 2_000_000;
 /// ... which it does for so long, with its first frame and behind a pause of as much. Later they may get so by a quarter of the time
-/// that passes: FFmpeg makes up for what held it.
+/// that passes: `FFmpeg` makes up for what held it.
 const BEGINS: Duration = Duration::from_secs(1);
 const LEAD_GROWS: u32 = 4;
 /// How long frames wait for their track's first report. A node sends it within 150 ms; without, the frames' arrival tells the

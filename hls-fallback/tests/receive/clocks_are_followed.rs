@@ -169,7 +169,7 @@ fn distances(world: &World) -> (Vec<i64>, i64) {
     (distances.collect(), last.time.since(last.arrived))
 }
 
-/// As FFmpeg begins to send a file: its reports say that it is yet to come.
+/// As `FFmpeg` begins to send a file: its reports say that it is yet to come.
 #[test]
 fn what_a_publisher_begins_with_keeps_its_distances() {
     let mut world = World::new(Source::H264, seed());

@@ -27,10 +27,11 @@ fn listed(playlist: &Path) -> Vec<String> {
 
 /// Those that the storage has of a rendition.
 fn stored(folder: &Path) -> Vec<String> {
-    let names = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = names.filter(|name| name.ends_with(".m4s")).collect();
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap());
+    let segments = files.filter(|file| file.path().extension().is_some_and(|e| e == "m4s"));
+    let mut names: Vec<_> = segments
+        .map(|file| file.file_name().into_string().unwrap())
+        .collect();
     names.sort_unstable();
     names
 }

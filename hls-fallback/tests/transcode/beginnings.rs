@@ -19,7 +19,7 @@ const SECONDS: f64 = 6.0;
 /// What comes at once when the broadcast begins, in microseconds.
 const AT_ONCE: i64 = 700_000;
 
-/// A publisher like FFmpeg's WHIP muxer, which reads a file: what it sends is ahead of what its reports say by as much as it sent
+/// A publisher like `FFmpeg`'s WHIP muxer, which reads a file: what it sends is ahead of what its reports say by as much as it sent
 /// at once when it began.
 fn publish(rate: Rate, group: u32) -> (Recorder, Moment) {
     let recorder = Recorder::default();
