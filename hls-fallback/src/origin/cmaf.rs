@@ -40,7 +40,7 @@ pub enum CmafError {
 }
 
 /// `ftyp` and `moov`.
-pub(super) fn init_segment(config: &TrackConfig, timescale: u32) -> Result<Bytes, CmafError> {
+pub(crate) fn init_segment(config: &TrackConfig, timescale: u32) -> Result<Bytes, CmafError> {
     let mut out = Vec::with_capacity(1024);
     let mut compatible_brands = [b"iso6", b"cmfc", b"mp41"].map(FourCC::new).to_vec();
     if let TrackConfig::Av1 { .. } = config {
@@ -219,7 +219,7 @@ fn elementary_stream(config: &[u8]) -> Esds {
 }
 
 /// What is written before a segment's first chunk: `styp`, and in `prft` which wall time its first sample has.
-pub(super) fn segment_head(first_time: u64, wall: Moment) -> Result<Vec<u8>, CmafError> {
+pub(crate) fn segment_head(first_time: u64, wall: Moment) -> Result<Vec<u8>, CmafError> {
     let mut out = Vec::with_capacity(64);
     Styp {
         major_brand: FourCC::new(b"msdh"),
@@ -250,7 +250,7 @@ fn ntp(moment: Moment) -> u64 {
 }
 
 /// Appends a chunk, `moof` and `mdat`, of samples that follow each other.
-pub(super) fn write_chunk(
+pub(crate) fn write_chunk(
     out: &mut Vec<u8>,
     sequence: u32,
     samples: &[Sample],

@@ -46,6 +46,7 @@ pub(crate) use cmaf::test_segment;
 
 pub(crate) use bandwidth::Bandwidth;
 pub(crate) use captions::NAME as CAPTIONS;
+pub(crate) use cmaf::{init_segment, segment_head, write_chunk};
 pub(crate) use codec::{FAMILIAR, family, name as codec_name};
 pub(crate) use grid::micros;
 pub(crate) use playlist::{Variant, multivariant};

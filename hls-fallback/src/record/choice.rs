@@ -76,7 +76,7 @@ impl<'a> Choice<'a> {
             };
         }
         let inits = recording.renditions.iter().flat_map(|r| &r.inits);
-        let videos = inits.filter(|init| pixels(&init.config).is_some());
+        let videos = inits.filter(|init| pixels(&init.config).is_some() && !init.blank);
         let mut families: Vec<String> = videos.filter_map(|init| family(&init.config)).collect();
         families.sort_unstable();
         families.dedup();
@@ -130,7 +130,9 @@ impl<'a> Choice<'a> {
         number: u64,
     ) -> impl DoubleEndedIterator<Item = (&'a Rendition, &'a Init)> + '_ {
         with_segment(self.recording, number).filter(|(_, init)| {
-            pixels(&init.config).is_some() && family(&init.config) == self.family
+            // What shows nothing stands for nothing.
+            let is_shown = pixels(&init.config).is_some() && !init.blank;
+            is_shown && family(&init.config) == self.family
         })
     }
 }

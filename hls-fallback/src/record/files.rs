@@ -14,7 +14,7 @@ use super::{
     queue::Take,
     spool::{Folder, NoRoom},
 };
-use crate::origin::micros;
+use crate::origin::{RenditionKind, micros};
 
 /// Writes the segments of one recording into its folder of the spool.
 pub(super) struct Files {
@@ -96,14 +96,20 @@ impl Files {
         let Some(new) = self.inits.get(rendition) else {
             return Ok(None);
         };
-        self.folder.take(new.data.len())?;
-        let created = self.folder.create_file(&new.piece);
-        if let Err(error) = created.and_then(|mut file| file.write_all(&new.data)) {
-            self.folder.give_back(new.data.len() as u64);
-            return Err(error.into());
-        }
+        self.write(&new.piece, &new.data)?;
         let new = self.inits.remove(rendition);
         Ok(new.map(|new| (new.piece, new.init)))
+    }
+
+    /// Writes a file whole.
+    pub(super) fn write(&self, piece: &Piece, data: &[u8]) -> Result<(), WriteError> {
+        self.folder.take(data.len())?;
+        let created = self.folder.create_file(piece);
+        if let Err(error) = created.and_then(|mut file| file.write_all(data)) {
+            self.folder.give_back(data.len() as u64);
+            return Err(error.into());
+        }
+        Ok(())
     }
 
     /// Appends a part that ends at `end` ticks, if its segment is open. After an error it is not.
@@ -155,6 +161,20 @@ impl Files {
     /// The renditions with an open segment.
     pub(super) fn open(&self) -> Vec<String> {
         self.open.keys().cloned().collect()
+    }
+
+    /// The renditions of pictures with an open segment.
+    pub(super) fn pictures(&self) -> impl Iterator<Item = &str> {
+        let is_video = |open: &&Open| matches!(open.take.info.kind, RenditionKind::Video { .. });
+        let pictures = self.open.values().filter(is_video);
+        pictures.map(|open| open.piece.rendition.as_str())
+    }
+
+    /// A segment of sound is open that comes before segment `number`.
+    pub(super) fn has_sound_before(&self, number: u64) -> bool {
+        self.open
+            .values()
+            .any(|open| open.take.info.kind == RenditionKind::Audio && open.piece.segment < number)
     }
 
     /// Deletes a segment's file, whether it's open or not.

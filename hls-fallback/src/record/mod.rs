@@ -17,6 +17,7 @@ mod files;
 mod finish;
 mod fragments;
 mod journal;
+mod lead_in;
 mod model;
 mod movie;
 mod pictures;

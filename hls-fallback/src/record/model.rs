@@ -93,6 +93,9 @@ pub(super) struct Init {
     /// Ticks a second.
     pub(super) timescale: u32,
     pub(super) config: TrackConfig,
+    /// Of what was filled in where there were no pictures yet ([`super::lead_in`]).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) blank: bool,
     #[serde(default)]
     pub(super) stored: bool,
 }

@@ -74,11 +74,18 @@ fn media(
         ),
     );
     let mut init = None;
+    // Each segment of fMP4 has an initialization segment before it, gaps too (RFC 8216bis §3.1.2).
+    let first = rendition.segments.iter().find(|s| s.stored);
+    let first = first.and_then(|segment| rendition.init_of(segment.number));
     for (index, (place, segment)) in listed.into_iter().enumerate() {
         if place.discontinuous {
             out.push_str("#EXT-X-DISCONTINUITY\n");
         }
-        if let Some(needed) = segment.and_then(|_| rendition.init_of(place.number))
+        let needed = match segment {
+            Some(_) => rendition.init_of(place.number),
+            None => first.filter(|_| init.is_none()),
+        };
+        if let Some(needed) = needed
             && init != Some(needed.segment)
         {
             init = Some(needed.segment);
@@ -277,6 +284,24 @@ mod tests {
             text.contains("#EXT-X-GAP\n#EXTINF:2.000000,\n11.m4s\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_gap_at_the_beginning_has_an_initialization_segment_too() {
+        let mut recording = Recording::new("b", "demo");
+        session(&mut recording, 1_000);
+        add(&mut recording, "audio", 10, &[10, 11]);
+        add(&mut recording, "360p", 10, &[11]);
+        let text = playlist(&recording, "360p", true).unwrap();
+        let begins = "#EXT-X-MAP:URI=\"init-11.mp4\"
+#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:16:40.000Z
+#EXT-X-GAP
+#EXTINF:2.000000,
+10.m4s
+#EXTINF:2.000000,
+11.m4s
+";
+        assert!(text.contains(begins), "{text}");
     }
 
     #[test]

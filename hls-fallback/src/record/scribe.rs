@@ -5,7 +5,7 @@
 //! ```
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Weak, mpsc::RecvTimeoutError},
     time::{Duration, Instant},
 };
@@ -15,14 +15,16 @@ use tokio::sync::{mpsc, watch};
 use super::{
     Status,
     courier::{Job, Lists, Report},
-    files::{Files, NewInit},
+    files::{Files, NewInit, WriteError},
     journal::Journal,
+    lead_in::{self, Black, LeadInError},
     model::{Entry, Init, MAX_SEGMENTS, Piece, Recording, Said, Segment, State},
     playlist,
     queue::{First, Message, Receiver, SessionShared, Take},
     spine,
     spool::Folder,
 };
+use crate::origin::RenditionKind;
 
 /// How often the thread looks around.
 const TICK: Duration = Duration::from_millis(200);
@@ -37,6 +39,8 @@ const SLOW: Duration = Duration::from_secs(10);
 /// A segment that goes on for so long behind the publisher's last picture and sound is of a pause of it: microseconds. Segments of
 /// standing pictures last longer.
 const SILENT: i64 = 500_000;
+/// A picture's playlist waits for so many of its segments until what was before it is known.
+const LEAD_IN_WAITS: usize = 3;
 /// Segments that are counted as lost at once, at most.
 const MOST_LOST: usize = 1_000;
 
@@ -75,6 +79,8 @@ pub(super) struct Scribe {
     /// The present one, as those who encode know it.
     session: Option<Arc<SessionShared>>,
     files: Files,
+    /// The renditions of pictures that have all of what is before the first one.
+    led_in: HashSet<String>,
     /// What the storage doesn't have yet, and since when it could have it.
     waiting: HashMap<Piece, Instant>,
     /// The storage has it; the journal doesn't know.
@@ -102,6 +108,7 @@ impl Scribe {
             desk,
             stage,
             session: None,
+            led_in: HashSet::new(),
             waiting: HashMap::new(),
             stored: Vec::new(),
             storage_problem: None,
@@ -114,6 +121,9 @@ impl Scribe {
         };
         for piece in scribe.desk.recording.unstored() {
             scribe.send_off(piece);
+        }
+        if matches!(scribe.stage, Stage::Recording | Stage::Emptying) {
+            scribe.lead_in(true);
         }
         scribe.tell();
         scribe
@@ -169,6 +179,7 @@ impl Scribe {
                     kind: take.info.kind,
                     timescale: take.info.timescale,
                     config,
+                    blank: false,
                     stored: false,
                 };
                 self.files.init(NewInit { piece, init, data });
@@ -225,7 +236,8 @@ impl Scribe {
             return;
         }
         let piece = piece(name, number);
-        if let Err(why) = self.open_segment(take, &piece, first.discontinuous, time) {
+        let discontinuous = first.discontinuous || self.follows_lead_in(take, number);
+        if let Err(why) = self.open_segment(take, &piece, discontinuous, time) {
             self.give_up(&piece, &why);
         }
     }
@@ -252,6 +264,74 @@ impl Scribe {
                 init,
             });
             self.send_off(of_init);
+        }
+        Ok(())
+    }
+
+    /// It is the rendition's first picture behind black ones.
+    fn follows_lead_in(&self, take: &Take, number: u64) -> bool {
+        matches!(take.info.kind, RenditionKind::Video { .. })
+            && !self.led_in.contains(&take.info.name)
+            && (self.files.has_sound_before(number)
+                || lead_in::is_needed(&self.desk.recording, number))
+    }
+
+    /// Renditions of pictures get what they lack before the first one, as soon as that is known, or at once.
+    fn lead_in(&mut self, at_once: bool) {
+        let recording = &self.desk.recording;
+        let is_known = at_once || lead_in::is_known(recording);
+        let due = recording.renditions.iter().filter(|rendition| {
+            !rendition.is_audio()
+                && !rendition.segments.is_empty()
+                && !self.led_in.contains(&rendition.name)
+                && (is_known || rendition.segments.len() >= LEAD_IN_WAITS)
+        });
+        let due: Vec<String> = due.map(|rendition| rendition.name.clone()).collect();
+        for name in due {
+            if let Err(why) = self.fill(&name) {
+                let broadcast = &self.desk.recording.broadcast;
+                tracing::error!(
+                    broadcast, rendition = name, %why,
+                    "a recording lacks what was before its first picture: some players won't play it"
+                );
+            }
+            self.led_in.insert(name);
+        }
+    }
+
+    fn fill(&mut self, name: &str) -> Result<(), FillError> {
+        let recording = &self.desk.recording;
+        let Some(rendition) = recording.rendition(name) else {
+            return Ok(());
+        };
+        let mut missing = lead_in::missing(recording, rendition);
+        missing.truncate(MAX_SEGMENTS.saturating_sub(rendition.segments.len()));
+        let Some(first) = missing.first() else {
+            return Ok(());
+        };
+        let Some(black) = Black::new(rendition, first.number)? else {
+            return Ok(());
+        };
+        let of_init = Piece {
+            init: true,
+            ..piece(name, first.number)
+        };
+        self.files.write(&of_init, &black.data)?;
+        self.note(Entry::Init {
+            rendition: name.to_owned(),
+            init: black.init.clone(),
+        });
+        self.send_off(of_init);
+        for mut segment in missing {
+            let data = black.segment(&segment, self.desk.recording.wall(&segment))?;
+            let piece = piece(name, segment.number);
+            self.files.write(&piece, &data)?;
+            segment.bytes = data.len() as u64;
+            self.note(Entry::Segment {
+                rendition: name.to_owned(),
+                segment,
+            });
+            self.send_off(piece);
         }
         Ok(())
     }
@@ -296,6 +376,7 @@ impl Scribe {
         });
         self.hear(&segment);
         self.send_off(piece);
+        self.lead_in(false);
         self.tell();
     }
 
@@ -409,6 +490,7 @@ impl Scribe {
                 self.publish_lists(now);
                 if self.desk.lease.strong_count() == 0 || now >= until {
                     self.end_segments();
+                    self.lead_in(true);
                     self.stage = Stage::Emptying;
                 }
             }
@@ -471,10 +553,17 @@ impl Scribe {
 
     /// The playlists of what the storage has.
     fn publish_lists(&mut self, now: Instant) {
-        if !self.lists_stale || now < self.lists_due {
+        // What was listed doesn't change: a first picture has its discontinuity, and what is before it, from the beginning.
+        let recording = &self.desk.recording;
+        let recorded = recording
+            .renditions
+            .iter()
+            .filter(|rendition| !rendition.is_audio() && !rendition.segments.is_empty());
+        let recorded = recorded.map(|rendition| rendition.name.as_str());
+        let waits = (self.files.pictures().chain(recorded)).any(|name| !self.led_in.contains(name));
+        if !self.lists_stale || now < self.lists_due || waits {
             return;
         }
-        let recording = &self.desk.recording;
         let places = spine::places(recording);
         self.desk
             .lists
@@ -490,7 +579,8 @@ impl Scribe {
             // The files of the spool tell the same, but for what is in the storage already, and they stay until this works again.
             self.unnoted += 1;
             if self.unnoted.is_power_of_two() {
-                tracing::error!(%error, entries = self.unnoted, "a recording's journal can't be written");
+                let broadcast = &self.desk.recording.broadcast;
+                tracing::error!(broadcast, %error, entries = self.unnoted, "a recording's journal can't be written");
             }
         }
         self.desk.recording.apply(entry);
@@ -515,6 +605,15 @@ impl Scribe {
             problem: (!problems.is_empty()).then(|| problems.join("; ")),
         });
     }
+}
+
+/// Why a recording begins with gaps.
+#[derive(Debug, thiserror::Error)]
+enum FillError {
+    #[error(transparent)]
+    LeadIn(#[from] LeadInError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
 fn piece(rendition: &str, segment: u64) -> Piece {

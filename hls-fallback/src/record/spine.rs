@@ -108,6 +108,7 @@ pub(super) mod tests {
                 kind,
                 timescale: 30_000,
                 config,
+                blank: false,
                 stored: true,
             },
         });

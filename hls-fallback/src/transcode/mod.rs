@@ -39,6 +39,7 @@ use std::time::Duration;
 
 pub use cadence::Cadence;
 pub use decoder::DecodeError;
+pub(crate) use encoder::black;
 pub use encoder::{EncodeError, EncoderKind, choose, probe};
 pub use ladder::{Ladder, LadderError, Rung};
 pub use sound::SoundError;

@@ -24,6 +24,7 @@ async fn ll_hls_goes_on_and_the_recording_is_whole() {
         tokio::spawn(its_size_and_its_codec_change_while_it_is_on()),
         tokio::spawn(its_video_pauses_and_its_sound_goes_on()),
         tokio::spawn(it_has_no_video_at_all()),
+        tokio::spawn(its_first_picture_comes_after_its_sound()),
         tokio::spawn(it_is_silent_for_thirty_seconds_and_comes_back()),
         tokio::spawn(its_clock_is_set_by_an_hour()),
     ];
@@ -133,6 +134,39 @@ async fn it_has_no_video_at_all() {
     assert!(played.pictures.is_empty());
     check_gaps(&played);
     assert!(!station.media().join("poster.jpg").exists());
+}
+
+/// A camera that is switched on later: players begin where the pictures' playlist does, so it has black ones first.
+async fn its_first_picture_comes_after_its_sound() {
+    let mut station = Station::open().await;
+    let mut camera = Camera::new(VideoCodec::H264, (320, 180), OFTEN);
+    let film = film(12, |i| (i >= 150).then(|| shoot(&mut camera)));
+    station.air(12, "audio", with_sound(film)).await;
+    let played = close(&mut station, 12).await;
+    assert!(played.pictures.len() > 150, "its own alone");
+    let media = station.media();
+    let list = std::fs::read_to_string(media.join("source/index.m3u8")).unwrap();
+    assert!(!list.contains("#EXT-X-GAP"), "{list}");
+    let counts = ["source", "audio"].map(|of| count(&media.join(of).join("index.m3u8")));
+    assert_eq!(counts[0], counts[1]);
+    assert!(counts[0].1 >= 1, "the encoding changes: {list}");
+    // Up to its own pictures: one for each segment, one behind the other.
+    let (black, _) = list.split_once("#EXT-X-DISCONTINUITY").unwrap();
+    let mut file = Vec::new();
+    for line in black.lines() {
+        let name = match line.strip_prefix("#EXT-X-MAP:URI=\"") {
+            Some(init) => init.trim_end_matches('"'),
+            None if !line.starts_with('#') => line,
+            None => continue,
+        };
+        file.extend(std::fs::read(media.join("source").join(name)).unwrap());
+    }
+    let path = station.folder.path().join("black.mp4");
+    std::fs::write(&path, file).unwrap();
+    let shown = play(&path);
+    assert_eq!(shown.sizes, [(320, 180)]);
+    assert!((2..=4).contains(&shown.pictures.len()), "{shown:?}");
+    assert!((4.0..6.0).contains(&shown.duration), "{}", shown.duration);
 }
 
 /// Nothing comes for a while, of picture nor sound: the network is gone, and comes back.

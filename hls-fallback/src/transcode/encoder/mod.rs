@@ -1,5 +1,6 @@
 //! H.264 encoders behind one trait, and which of them is used.
 
+mod black;
 mod choice;
 mod gpus;
 mod libav;
@@ -11,6 +12,7 @@ use std::fmt;
 
 use ffmpeg_next::{self as ffmpeg, frame};
 
+pub(crate) use black::black;
 pub use choice::{choose, probe};
 pub(super) use choice::{sample_config, track_config};
 
