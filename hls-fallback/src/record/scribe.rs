@@ -436,6 +436,9 @@ impl Scribe {
                 self.stored.push(piece);
                 self.lists_stale = true;
                 self.remove_stored();
+                if self.waiting.is_empty() {
+                    self.look_at_storage(Instant::now());
+                }
                 self.tell();
             }
             Report::Missing(piece) => {

@@ -165,8 +165,9 @@ async fn its_first_picture_comes_after_its_sound() {
     std::fs::write(&path, file).unwrap();
     let shown = play(&path);
     assert_eq!(shown.sizes, [(320, 180)]);
-    assert!((2..=4).contains(&shown.pictures.len()), "{shown:?}");
-    assert!((4.0..6.0).contains(&shown.duration), "{}", shown.duration);
+    // What comes in the middle of a segment is shown with the next.
+    assert!((2..=5).contains(&shown.pictures.len()), "{shown:?}");
+    assert!((4.0..8.5).contains(&shown.duration), "{}", shown.duration);
 }
 
 /// Nothing comes for a while, of picture nor sound: the network is gone, and comes back.

@@ -12,7 +12,7 @@ const parts = harness('recording-late-picture', {
 const CHANNEL = 'late';
 /** How long there is sound alone, and then both. */
 const DARK_S = 5;
-const LIGHT_S = 7;
+const LIGHT_S = 5;
 
 const json = async (pathname) => (await fetch(parts.spillway.url(pathname))).json();
 const text = async (url) => (await fetch(url)).text();
@@ -117,7 +117,7 @@ test('Chromium plays it from its beginning, and into the picture', async () => {
     'it plays into the picture',
     async () => {
       const { currentTime, videoWidth } = await figures(page);
-      return currentTime > DARK_S + 3 && videoWidth === 640;
+      return currentTime > DARK_S + 2 && videoWidth === 640;
     },
     { timeout: 20_000 },
   );
@@ -140,6 +140,9 @@ test('a node that stops while it records complains of nothing', async () => {
   await parts.spillway.stopServer('SIGINT');
   const log = parts.spillway.log.slice(said);
   assert.match(log, /stopping: new sessions are refused/);
-  assert.doesNotMatch(log, /\b(WARN|ERROR)\b/);
+  // A busy machine may be too slow for what it has to encode, also then.
+  const alarms = log.split('\n').filter((line) => /\b(WARN|ERROR)\b/.test(line));
+  const unexpected = alarms.filter((line) => !/this machine is too slow/.test(line));
+  assert.deepEqual(unexpected, []);
   await publisher.context().close();
 });
