@@ -25,7 +25,6 @@ use super::{
     queue::{Message, Sender},
     storage::Shelf,
 };
-use crate::sidecar::NodeError;
 
 /// Files on their way to the storage at once, of one recording.
 const CONCURRENT: usize = 4;
@@ -103,7 +102,9 @@ impl Courier {
         let telling = tell(&works, &broadcast, status);
         let carrier = Carrier {
             shelf,
+            broadcast: broadcast.clone(),
             scribe: scribe.clone(),
+            complained: AtomicBool::new(false),
             lists_failed: AtomicBool::new(false),
         };
         let carrying = carrier.carry(&works, jobs, lists);
@@ -117,7 +118,10 @@ impl Courier {
 
 struct Carrier {
     shelf: Shelf,
+    broadcast: String,
     scribe: Sender,
+    /// It was said that the storage doesn't take something, and it has taken nothing since.
+    complained: AtomicBool,
     /// The last playlists couldn't be stored.
     lists_failed: AtomicBool,
 }
@@ -162,7 +166,6 @@ impl Carrier {
     /// Stores a file, however long that takes.
     async fn put(&self, piece: Piece, path: PathBuf) {
         let mut backoff = Backoff::new();
-        let mut troubled = false;
         loop {
             let data = match tokio::fs::read(&path).await {
                 Ok(data) => data,
@@ -171,48 +174,45 @@ impl Carrier {
                     return;
                 }
                 Err(error) => {
-                    self.trouble(&format!("{}: {error}", path.display()), &mut troubled);
+                    self.trouble(&format!("{}: {error}", path.display()));
                     backoff.wait().await;
                     continue;
                 }
             };
-            match self.shelf.put(&piece.path(), data.into()).await {
+            match self.shelf.take(&piece.path(), data.into()).await {
                 Ok(()) => break,
-                Err(error) => self.trouble(&error.to_string(), &mut troubled),
+                Err(error) => self.trouble(&error.to_string()),
             }
             backoff.wait().await;
         }
-        self.report(Report::Trouble(None));
+        self.took();
         self.report(Report::Stored(piece));
     }
 
     /// Stores playlists: those that fail come again with the next.
     async fn put_lists(&self, lists: Lists) {
-        let mut troubled = self.lists_failed.load(Ordering::Relaxed);
         for (name, data) in lists {
             if let Err(error) = self.shelf.put(&name, data).await {
-                self.trouble(&error.to_string(), &mut troubled);
+                self.trouble(&error.to_string());
                 self.lists_failed.store(true, Ordering::Relaxed);
                 return;
             }
         }
-        if troubled {
-            self.lists_failed.store(false, Ordering::Relaxed);
-            self.report(Report::Trouble(None));
+        if self.lists_failed.swap(false, Ordering::Relaxed) {
+            self.took();
         }
     }
 
     async fn finish(&self, works: &Works, recording: Recording) -> Result<u64, String> {
         let mut backoff = Backoff::new();
-        let mut troubled = false;
         loop {
             match finish::make(works, &self.shelf, &recording).await {
                 Ok(bytes) => {
-                    self.report(Report::Trouble(None));
+                    self.took();
                     return Ok(bytes);
                 }
                 Err(FinishError::Storage(error)) if !error.is_not_found() => {
-                    self.trouble(&error.to_string(), &mut troubled);
+                    self.trouble(&error.to_string());
                 }
                 Err(error) => {
                     let broadcast = recording.broadcast;
@@ -234,10 +234,21 @@ impl Carrier {
         }
     }
 
-    fn trouble(&self, problem: &str, said: &mut bool) {
-        if !*said {
-            *said = true;
+    /// The storage has something.
+    fn took(&self) {
+        if self.complained.swap(false, Ordering::Relaxed) {
+            let broadcast = &self.broadcast;
+            tracing::info!(broadcast, "the storage takes the recording again");
+        }
+        self.report(Report::Trouble(None));
+    }
+
+    /// It's said once, until the storage takes something again: several files wait for it.
+    fn trouble(&self, problem: &str) {
+        if !self.complained.swap(true, Ordering::Relaxed) {
+            let broadcast = &self.broadcast;
             tracing::error!(
+                broadcast,
                 problem,
                 "the storage doesn't take a recording; trying again, and live goes on"
             );
@@ -268,9 +279,7 @@ async fn tell(works: &Works, broadcast: &str, mut status: watch::Receiver<Status
                 backoff = Backoff::new();
                 wait_for_news(&mut status, &present).await;
             }
-            Err(NodeError::Refused(status))
-                if status.as_u16() == 404 && since.is_some_and(|s| s.elapsed() > UNKNOWN) =>
-            {
+            Err(error) if error.is_not_found() && since.is_some_and(|s| s.elapsed() > UNKNOWN) => {
                 tracing::warn!(
                     broadcast,
                     "the node doesn't know the broadcast of a recording"

@@ -38,10 +38,15 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use serde::Serialize;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::{
+    sync::{Semaphore, mpsc, watch},
+    task::JoinHandle,
+    time::timeout,
+};
 
 pub use chapters::Marker;
 pub use disk::Reserve;
@@ -59,7 +64,7 @@ use journal::{Journal, JournalError};
 use model::{Entry, Recording as Model, Session as Begun, VERSION};
 use queue::{Message, QUEUE, Recorded, Sender, SessionShared, Take};
 use scribe::{Desk, Lease, Scribe};
-use spool::{Folder, Spool};
+use spool::{Folder, OpenError, Spool};
 
 /// How recordings are made.
 #[derive(Debug, Clone)]
@@ -108,6 +113,11 @@ pub enum RecordError {
         /// Why.
         source: io::Error,
     },
+    /// Another process records with it.
+    #[error(
+        "the spool {} is another sidecar's, which still runs: choose another folder with --spool, or stop that one", .0.display()
+    )]
+    InUse(PathBuf),
     /// It was over, and is being finished.
     #[error("{0} was recorded before, and its recording is being finished")]
     Over(String),
@@ -125,6 +135,8 @@ pub struct Recorder {
     works: Works,
     spool: Spool,
     running: HashMap<String, Recording>,
+    /// Of all recordings that aren't done, by broadcast.
+    couriers: Vec<(String, JoinHandle<()>)>,
 }
 
 impl Recorder {
@@ -139,16 +151,20 @@ impl Recorder {
             source,
         };
         let spool = Spool::open(&settings.spool, settings.spool_limit, settings.reserve);
-        let spool = spool.map_err(failed)?;
+        let spool = spool.map_err(|error| match error {
+            OpenError::InUse(folder) => RecordError::InUse(folder),
+            OpenError::Folder(source) => failed(source),
+        })?;
         let found = spool.broadcasts().map_err(failed)?;
         let mut recorder = Self {
             works: Works {
-                storage: settings.storage.leaving(settings.reserve),
+                storage: settings.storage.leaving(settings.reserve, &settings.spool),
                 node,
                 finishing: Arc::new(Semaphore::new(1)),
             },
             spool,
             running: HashMap::new(),
+            couriers: Vec::new(),
         };
         for broadcast in found {
             if let Err(error) = recorder.resume(&broadcast) {
@@ -233,8 +249,39 @@ impl Recorder {
         }
     }
 
+    /// Ends the work. Recordings that are over are finished first, if that takes no longer than `within`; [`Self::open`] goes on with
+    /// all others.
+    pub async fn close(mut self, within: Duration) {
+        let running = &self.running;
+        let (mut over, others): (Vec<_>, Vec<_>) = self
+            .couriers
+            .drain(..)
+            .partition(|(broadcast, _)| !running.contains_key(broadcast));
+        let all = async {
+            while let Some((_, courier)) = over.last_mut() {
+                // A panic of it has been reported already.
+                let _ = courier.await;
+                over.pop();
+            }
+        };
+        if timeout(within, all).await.is_err() {
+            tracing::info!(
+                recordings = over.len(),
+                "recordings aren't finished yet: the next start goes on with them"
+            );
+        }
+        over.extend(others);
+        for (_, courier) in &over {
+            courier.abort();
+        }
+        for (_, courier) in over {
+            // It was ended just now.
+            let _ = courier.await;
+        }
+    }
+
     fn start(
-        &self,
+        &mut self,
         model: Model,
         journal: Journal,
         folder: Folder,
@@ -273,13 +320,14 @@ impl Recorder {
             .map_err(RecordError::Thread)?;
         let courier = Courier {
             works: self.works.clone(),
-            broadcast,
+            broadcast: broadcast.clone(),
             jobs: jobs_taken,
             lists: lists_taken,
             status: status_taken,
             scribe: queue,
         };
-        tokio::spawn(courier.run());
+        self.couriers.retain(|(_, courier)| !courier.is_finished());
+        self.couriers.push((broadcast, tokio::spawn(courier.run())));
         Ok(recording)
     }
 }

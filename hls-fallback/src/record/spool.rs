@@ -15,6 +15,8 @@ use super::{
 };
 use crate::origin::is_name;
 
+/// The file that a process holds a lock on for as long as it uses the spool. No broadcast has a folder of that name: it has a dot.
+const LOCK: &str = ".lock";
 /// The journal's file in a recording's folder.
 const JOURNAL: &str = "recording.jsonl";
 
@@ -28,6 +30,19 @@ struct Shared {
     limit: u64,
     used: AtomicU64,
     disk: Disk,
+    /// Held until the last clone is gone.
+    _lock: fs::File,
+}
+
+/// Why a spool can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OpenError {
+    /// Another process works with what is in it.
+    #[error("another process uses {}", .0.display())]
+    InUse(PathBuf),
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] io::Error),
 }
 
 /// Why nothing more finds room.
@@ -49,15 +64,17 @@ pub(super) struct Folder {
 }
 
 impl Spool {
-    /// Makes the folder, and measures what is in it.
-    pub(super) fn open(folder: &Path, limit: u64, reserve: Reserve) -> io::Result<Self> {
+    /// Makes the folder, has it for this process alone, and measures what is in it.
+    pub(super) fn open(folder: &Path, limit: u64, reserve: Reserve) -> Result<Self, OpenError> {
         fs::create_dir_all(folder)?;
+        let lock = lock(folder)?;
         let used = size_below(folder)?;
         Ok(Self(Arc::new(Shared {
             folder: folder.to_owned(),
             limit,
             used: AtomicU64::new(used),
             disk: Disk::new(folder, reserve),
+            _lock: lock,
         })))
     }
 
@@ -180,6 +197,15 @@ impl Folder {
     }
 }
 
+fn lock(folder: &Path) -> Result<fs::File, OpenError> {
+    let file = fs::File::create(folder.join(LOCK))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_owned())),
+        Err(fs::TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
 fn size_below(folder: &Path) -> io::Result<u64> {
     let mut size = 0;
     for entry in fs::read_dir(folder)? {
@@ -224,11 +250,26 @@ mod tests {
             .unwrap()
             .write_all(&[0; 600])
             .unwrap();
+        drop((of, spool));
         let again = open(folder.path());
         assert!(again.of("b2").take(600).is_err());
         assert_eq!(again.of("b1").segments().unwrap(), [piece(1)]);
         again.of("b1").remove(&piece(1));
         assert!(again.of("b2").take(600).is_ok());
+    }
+
+    #[test]
+    fn it_is_one_processs_at_a_time_and_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = open(folder.path());
+        let of = spool.of("b1");
+        let refused = Spool::open(folder.path(), 1_000, Reserve::Bytes(0)).unwrap_err();
+        assert!(matches!(refused, OpenError::InUse(_)));
+        drop(spool);
+        // A recording's folder is as good.
+        assert!(Spool::open(folder.path(), 1_000, Reserve::Bytes(0)).is_err());
+        drop(of);
+        open(folder.path());
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! Where recordings are kept: a folder, or a bucket of S3.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    os::unix::fs::MetadataExt as _,
+    path::{self, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use object_store::{
@@ -68,6 +73,8 @@ pub struct Storage {
     folder: Option<PathBuf>,
     /// The disk of that, once it's said what stays free there.
     disk: Option<Disk>,
+    /// It isn't the spool's.
+    is_apart: bool,
 }
 
 impl Storage {
@@ -137,16 +144,21 @@ impl Storage {
             prefix: Path::default(),
             folder: None,
             disk: None,
+            is_apart: false,
         }
     }
 
-    /// So much of its disk stays free, if it's a folder.
-    pub(super) fn leaving(self, reserve: Reserve) -> Self {
-        let disk = self
-            .folder
-            .as_deref()
-            .map(|folder| Disk::new(folder, reserve));
-        Self { disk, ..self }
+    /// So much of its disk stays free, if it's a folder. What it gets comes from the spool.
+    pub(super) fn leaving(self, reserve: Reserve, spool: &path::Path) -> Self {
+        let Some(folder) = self.folder.as_deref() else {
+            return self;
+        };
+        let device = |of: &path::Path| std::fs::metadata(of).map(|of| of.dev()).ok();
+        Self {
+            is_apart: device(folder) != device(spool),
+            disk: Some(Disk::new(folder, reserve)),
+            ..self
+        }
     }
 
     /// That of one broadcast.
@@ -154,6 +166,7 @@ impl Storage {
         Shelf {
             store: self.store.clone(),
             disk: self.disk.clone(),
+            is_apart: self.is_apart,
             folder: self.prefix.clone().join("vod").join(broadcast),
         }
     }
@@ -164,6 +177,7 @@ impl Storage {
 pub(super) struct Shelf {
     store: Arc<dyn ObjectStore>,
     disk: Option<Disk>,
+    is_apart: bool,
     folder: Path,
 }
 
@@ -172,8 +186,16 @@ impl Shelf {
         name.split('/').fold(self.folder.clone(), Path::join)
     }
 
-    /// Stores an object whole. It replaces one of that name. Whether its disk has room isn't asked: what is small, or was in the spool
-    /// and goes there, makes no difference, and a recording that nobody can play does.
+    /// Stores a file of the spool, if the disk has room for it. On the spool's own disk that makes no difference, since it goes there.
+    pub(super) async fn take(&self, name: &str, data: Bytes) -> Result<(), AccessError> {
+        if let Some(disk) = self.disk.as_ref().filter(|_| self.is_apart) {
+            disk.grant(data.len() as u64)?;
+        }
+        self.put(name, data).await
+    }
+
+    /// Stores an object whole. It replaces one of that name. Whether its disk has room isn't asked: it's for what is small, without
+    /// which nobody can play the recording.
     pub(super) async fn put(&self, name: &str, data: Bytes) -> Result<(), AccessError> {
         let path = self.path(name);
         let put = self.store.put(&path, PutPayload::from_bytes(data));
@@ -284,6 +306,26 @@ mod tests {
         writing.put(Bytes::from_static(b"56789")).await.unwrap();
         writing.finish().await.unwrap();
         assert_eq!(shelf.get("video.mp4").await.unwrap(), "0123456789");
+    }
+
+    #[tokio::test]
+    async fn what_is_reserved_on_a_disk_of_its_own_stays_free() {
+        let all = Reserve::Bytes(1 << 60);
+        let folder = tempfile::tempdir().unwrap();
+        let url = Url::from_directory_path(folder.path()).unwrap();
+        let shelf = |spool: &str| {
+            let storage = Storage::open(&url).unwrap();
+            storage.leaving(all, path::Path::new(spool)).of("b1")
+        };
+        // Always another file system.
+        let apart = shelf("/proc");
+        let refused = apart.take("360p/7.m4s", Bytes::from_static(b"7")).await;
+        assert!(matches!(refused, Err(AccessError::Disk(_))));
+        apart.put("index.m3u8", Bytes::new()).await.unwrap();
+        let same = shelf(folder.path().to_str().unwrap());
+        same.take("360p/7.m4s", Bytes::from_static(b"7"))
+            .await
+            .unwrap();
     }
 
     #[test]

@@ -240,7 +240,10 @@ pub(crate) async fn eventually(what: &str, is: impl Fn() -> bool) {
     }
 }
 
-/// Nothing is in the folder any more.
+/// Nothing is in the folder any more, but for a spool's lock.
 pub(crate) fn is_empty(folder: &Path) -> bool {
-    std::fs::read_dir(folder).unwrap().next().is_none()
+    let mut names = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    names.all(|name| name == ".lock")
 }
