@@ -47,7 +47,6 @@ impl Clock {
 }
 
 pub(super) struct Conductor {
-    name: String,
     is_over: Arc<AtomicBool>,
     settings: Settings,
     clock: Clock,
@@ -66,14 +65,12 @@ enum Stage {
 
 impl Conductor {
     pub(super) fn new(
-        name: &str,
         settings: Settings,
         presenter: Box<dyn Presenter>,
         request_keyframe: Box<dyn Fn(KeyframeWish) + Send>,
         is_over: Arc<AtomicBool>,
     ) -> Self {
         Self {
-            name: name.to_owned(),
             is_over,
             settings,
             clock: Clock::start(),
@@ -99,7 +96,7 @@ impl Conductor {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             if let Err(error) = self.handle_timeout(is_idle) {
-                tracing::error!(channel = self.name, %error, "LL-HLS of this broadcast ends");
+                tracing::error!(%error, "LL-HLS of this broadcast ends");
                 break;
             }
         }
@@ -152,7 +149,7 @@ impl Conductor {
         if matches!(&self.stage, Stage::Waiting(waiting, _) if waiting.is_ready(now))
             && let Stage::Waiting(waiting, presenter) = mem::replace(&mut self.stage, Stage::Over)
         {
-            let running = begin(&self.name, &self.settings, waiting.finish(), presenter, now)?;
+            let running = begin(&self.settings, waiting.finish(), presenter, now)?;
             self.stage = Stage::Running(Box::new(running));
         }
         let is_due = match &mut self.stage {
@@ -170,7 +167,6 @@ impl Conductor {
 /// A broadcast begins with what came so far: with the keyframe, if the source can be passed through from there, else with the last
 /// picture, so that nothing old is encoded, nor recorded twice; without pictures, with the first sound.
 fn begin(
-    name: &str,
     settings: &Settings,
     kept: Kept,
     presenter: Box<dyn Presenter>,
@@ -202,12 +198,11 @@ fn begin(
     let epoch = epoch.unwrap_or(now);
     let cadence = cadence(epoch, presenter.first_segment(epoch));
     tracing::info!(
-        channel = name,
         rate = format_args!("{:.2}", rate.per_second()),
         video = !group.is_empty(),
         "LL-HLS begins"
     );
-    let mut running = Running::begin(name, settings, cadence, presenter, timeline, now)?;
+    let mut running = Running::begin(settings, cadence, presenter, timeline, now)?;
     if let (Some(first), Some(last)) = (first, last) {
         running.asking.on_group(now.plus(-last.since(first)));
     }

@@ -111,7 +111,7 @@ impl Running {
             Err(Reason::Lately | Reason::Nothing) => false,
             Err(reason) => {
                 if self.said.replace(reason) != Some(reason) {
-                    tracing::info!(channel = self.channel, %reason, "the source is encoded");
+                    tracing::info!(%reason, "the source is encoded");
                 }
                 false
             }
@@ -184,7 +184,6 @@ impl Running {
         self.fitness.on_passed(now);
         self.said = None;
         tracing::info!(
-            channel = self.channel,
             codec = %track.needs,
             size = %track.size,
             "the source is passed through"
@@ -255,7 +254,7 @@ impl Running {
         let Mode::Passing(passing) = &self.mode else {
             return;
         };
-        tracing::info!(channel = self.channel, %reason, "the source is encoded");
+        tracing::info!(%reason, "the source is encoded");
         self.said = Some(reason);
         let end = passing.retimer.end_before(time);
         let lateness = passing.lateness.clone();

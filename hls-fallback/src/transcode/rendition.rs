@@ -74,9 +74,13 @@ impl Worker {
         let (jobs, queue) = sync_channel(QUEUE);
         let waiting = Arc::new(AtomicUsize::new(0));
         let (title, counter) = (name.to_owned(), waiting.clone());
+        // That of the broadcast.
+        let span = tracing::Span::current();
         let thread = thread::Builder::new()
             .name(format!("rendition-{name}"))
-            .spawn(move || Work::new(title, kind, cadence, sink, counter).run(&queue))
+            .spawn(move || {
+                span.in_scope(|| Work::new(title, kind, cadence, sink, counter).run(&queue));
+            })
             .map_err(EncodeError::Thread)?;
         Ok(Self {
             name: name.to_owned(),

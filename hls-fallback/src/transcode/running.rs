@@ -27,7 +27,6 @@ const SOUND: i64 = 20_000;
 /// Owned by the conductor, which gives frames in, and calls [`Self::handle_timeout`] after each of them and at
 /// [`Self::next_timeout`].
 pub(super) struct Running {
-    pub(super) channel: String,
     pub(super) cadence: Cadence,
     pub(super) presenter: Box<dyn Presenter>,
     pub(super) timeline: Timeline,
@@ -68,7 +67,6 @@ pub(super) struct Coming<'a> {
 impl Running {
     /// One without pictures yet.
     pub(super) fn begin(
-        channel: &str,
         settings: &Settings,
         cadence: Cadence,
         mut presenter: Box<dyn Presenter>,
@@ -87,7 +85,6 @@ impl Running {
         }
         let interval = cadence.ticks_at(u64::from(cadence.segment), 1_000_000);
         Ok(Self {
-            channel: channel.to_owned(),
             timeline,
             segments,
             sound,

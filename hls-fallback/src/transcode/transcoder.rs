@@ -34,6 +34,8 @@ pub enum Pushed {
 
 /// A broadcast being transcoded. Ends when it is dropped.
 pub struct Transcoder {
+    /// Names the channel in what is logged of it.
+    span: tracing::Span,
     frames: SyncSender<Frame>,
     is_over: Arc<AtomicBool>,
     dropped: u64,
@@ -53,14 +55,18 @@ impl Transcoder {
         presenter: Box<dyn Presenter>,
         request_keyframe: Box<dyn Fn(KeyframeWish) + Send>,
     ) -> Result<Self, std::io::Error> {
+        let span = tracing::error_span!("broadcast", channel = name);
         let (frames, queue) = sync_channel(QUEUE);
         let is_over = Arc::new(AtomicBool::new(false));
-        let conductor =
-            Conductor::new(name, settings, presenter, request_keyframe, is_over.clone());
+        let conductor = Conductor::new(settings, presenter, request_keyframe, is_over.clone());
         thread::Builder::new()
             .name(format!("conduct-{name}"))
-            .spawn(move || conductor.run(&queue))?;
+            .spawn({
+                let span = span.clone();
+                move || span.in_scope(|| conductor.run(&queue))
+            })?;
         Ok(Self {
+            span,
             frames,
             is_over,
             dropped: 0,
@@ -84,6 +90,7 @@ impl Transcoder {
             Err(TrySendError::Full(_)) => {
                 self.dropped += 1;
                 if self.dropped.is_power_of_two() {
+                    let _in = self.span.enter();
                     tracing::warn!(
                         frames = self.dropped,
                         "this machine is too slow to decode this broadcast: frames are left out"
