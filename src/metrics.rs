@@ -354,6 +354,7 @@ mod tests {
                 by_state: vec![(RecordingState::Ready, 3)],
                 doomed: 1,
                 bytes: 4096,
+                kept_bytes: 4096,
             },
             connections: Connections::new(ConnectionLimits {
                 total: 1,

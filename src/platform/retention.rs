@@ -62,7 +62,7 @@ impl Node {
         let Some(quota) = self.rules.keep.recording_bytes else {
             return Ok(());
         };
-        let taken = self.parts.store.recording_totals().await?.bytes;
+        let taken = self.parts.store.recording_totals().await?.kept_bytes;
         if taken > quota {
             tracing::warn!(
                 taken,

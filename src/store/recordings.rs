@@ -120,4 +120,6 @@ pub struct RecordingTotals {
     pub doomed: u64,
     /// Bytes of all.
     pub bytes: u64,
+    /// Bytes of those that are kept.
+    pub kept_bytes: u64,
 }

@@ -245,6 +245,7 @@ pub(super) async fn recordings_are_counted(store: &impl Store) {
             by_state: vec![(RecordingState::Recording, 1), (RecordingState::Ready, 1)],
             doomed: 1,
             bytes: 35,
+            kept_bytes: 15,
         }
     );
 }

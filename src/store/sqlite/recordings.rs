@@ -199,10 +199,12 @@ impl RecordingStore for Sqlite {
             let mut groups = query.query([])?;
             while let Some(row) = groups.next()? {
                 let count = row.get::<_, i64>(1)?.unsigned_abs();
-                totals.bytes += row.get::<_, i64>(2)?.unsigned_abs();
+                let bytes = row.get::<_, i64>(2)?.unsigned_abs();
+                totals.bytes += bytes;
                 if row.get(3)? {
                     totals.doomed += count;
                 } else {
+                    totals.kept_bytes += bytes;
                     totals.by_state.push((rows::from_json(row, 0)?, count));
                 }
             }
