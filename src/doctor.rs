@@ -3,12 +3,13 @@
 use std::{collections::BTreeSet, net::UdpSocket, path::Path, time::Duration};
 
 use anyhow::bail;
+use spillway_connections::descriptors;
 
 use crate::{
     auth::{Issuers, SigningKey},
     commands::print,
     config::Config,
-    data_dir, descriptors, media, serve,
+    data_dir, media, serve,
     storage::Storage,
     store::{Sqlite, Store as _},
     time, tls,

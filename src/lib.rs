@@ -7,7 +7,6 @@ pub mod commands;
 pub mod config;
 pub mod data_dir;
 pub mod demo;
-pub mod descriptors;
 pub mod doctor;
 pub mod logging;
 pub mod media;

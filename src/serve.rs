@@ -6,6 +6,7 @@ mod welcome;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use spillway_connections::descriptors;
 use spillway_sfu::Event;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -17,7 +18,7 @@ use tokio::{
 use crate::{
     auth::{self, Issuers, SigningKey, Verifier},
     config::Config,
-    data_dir, demo, descriptors, logging,
+    data_dir, demo, logging,
     media::{self, Workers},
     metrics::Metrics,
     platform::{Node, Parts},

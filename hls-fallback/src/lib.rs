@@ -14,6 +14,7 @@ pub mod captions;
 mod fuzz_corpus;
 pub mod media;
 pub mod origin;
+mod problem;
 pub mod receive;
 pub mod record;
 pub mod sidecar;

@@ -6,6 +6,8 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{ArgAction, Parser};
+use ipnet::IpNet;
+use spillway_connections::descriptors;
 use spillway_hls::{
     captions,
     record::{self, Storage},
@@ -38,6 +40,16 @@ struct Arguments {
     /// Where it serves.
     #[arg(long, default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
+    /// How many connections may be open at a time; fewer, if this process may open fewer files.
+    #[arg(long, default_value_t = 32_768, value_parser = connections)]
+    connections: usize,
+    /// How many of them may come from one address, or one IPv6 /64.
+    #[arg(long, default_value_t = 1_024, value_parser = connections)]
+    connections_per_address: usize,
+    /// The networks of proxies before it, as 10.0.0.0/8, from each address of which as many may come as there may be. This machine's
+    /// own addresses on loopback are such.
+    #[arg(long, value_delimiter = ',')]
+    trusted_proxies: Vec<IpNet>,
     /// The URL at which the node and players reach it, if that isn't where it listens.
     #[arg(long)]
     advertise: Option<Url>,
@@ -101,11 +113,16 @@ struct Arguments {
     supervised: bool,
 }
 
+/// What threads are at when everything has ended may take so long.
+const LAST_STEPS: Duration = Duration::from_millis(200);
+
 /// Below the node that started it: with both busy, it gets about a ninth of what the node does.
 const NICENESS: i32 = 10;
 
-/// What the WebRTC library says of each connection isn't for operators. What `--log` says of it comes after this, and counts.
-const QUIET: &str = "rtc=warn,rtc_ice=warn,rtc_dtls=error,rtc_sctp=warn,rtc_interceptor=warn";
+/// What the WebRTC library says of each connection isn't for operators, nor each try of a request to the storage, of which we tell what
+/// became of it. What `--log` says of it comes after this, and counts.
+const QUIET: &str =
+    "rtc=warn,rtc_ice=warn,rtc_dtls=error,rtc_sctp=warn,rtc_interceptor=warn,object_store=warn";
 
 fn name(text: &str) -> Result<String, String> {
     let fits = (1..=64).contains(&text.len())
@@ -138,6 +155,11 @@ fn segment(text: &str) -> Result<Duration, String> {
 
 fn window(text: &str) -> Result<Duration, String> {
     duration(text, Duration::from_secs(12), Duration::from_hours(1))
+}
+
+fn connections(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "write a number of 1 or more".to_owned())
 }
 
 /// `8G`, in powers of 1024, of which recording needs some.
@@ -183,6 +205,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         // The node on this machine comes first: its viewers wait milliseconds, those of LL-HLS a second.
         rustix::process::nice(NICENESS).context("no lower priority")?;
     }
+    let files = descriptors::raise()?;
     transcode::quieten();
     let encoder =
         transcode::choose(arguments.encoder).with_context(|| match arguments.encoder {
@@ -194,6 +217,12 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         token: Token::new(arguments.token.clone()),
         id: arguments.id.clone(),
         listen: arguments.listen,
+        crowd: sidecar::Crowd {
+            total: arguments.connections,
+            per_address: arguments.connections_per_address,
+            proxies: arguments.trusted_proxies.clone(),
+        }
+        .within(files),
         advertise: arguments.advertise.clone(),
         transcode: transcode::Settings {
             ladder: arguments.renditions.clone(),
@@ -210,10 +239,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let runtime = tokio::runtime::Runtime::new().context("no threads")?;
     let supervised = arguments.supervised;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         sidecar::run(options, stopped(supervised)?).await?;
         Ok(())
-    })
+    });
+    // What a thread is still at, as a picture of a recording, is made anew by the next start.
+    runtime.shutdown_timeout(LAST_STEPS);
+    ended
 }
 
 fn recording(arguments: &Arguments) -> anyhow::Result<Option<record::Settings>> {

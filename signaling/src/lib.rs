@@ -9,8 +9,6 @@ mod body;
 mod caller;
 mod client_address;
 mod config;
-mod connection;
-mod connections;
 mod cors;
 mod entity_tag;
 mod events;
@@ -37,18 +35,15 @@ mod whep;
 mod whep_extensions;
 mod whip;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, middleware};
+use hyper_util::{rt::TokioExecutor, server::conn::auto::Builder};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use app::App;
 pub use config::{Config, ForwardedHeader, RequestRate};
-pub use connection::bound_connections;
-pub use connections::{
-    BoundedAcceptor, ConnectionBound, ConnectionLimits, Connections, SeatedStream,
-};
 pub use events::{Activity, ChannelNews, EventFeed, EventName, EventSet, FeedMemory, VideoLayer};
 pub use link::{IceServerLink, InvalidIceServer};
 pub use names::{ChannelName, InvalidChannelName, InvalidSessionKey, MAX_CHANNEL_NAME, SessionKey};
@@ -64,6 +59,9 @@ pub use sidecars::{
     SidecarUrl,
 };
 pub use signed::{InvalidSignature, Signature, Ticket};
+pub use spillway_connections::{
+    BoundedAcceptor, ConnectionBound, ConnectionLimits, Connections, SeatedStream,
+};
 pub use vod::{InvalidVodObject, VodObject};
 pub use web_origin::{InvalidWebOrigin, WebOrigin};
 
@@ -87,6 +85,12 @@ pub fn router(platform: Arc<dyn Platform>, config: Config, pages: Router) -> Rou
         .layer(middleware::from_fn(cors::advertise))
         .layer(middleware::map_response(pages::no_sniffing))
         .layer(middleware::from_fn(log::requests))
+}
+
+/// Puts the bounds of a connection on a server: a client that sends its head slowly, or nothing at all, is cut off after
+/// `header_timeout_s`. For the builder of `axum_server::Server::http_builder`.
+pub fn bound_connections(builder: &mut Builder<TokioExecutor>, config: &Config) {
+    spillway_connections::bound(builder, Duration::from_secs(config.header_timeout_s));
 }
 
 fn described() -> OpenApiRouter<Arc<App>> {

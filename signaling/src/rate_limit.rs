@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use spillway_connections::Customer;
+
 use crate::config::RequestRate;
 
 /// The longest `Retry-After`, for rates near zero.
@@ -24,13 +26,6 @@ pub(crate) struct RateLimiter {
 struct Table {
     young: HashMap<Customer, Bucket>,
     old: HashMap<Customer, Bucket>,
-}
-
-/// An IPv4 address, or the /64 of an IPv6 address.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Customer {
-    V4(u32),
-    V6(u64),
 }
 
 #[derive(Clone, Copy)]
@@ -85,15 +80,6 @@ impl Table {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(customer, bucket);
-    }
-}
-
-impl Customer {
-    pub(crate) fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address.to_bits()),
-            IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
-        }
     }
 }
 

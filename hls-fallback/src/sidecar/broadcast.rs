@@ -90,13 +90,22 @@ async fn once(making: &Making) -> Outcome {
             return Outcome::Broke;
         }
     };
+    let mut was_interrupted = false;
     let watching = follow(&making.options, &wishes, |update| match update {
         Update::Frame(frame) => match transcoder.push(frame) {
             Pushed::Taken | Pushed::Dropped => {}
             Pushed::NeedsKeyframe => wishes.add(KeyframeWish::Missing),
             Pushed::Ended => broke.notify_one(),
         },
-        Update::Connected => tracing::info!(channel, "watching"),
+        Update::Connected => {
+            was_interrupted = false;
+            tracing::info!(channel, "watching");
+        }
+        // The next try comes at once; and a node that stops ends its sessions, and then its sidecar.
+        Update::Interrupted { why, again_in } if !was_interrupted => {
+            was_interrupted = true;
+            tracing::info!(channel, %why, ?again_in, "the node's media is interrupted");
+        }
         Update::Interrupted { why, again_in } => {
             tracing::warn!(channel, %why, ?again_in, "the node's media is interrupted");
         }

@@ -2,33 +2,39 @@
 
 mod broadcast;
 mod node;
+mod registration;
+mod server;
 
 use std::{collections::HashMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
-use socket2::SockRef;
-use tokio::{net::TcpListener, sync::Notify, task::AbortHandle, time::sleep};
+use tokio::{
+    sync::{Notify, watch},
+    task::AbortHandle,
+    time::sleep,
+};
 use url::Url;
 
 pub use broadcast::Making;
 pub use node::{Node, NodeError};
+pub use server::Crowd;
 
 use crate::{
     captions::{Language, Recognizer},
     origin::Origin,
-    record::{self, Recorder, Recording},
+    record::{self, RecordError, Recorder, Recording},
     transcode,
     whep::{self, Token},
 };
 use node::{Live, News};
+use registration::{Admission, Registration};
 
-/// Connections that the system holds until they are taken, where it allows so many: players' requests end and come again together.
-const BACKLOG: i32 = 4_096;
-/// The node forgets sidecars that it doesn't hear of for 10 s.
-const REGISTER: Duration = Duration::from_secs(3);
 /// How soon the node's event stream is asked for again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// How often presentations that have ended are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
+/// What is recorded of broadcasts that are over may be finished for so long at the end: the node's own sidecar has 2.5 s
+/// ([docs/sidecar.md](../../../docs/sidecar.md)). What isn't done then, the next start goes on with.
+const FINISH: Duration = Duration::from_secs(2);
 
 /// How a sidecar works.
 #[derive(Debug, Clone)]
@@ -41,6 +47,8 @@ pub struct Options {
     pub id: String,
     /// Where it serves.
     pub listen: SocketAddr,
+    /// How many may be there at a time.
+    pub crowd: Crowd,
     /// How the node, and players that it sends on, reach it, where that isn't `listen`.
     pub advertise: Option<Url>,
     /// How it encodes.
@@ -87,6 +95,9 @@ pub enum SidecarError {
     /// The address to be told can't be derived.
     #[error("say with --advertise at which URL the node reaches this sidecar")]
     Advertise,
+    /// Another process works with the spool.
+    #[error(transparent)]
+    Spool(RecordError),
 }
 
 /// Works until `stop` comes.
@@ -95,9 +106,9 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
         address: options.listen,
         source,
     };
-    let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
-    SockRef::from(&listener).listen(BACKLOG).map_err(failed)?;
+    let listener = server::listen(options.listen).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
+    let node = Node::new(options.node.clone(), options.token.clone())?;
     let url = match &options.advertise {
         Some(url) => url.clone(),
         None if address.ip().is_unspecified() => return Err(SidecarError::Advertise),
@@ -107,9 +118,8 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
         }
         None => node::own_url(address).ok_or(SidecarError::Advertise)?,
     };
-    let node = Node::new(options.node.clone(), options.token.clone())?;
     let origin = Origin::default();
-    let recorder = recorder(options.record.clone(), &node);
+    let recorder = recorder(options.record.clone(), &node)?;
     tracing::info!(%address, node = %options.node, "serving LL-HLS");
     let mut broadcasts = Broadcasts {
         options: options.clone(),
@@ -119,49 +129,54 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
         changed: Arc::new(Notify::new()),
     };
     let changed = broadcasts.changed.clone();
-    let serving = axum::serve(listener, origin.router());
+    let registration = Registration {
+        node: &node,
+        id: &options.id,
+        url: &url,
+        origin: &origin,
+        changed: &changed,
+    };
+    let (admission, admitted) = watch::channel(Admission::Unknown);
+    let serving = server::serve(listener, origin.router(), options.crowd.clone());
     tokio::select! {
-        served = async { serving.await } => served.map_err(failed)?,
-        () = broadcasts.follow(&node) => {}
-        () = register(&node, &options.id, &url, &origin, &changed) => {}
+        served = serving => served.map_err(failed)?,
+        () = broadcasts.follow(&node, admitted) => {}
+        () = registration.keep(&admission) => {}
         () = sweep(&origin) => {}
         () = stop => {}
     }
-    node.leave(&options.id).await;
+    let leaving = async {
+        // Another's name isn't to be taken back.
+        if *admission.borrow() != Admission::Refused {
+            node.leave(&options.id).await;
+        }
+    };
+    tokio::join!(leaving, broadcasts.close());
     Ok(())
 }
 
-/// Without one, what is live is live all the same.
-fn recorder(settings: Option<record::Settings>, node: &Node) -> Option<Recorder> {
-    Recorder::open(settings?, node.clone())
-        .inspect_err(|error| tracing::error!(%error, "nothing is recorded"))
-        .ok()
+/// Without one, what is live is live all the same; but another sidecar's work isn't touched.
+fn recorder(
+    settings: Option<record::Settings>,
+    node: &Node,
+) -> Result<Option<Recorder>, SidecarError> {
+    let Some(settings) = settings else {
+        return Ok(None);
+    };
+    match Recorder::open(settings, node.clone()) {
+        Ok(recorder) => Ok(Some(recorder)),
+        Err(error @ RecordError::InUse(_)) => Err(SidecarError::Spool(error)),
+        Err(error) => {
+            tracing::error!(%error, "nothing is recorded");
+            Ok(None)
+        }
+    }
 }
 
 async fn sweep(origin: &Origin) {
     loop {
         origin.sweep(std::time::Instant::now());
         sleep(SWEEP).await;
-    }
-}
-
-/// Tells the node again and again where the sidecar is, and at once when that changes.
-async fn register(node: &Node, id: &str, url: &Url, origin: &Origin, changed: &Notify) {
-    let mut complained = false;
-    loop {
-        // Those that can be served now.
-        match node.register(id, url, &origin.names()).await {
-            Ok(()) => complained = false,
-            Err(error) if !complained => {
-                complained = true;
-                tracing::warn!(%error, "the node doesn't know of this sidecar");
-            }
-            Err(_) => {}
-        }
-        tokio::select! {
-            () = sleep(REGISTER) => {}
-            () = changed.notified() => {}
-        }
     }
 }
 
@@ -186,21 +201,48 @@ impl Drop for Running {
 }
 
 impl Broadcasts {
-    /// Does what the node's events ask for.
-    async fn follow(&mut self, node: &Node) {
-        let mut complained = false;
+    /// Does what the node's events ask for, while the node takes the sidecar.
+    async fn follow(&mut self, node: &Node, mut admitted: watch::Receiver<Admission>) {
+        // Whoever tells of it works for as long as this does.
+        while admitted
+            .wait_for(|admission| *admission == Admission::Taken)
+            .await
+            .is_ok()
+        {
+            tokio::select! {
+                () = self.listen(node) => {}
+                _ = admitted.wait_for(|admission| *admission == Admission::Refused) => {
+                    self.running.clear();
+                }
+            }
+        }
+    }
+
+    async fn listen(&mut self, node: &Node) {
+        let mut failures = 0_u32;
         loop {
             let heard = node.listen(|news| {
-                complained = false;
+                failures = 0;
                 self.take(news);
             });
-            if let Err(error) = heard.await
-                && !complained
-            {
-                complained = true;
-                tracing::warn!(%error, "no news of the node; asking again");
+            if let Err(error) = heard.await {
+                failures = failures.saturating_add(1);
+                match failures {
+                    // A node that stops ends its streams, and then its sidecar.
+                    1 => tracing::info!(%error, "no news of the node; asking again"),
+                    2 => tracing::warn!(%error, "no news of the node; asking again"),
+                    _ => {}
+                }
             }
             sleep(AGAIN).await;
+        }
+    }
+
+    /// Nothing is made any more. What was recorded of broadcasts that are over is finished, if that doesn't take long.
+    async fn close(mut self) {
+        self.running.clear();
+        if let Some(recorder) = self.recorder.take() {
+            recorder.close(FINISH).await;
         }
     }
 

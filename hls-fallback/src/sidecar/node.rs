@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::{
+    problem,
     record::{Marker, Status},
     whep::Token,
 };
@@ -60,10 +61,13 @@ pub enum NodeError {
     #[error("the node can't be reached: {0}")]
     Unreachable(#[from] reqwest::Error),
     /// It doesn't want to.
-    #[error(
-        "the node refused with {0}: does the token (SPILLWAY_TOKEN) come from `spillway token service`, of this node?"
-    )]
-    Refused(StatusCode),
+    #[error("the node refused with {status}: {why}")]
+    Refused {
+        /// With this.
+        status: StatusCode,
+        /// In its own words, if it had some.
+        why: String,
+    },
     /// Something else came.
     #[error("the node's event stream can't be read: {0}")]
     Stream(String),
@@ -78,9 +82,37 @@ pub enum NodeError {
 impl NodeError {
     /// The node doesn't know what it was asked about.
     pub(crate) fn is_not_found(&self) -> bool {
-        matches!(self, Self::Refused(StatusCode::NOT_FOUND))
+        matches!(
+            self,
+            Self::Refused {
+                status: StatusCode::NOT_FOUND,
+                ..
+            }
+        )
+    }
+
+    /// Asking again soon has the same answer: somebody has to change something.
+    pub(super) fn is_final(&self) -> bool {
+        let later = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+        matches!(self, Self::Refused { status, .. } if status.is_client_error() && !later.contains(status))
+    }
+
+    async fn refused(response: reqwest::Response) -> Self {
+        let status = response.status();
+        let mut why = problem::detail(response).await.unwrap_or_default();
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            if !why.is_empty() {
+                why.push_str("; ");
+            }
+            why.push_str(TOKEN);
+        }
+        Self::Refused { status, why }
     }
 }
+
+/// What may be wrong where the node knows no better.
+const TOKEN: &str =
+    "does the token (SPILLWAY_TOKEN) come from `spillway token service`, of this node?";
 
 /// Speaks to one node.
 #[derive(Debug, Clone)]
@@ -119,7 +151,7 @@ impl Node {
             .send()
             .await?;
         if response.status() != StatusCode::OK {
-            return Err(NodeError::Refused(response.status()));
+            return Err(NodeError::refused(response).await);
         }
         let mut events = response.bytes_stream().eventsource();
         while let Some(event) = events.next().await {
@@ -147,7 +179,7 @@ impl Node {
             .send()
             .await?;
         if !response.status().is_success() {
-            return Err(NodeError::Refused(response.status()));
+            return Err(NodeError::refused(response).await);
         }
         Ok(())
     }
@@ -167,7 +199,7 @@ impl Node {
             .send()
             .await?;
         if !response.status().is_success() {
-            return Err(NodeError::Refused(response.status()));
+            return Err(NodeError::refused(response).await);
         }
         Ok(())
     }
@@ -182,7 +214,7 @@ impl Node {
             .send()
             .await?;
         if response.status() != StatusCode::OK {
-            return Err(NodeError::Refused(response.status()));
+            return Err(NodeError::refused(response).await);
         }
         Ok(response.json::<Markers>().await?.items)
     }
@@ -273,6 +305,9 @@ mod tests {
             at("https://live.example/spillway/"),
             "https://live.example/spillway/api/v1/events"
         );
-        assert!(Node::new(Url::parse("mailto:a@b.c").unwrap(), Token::new("t")).is_err());
+        for none in ["mailto:a@b.c", "ftp://live.example"] {
+            let refused = Node::new(Url::parse(none).unwrap(), Token::new("t"));
+            assert!(matches!(refused, Err(NodeError::Address(_))), "{none}");
+        }
     }
 }

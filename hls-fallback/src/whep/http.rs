@@ -7,10 +7,10 @@ use std::time::Duration;
 use reqwest::{StatusCode, Url, header};
 
 use super::{Ended, Options};
+use crate::problem;
 
 const TIMEOUT: Duration = Duration::from_secs(8);
-/// How much of a refusal is worth showing, and how large an answer may be.
-const MAX_REASON: usize = 300;
+/// How large an answer may be.
 const MAX_ANSWER: usize = 256 << 10;
 
 /// A token that allows to watch. It is never shown.
@@ -74,7 +74,7 @@ pub(super) async fn subscribe(options: &Options, offer: String) -> Result<Sessio
     if status != StatusCode::CREATED {
         return Err(Ended::Refused {
             status,
-            reason: body.chars().take(MAX_REASON).collect(),
+            reason: problem::told(&body).unwrap_or_default(),
             retry_after,
         });
     }

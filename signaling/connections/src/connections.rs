@@ -23,7 +23,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::rate_limit::Customer;
+use crate::Customer;
 
 /// What a client is told that comes when there are as many connections as there may be.
 const REFUSAL: &str = r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"there are as many connections as this server takes, in all or from your address; close some, or try again later"}"#;

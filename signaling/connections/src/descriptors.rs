@@ -1,4 +1,4 @@
-//! The file-descriptor table: a node needs one for each HTTP and ICE-TCP connection.
+//! The file-descriptor table: a server needs one for each connection.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -8,7 +8,7 @@ const LEAST: u64 = 256;
 /// Why the table is too small.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "this process may open only {0} files, and a node needs {LEAST} at least; raise the limit with `ulimit -n 65536`, or LimitNOFILE=65536 in the systemd unit"
+    "this process may open only {0} files, and a server needs {LEAST} at least; raise the limit with `ulimit -n 65536`, or LimitNOFILE=65536 in the systemd unit"
 )]
 pub struct TooFew(u64);
 

@@ -7,8 +7,6 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 
-use crate::Config;
-
 /// The most header fields of an HTTP/1 request. More are answered with 431.
 const MAX_HEADERS: usize = 64;
 /// The most bytes of a request's head; a token in it is far smaller.
@@ -21,9 +19,8 @@ const MAX_SEND_BUFFER: usize = 64 * 1024;
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Puts the bounds of a connection on a server: a client that sends its head slowly, or nothing at all, is cut off after
-/// `header_timeout_s`. For the builder of `axum_server::Server::http_builder`.
-pub fn bound_connections(builder: &mut Builder<TokioExecutor>, config: &Config) {
-    let header_timeout = Duration::from_secs(config.header_timeout_s);
+/// `header_timeout`. For the builder of `axum_server::Server::http_builder`.
+pub fn bound(builder: &mut Builder<TokioExecutor>, header_timeout: Duration) {
     builder
         .http1()
         .timer(TokioTimer::new())
