@@ -13,7 +13,7 @@ use std::{
 use super::{
     Cadence, Presenter, Settings, SoundError,
     inspector::Inspector,
-    running::Running,
+    running::{RunError, Running},
     timeline::Timeline,
     waiting::{Kept, Waiting},
 };
@@ -144,7 +144,7 @@ impl Conductor {
     }
 
     /// `is_idle`: no frame waits.
-    fn handle_timeout(&mut self, is_idle: bool) -> Result<(), SoundError> {
+    fn handle_timeout(&mut self, is_idle: bool) -> Result<(), RunError> {
         let now = self.clock.now();
         if matches!(&self.stage, Stage::Waiting(waiting, _) if waiting.is_ready(now))
             && let Stage::Waiting(waiting, presenter) = mem::replace(&mut self.stage, Stage::Over)

@@ -53,10 +53,8 @@ impl Role {
 struct Member {
     worker: Worker,
     rendition: Rendition,
-    is_best: bool,
+    role: Role,
     permanent: bool,
-    /// It is permanent for the recording's sake.
-    kept: bool,
     state: State,
     wanted: bool,
     /// The segment that it began with, when it had rested.
@@ -86,6 +84,7 @@ pub(super) struct Renditions {
     /// How the source may be passed through, where not every player can decode that.
     special: Option<TrackConfig>,
     members: Vec<Member>,
+    is_laid_out: bool,
     shedding: Shedding,
 }
 
@@ -99,6 +98,7 @@ impl Renditions {
             keeps_h264: settings.keeps_h264,
             special: None,
             members: Vec::new(),
+            is_laid_out: false,
             shedding: Shedding::default(),
         }
     }
@@ -116,6 +116,7 @@ impl Renditions {
         begun: Beginning,
         presenter: &mut dyn Presenter,
     ) {
+        self.is_laid_out = true;
         let kept = self.to_keep(&renditions);
         for (place, rendition) in renditions.into_iter().enumerate() {
             let is_kept = kept.as_ref() == Some(&rendition.name);
@@ -155,8 +156,9 @@ impl Renditions {
         let nearest = fits
             .max_by_key(|r| side(r))
             .or_else(|| made.min_by_key(|r| side(r)))?;
-        let mut kept = self.members.iter().filter(|member| member.kept);
-        let is_kept = kept.any(|member| side(&member.rendition) >= side(nearest));
+        let mut members = self.members.iter();
+        let is_kept = members
+            .any(|member| member.role == Role::Kept && side(&member.rendition) >= side(nearest));
         (!is_kept).then(|| nearest.name.clone())
     }
 
@@ -176,7 +178,10 @@ impl Renditions {
         let mut members = self.members.iter_mut();
         match members.find(|member| member.rendition.name == rendition.name) {
             Some(member) => {
-                member.is_best = role == Role::Best;
+                // What is kept stays so.
+                if role == Role::Best || member.is_best() {
+                    member.role = role;
+                }
                 member.change(rendition, begun);
             }
             None => self.add(rendition, role, begun, presenter),
@@ -200,8 +205,8 @@ impl Renditions {
         presenter: &mut dyn Presenter,
     ) {
         let name = rendition.name.clone();
-        let (is_best, kept) = (role == Role::Best, role == Role::Kept);
-        let permanent = is_best || kept || !self.on_demand;
+        let is_best = role == Role::Best;
+        let permanent = role != Role::Below || !self.on_demand;
         let sink = presenter.rendition(Description::Video {
             name: name.clone(),
             permanent,
@@ -217,9 +222,8 @@ impl Renditions {
         let member = Member {
             worker,
             rendition,
-            is_best,
+            role,
             permanent,
-            kept,
             state: State::Resting { since },
             wanted: permanent,
             first: None,
@@ -261,14 +265,19 @@ impl Renditions {
         }
     }
 
+    /// The best one broke off: nothing can take its place.
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_laid_out && !self.members.iter().any(Member::is_best)
+    }
+
     /// None, once it broke.
     fn best(&mut self) -> Option<&mut Member> {
-        self.members.iter_mut().find(|member| member.is_best)
+        self.members.iter_mut().find(|member| member.is_best())
     }
 
     fn others(&self) -> impl Iterator<Item = (usize, &Member)> {
         let members = self.members.iter().enumerate();
-        members.filter(|(_, member)| !member.is_best)
+        members.filter(|(_, member)| !member.is_best())
     }
 
     /// The next sample of the source.
@@ -285,7 +294,7 @@ impl Renditions {
     /// A segment begins: those rest that nobody wants, and those begin that somebody does, if it can be: `encodes`.
     pub(super) fn on_segment(&mut self, begun: Beginning, encodes: bool) {
         for member in &mut self.members {
-            if member.is_encoding() && !member.wanted && !member.is_best {
+            if member.is_encoding() && !member.wanted && !member.is_best() {
                 member.rest(begun);
             } else if encodes && member.is_resting() && member.wanted {
                 member.encode(begun);
@@ -296,7 +305,7 @@ impl Renditions {
     /// Those begin that somebody wants, with the pictures that there were.
     pub(super) fn join(&mut self, history: &History) {
         for member in &mut self.members {
-            if member.is_resting() && member.wanted && !member.is_best {
+            if member.is_resting() && member.wanted && !member.is_best() {
                 member.join(history);
             }
         }
@@ -339,7 +348,7 @@ impl Renditions {
         segment: Option<u64>,
         now: Moment,
     ) -> bool {
-        for member in self.members.iter_mut().filter(|member| !member.is_best) {
+        for member in self.members.iter_mut().filter(|member| !member.is_best()) {
             member.look(presenter, now);
         }
         let load = Load {
@@ -350,7 +359,7 @@ impl Renditions {
             self.shed(now);
         }
         let waits = |member: &Member| match member.state {
-            State::Resting { .. } => member.wanted && !member.is_best,
+            State::Resting { .. } => member.wanted && !member.is_best(),
             State::Passing => false,
             State::Encoding { .. } => member.first.is_some() && member.first == segment,
         };
@@ -393,6 +402,10 @@ impl Renditions {
 impl Member {
     fn tell(&self, job: Job) -> bool {
         self.worker.tell(job)
+    }
+
+    fn is_best(&self) -> bool {
+        self.role == Role::Best
     }
 
     fn is_resting(&self) -> bool {
@@ -490,7 +503,7 @@ impl Member {
 impl Asked {
     fn count(&mut self, demand: Demand, now: Moment) {
         let (at, count) = *self.counted.get_or_insert((now, 0));
-        self.since = demand.requests - count;
+        self.since = demand.requests.saturating_sub(count);
         if now.since(at) >= RECENT {
             self.before = std::mem::take(&mut self.since);
             self.counted = Some((now, demand.requests));

@@ -64,6 +64,15 @@ pub(super) struct Coming<'a> {
     pub(super) time: Moment,
 }
 
+/// Why a broadcast can't go on like this: it is to be begun anew.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RunError {
+    #[error(transparent)]
+    Sound(#[from] SoundError),
+    #[error("its best rendition broke off")]
+    Best,
+}
+
 impl Running {
     /// One without pictures yet.
     pub(super) fn begin(
@@ -215,11 +224,10 @@ impl Running {
 
     /// True if a keyframe is to be asked for. `is_idle`: no frame waits. While some do, this machine is late, not the source, and to
     /// encode would make it later.
-    pub(super) fn handle_timeout(
-        &mut self,
-        now: Moment,
-        is_idle: bool,
-    ) -> Result<bool, SoundError> {
+    pub(super) fn handle_timeout(&mut self, now: Moment, is_idle: bool) -> Result<bool, RunError> {
+        if self.renditions.is_broken() {
+            return Err(RunError::Best);
+        }
         let segment = self.segments.current().map(|current| current.number);
         let one_waits = self.renditions.look(self.presenter.as_ref(), segment, now);
         match &mut self.mode {

@@ -6,6 +6,7 @@
 )]
 
 mod beginnings;
+mod breaking;
 mod cmaf;
 mod demand;
 #[path = "../origin/ffmpeg.rs"]

@@ -57,6 +57,8 @@ pub(crate) struct Recorder {
     pub(crate) demand: Arc<Mutex<HashMap<String, Demand>>>,
     /// What is recorded already.
     pub(crate) recorded_until: Option<Moment>,
+    /// Whose thread breaks off with the next sample.
+    pub(crate) breaks: Arc<Mutex<Option<String>>>,
 }
 
 impl Recorder {
@@ -172,6 +174,8 @@ impl Sink for Recording {
     }
 
     fn push(&mut self, sample: Sample) {
+        let breaks = self.recorder.breaks.lock().unwrap().as_ref() == Some(&self.name);
+        assert!(!breaks, "as the test has it");
         self.note(|told| {
             told.samples.push(sample);
             told.came.push(Instant::now());
