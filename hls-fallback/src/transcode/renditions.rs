@@ -84,7 +84,8 @@ pub(super) struct Renditions {
     /// How the source may be passed through, where not every player can decode that.
     special: Option<TrackConfig>,
     members: Vec<Member>,
-    is_laid_out: bool,
+    /// The segment from which on there are any.
+    since: Option<u64>,
     shedding: Shedding,
 }
 
@@ -98,7 +99,7 @@ impl Renditions {
             keeps_h264: settings.keeps_h264,
             special: None,
             members: Vec::new(),
-            is_laid_out: false,
+            since: None,
             shedding: Shedding::default(),
         }
     }
@@ -116,7 +117,7 @@ impl Renditions {
         begun: Beginning,
         presenter: &mut dyn Presenter,
     ) {
-        self.is_laid_out = true;
+        self.since.get_or_insert(begun.number);
         let kept = self.to_keep(&renditions);
         for (place, rendition) in renditions.into_iter().enumerate() {
             let is_kept = kept.as_ref() == Some(&rendition.name);
@@ -267,7 +268,7 @@ impl Renditions {
 
     /// The best one broke off: nothing can take its place.
     pub(super) fn is_broken(&self) -> bool {
-        self.is_laid_out && !self.members.iter().any(Member::is_best)
+        self.since.is_some() && !self.members.iter().any(Member::is_best)
     }
 
     /// None, once it broke.
