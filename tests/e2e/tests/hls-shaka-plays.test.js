@@ -22,7 +22,9 @@ async function play(url) {
   const { shaka } = window;
   const player = new shaka.Player();
   player.addEventListener('error', ({ detail }) => {
-    window.faults.push(`${detail.severity} ${detail.code} ${detail.message}`);
+    window.faults.push(
+      `${detail.severity} ${detail.code} ${detail.message} ${JSON.stringify(detail.data?.slice(0, 2))}`,
+    );
   });
   await player.attach(video);
   player.configure({ streaming: { lowLatencyMode: true } });
