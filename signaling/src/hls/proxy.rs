@@ -40,7 +40,8 @@ const READ_TIMEOUT: Duration = Duration::from_mins(1);
 /// at once.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// So much of an answer is read at a time. That is what an HTTP/2 client can have us keep that takes nothing of it.
+/// So much of an answer is read at a time. An HTTP/2 client that takes nothing of it can have us keep that, beside what the request and
+/// its connection to the sidecar take themselves: 44 KB were seen.
 const PIECE: usize = 16 * 1024;
 
 /// What a sidecar hears of the client's request: nothing that says who asks.
