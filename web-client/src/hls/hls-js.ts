@@ -97,7 +97,8 @@ export class HlsJs implements Engine {
     clearInterval(this.#looking);
     this.#abort.abort();
     this.#hls.destroy();
-    this.#video.playbackRate = 1;
+    // Of a recording the viewer chose it.
+    if (this.#isLive) this.#video.playbackRate = 1;
   }
 
   #listen(): void {
