@@ -13,7 +13,7 @@ pub struct Limits {
     /// Viewers on this node; beyond it 503 with `Retry-After`.
     pub viewers: usize,
     /// How late a media worker may be with what it gets, smoothed over half a second; beyond it new viewers go to other
-    /// workers, and where all are late they get 503 with `Retry-After`.
+    /// workers, and where all stay late for a second they get 503 with `Retry-After`.
     #[serde(with = "humantime_serde")]
     pub worker_lag: Duration,
     /// Bits a second that the node sends to all viewers; beyond it new viewers get 503 with `Retry-After`. 0: no bound.

@@ -39,6 +39,28 @@ struct Load {
     gone: AtomicBool,
 }
 
+/// Why there is no place for a viewer.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(crate) enum NoPlace {
+    #[error("this server sends as much as it may (limits.egress_bits_per_second); try again later")]
+    Egress,
+    /// May have passed in a moment.
+    #[error(
+        "this server's media workers have no time for further viewers: what they get waits longer than {} ms \
+         (limits.worker_lag); try again later",
+        .0.as_millis()
+    )]
+    Late(Duration),
+    #[error("this server's media workers have ended")]
+    Gone,
+}
+
+impl From<NoPlace> for Reject {
+    fn from(why: NoPlace) -> Self {
+        Self::Overloaded(why.to_string())
+    }
+}
+
 #[derive(Default)]
 struct Publishers {
     holders: HashMap<ChannelName, Holder>,
@@ -71,7 +93,7 @@ impl Directory {
         &self,
         channel: &ChannelName,
         for_others: bool,
-    ) -> Result<WorkerId, Reject> {
+    ) -> Result<WorkerId, NoPlace> {
         if !for_others {
             self.check_egress()?;
         }
@@ -85,14 +107,14 @@ impl Directory {
         } else {
             None
         };
-        let worker = worker.ok_or_else(|| self.no_place())?;
+        let worker = worker.ok_or_else(|| self.nobody_in_time())?;
         self.arrived(worker);
         Ok(worker)
     }
 
     /// Refuses viewers whom the node's way out has no room for: by what goes out, and what those who have just come will take, if
     /// they take as much as the others.
-    fn check_egress(&self) -> Result<(), Reject> {
+    fn check_egress(&self) -> Result<(), NoPlace> {
         let Some(most) = self.most_egress else {
             return Ok(());
         };
@@ -111,24 +133,16 @@ impl Directory {
         if expected < most {
             return Ok(());
         }
-        Err(Reject::Overloaded(
-            "this server sends as much as it may (limits.egress_bits_per_second); try again later"
-                .into(),
-        ))
+        Err(NoPlace::Egress)
     }
 
-    /// Why there is no place for a viewer.
-    fn no_place(&self) -> Reject {
+    fn nobody_in_time(&self) -> NoPlace {
         let runs = |load: &Load| !load.gone.load(Ordering::Relaxed);
-        Reject::Overloaded(if self.loads.iter().any(runs) {
-            format!(
-                "this server's media workers have no time for further viewers: what they get waits longer than {} ms \
-                 (limits.worker_lag); try again later",
-                self.most_lag.as_millis()
-            )
+        if self.loads.iter().any(runs) {
+            NoPlace::Late(self.most_lag)
         } else {
-            "this server's media workers have ended".into()
-        })
+            NoPlace::Gone
+        }
     }
 
     /// Chooses a worker for a publisher, counts the session there, and holds the channel for it until
@@ -420,7 +434,7 @@ mod tests {
         directory.set_lag(WorkerId(1), Duration::from_secs(10_000));
         assert!(directory.place_viewer(&channel("demo"), true).is_ok());
         let refused = directory.place_viewer(&channel("demo"), false);
-        assert!(matches!(refused, Err(Reject::Overloaded(_))), "{refused:?}");
+        assert!(matches!(refused, Err(NoPlace::Late(_))), "{refused:?}");
         let publisher = directory.place_publisher(&channel("demo"), false);
         assert!(publisher.is_ok(), "who brings viewers gets in");
         directory.set_lag(WorkerId(0), Duration::from_millis(99));
@@ -447,7 +461,7 @@ mod tests {
         directory.place_viewer(&demo, false).unwrap();
         directory.place_viewer(&demo, false).unwrap();
         let refused = directory.place_viewer(&demo, false);
-        assert!(matches!(&refused, Err(Reject::Overloaded(why)) if why.contains("limits.egress")));
+        assert_eq!(refused, Err(NoPlace::Egress));
         assert!(
             directory.place_viewer(&demo, true).is_ok(),
             "many watch by that one"

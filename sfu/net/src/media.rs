@@ -18,7 +18,7 @@ use crate::{
     candidates::{candidates, host_addresses},
     config::{MAX_WORKERS, MediaConfig, NetConfig},
     core::Core,
-    directory::Directory,
+    directory::{Directory, NoPlace},
     error::NetError,
     mailbox::{Command, Letter, Mailbox, Undelivered, mailbox},
     outlet::{EVENTS, Outlet},
@@ -31,6 +31,10 @@ use crate::{
 
 /// How long the workers may take to say good-bye when the last handle is dropped without a shutdown.
 const DROP_DEADLINE: Duration = Duration::from_millis(500);
+
+/// How long a viewer waits for workers that are late: a machine's hiccup is over by then, and an overload isn't.
+const LATENESS: Duration = Duration::from_secs(1);
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The media workers of a node. Clones are handles to the same workers; when the last is dropped the workers end.
 pub struct Handle<C: Core>(Arc<Shared<C>>);
@@ -181,19 +185,32 @@ impl<C: Core> Handle<C> {
         answered(worker, answer).await?
     }
 
-    /// Accepts a viewer, on the worker that does least; refuses it with [`Reject::Overloaded`] where all are late, unless it
-    /// watches for others.
+    /// Accepts a viewer, on the worker that does least; refuses it with [`Reject::Overloaded`] where all are late and stay so for
+    /// a second, unless it watches for others.
     pub async fn watch(&self, request: WatchRequest) -> Result<Accepted, Reject> {
-        let worker = self
-            .0
-            .directory
-            .place_viewer(&request.channel, request.for_others)?;
+        let worker = self.place_viewer(&request).await?;
         let (reply, answer) = oneshot::channel();
         if let Err(reject) = self.post(worker, Command::Watch { request, reply }) {
             self.0.directory.departed(worker);
             return Err(reject);
         }
         answered(worker, answer).await?
+    }
+
+    async fn place_viewer(&self, request: &WatchRequest) -> Result<WorkerId, NoPlace> {
+        let until = Instant::now() + LATENESS;
+        loop {
+            match self
+                .0
+                .directory
+                .place_viewer(&request.channel, request.for_others)
+            {
+                Err(NoPlace::Late(_)) if Instant::now() < until => {
+                    tokio::time::sleep(ASK_AGAIN).await
+                }
+                placed => return placed,
+            }
+        }
     }
 
     /// Restarts a session's ICE with the peer's new credentials; returns our new ones.

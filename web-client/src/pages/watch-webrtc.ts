@@ -6,7 +6,7 @@ import { postJson } from '../shared/http.ts';
 import type { PathEvent, PeerSession } from '../shared/peer-session.ts';
 import type { Endpoint } from '../whep/endpoint.ts';
 import { Player } from '../whep/player.ts';
-import { openViewerSession } from '../whep/session.ts';
+import { mediaOf, openViewerSession } from '../whep/session.ts';
 import type { ViewerStats } from '../whep/viewer-stats.ts';
 import { Companion } from './watch-companion.ts';
 import { Frames, type Timings } from './watch-frames.ts';
@@ -39,7 +39,11 @@ export class WebRtcWay implements PageWay {
     this.#endpoint = endpoint;
     this.#quality = around.quality.source(postJson);
     this.#player = new Player({
-      openSession: (signal, onPath) => this.#openSession(signal, onPath),
+      openSession: (signal, onPath, isBeside) => this.#openSession(signal, onPath, isBeside),
+      onSession: (session) => {
+        this.#companion.attach(session.extensions);
+      },
+      onMoved: ({ peer }) => void this.#play(mediaOf(peer)),
       isLive: () => around.facts.isLive(),
       isHidden: () => document.hidden,
       onState,
@@ -102,23 +106,18 @@ export class WebRtcWay implements PageWay {
     return this.#around.stage.video === this.video;
   }
 
-  async #openSession(
+  #openSession(
     signal: AbortSignal,
     onPath: (event: PathEvent) => void,
+    isBeside: boolean,
   ): Promise<PeerSession> {
-    this.#frames.sessionOpens();
-    const session = await this.#endpoint.open(signal, (url) =>
-      openViewerSession({
-        endpoint: url,
-        token: this.#around.address.token,
-        signal,
-        onPath,
-        onMedia: (media) => void this.#play(media),
-        isBeside: this.state.name === 'playing',
-      }),
+    if (!isBeside) this.#frames.sessionOpens();
+    const { token } = this.#around.address;
+    // The element gets ready meanwhile, unless it still shows another session.
+    const onMedia = (media: MediaStream): void => void (isBeside || this.#play(media));
+    return this.#endpoint.open(signal, (endpoint) =>
+      openViewerSession({ endpoint, token, signal, onPath, onMedia }),
     );
-    this.#companion.attach(session.extensions);
-    return session;
   }
 
   async #play(media: MediaStream): Promise<void> {

@@ -1,6 +1,5 @@
-import { Connection, type KeptSession } from '../shared/connection.ts';
+import { Connection, type ConnectionPorts, type KeptSession } from '../shared/connection.ts';
 import type { ConnectionState } from '../shared/connection-state.ts';
-import type { PathEvent } from '../shared/peer-session.ts';
 import type { Problem } from '../shared/problem.ts';
 import {
   nextPicture,
@@ -24,16 +23,17 @@ export interface Absence {
 
 /** What playing needs from its surroundings. */
 export interface PlaybackPorts<Session extends KeptSession> {
-  openSession: (signal: AbortSignal, onPath: (event: PathEvent) => void) => Promise<Session>;
+  openSession: ConnectionPorts<Session>['openSession'];
   /** Whether the channel is live; null if that can't be told. */
   isLive: () => Promise<boolean | null>;
   absence: Absence;
   onState: (state: PlayerState) => void;
   /** A session is being opened: what was seen of the one before it counts no more. */
   onOpening: () => void;
-  /** Another session has taken the place of the one that was up. */
-  onMoved?: () => void;
-  /** It couldn't, and the present one plays on. */
+  /** Of the connection, which see. */
+  onSession?: (session: Session) => void;
+  isReady?: (session: Session, signal: AbortSignal) => Promise<void>;
+  onMoved?: (session: Session) => void;
   onMoveFailed?: (problem: Problem) => void;
 }
 
@@ -57,7 +57,9 @@ export class Playback<Session extends KeptSession> {
       onState: (state) => {
         this.#connectionChanged(state);
       },
-      onMoved: () => ports.onMoved?.(),
+      onSession: (session) => ports.onSession?.(session),
+      isReady: async (session, signal) => ports.isReady?.(session, signal),
+      onMoved: (session) => ports.onMoved?.(session),
       onMoveFailed: (problem) => ports.onMoveFailed?.(problem),
     });
   }

@@ -21,6 +21,7 @@ class FakeSession {
 const sessions: FakeSession[] = [];
 let refusal: Error | null = null;
 let states: string[] = [];
+let readiness = Promise.resolve();
 
 function connect(): Connection<PeerSession> {
   const connection = new Connection({
@@ -32,6 +33,8 @@ function connect(): Connection<PeerSession> {
     },
     onState: ({ name }) => states.push(name),
     onMoved: () => states.push('moved'),
+    onMoveFailed: () => states.push('not moved'),
+    isReady: () => readiness,
   });
   connection.open();
   return connection;
@@ -44,6 +47,7 @@ beforeEach(() => {
   sessions.length = 0;
   refusal = null;
   states = [];
+  readiness = Promise.resolve();
 });
 
 afterEach(() => {
@@ -103,6 +107,7 @@ describe('Connection', () => {
     await settle();
     expect(sessions[0]?.closed).toBe(false);
     sessions[1]?.path('up');
+    await settle();
     expect(sessions[0]?.closed).toBe(true);
     expect(connection.session).toBe(sessions[1]);
     sessions[0]?.path('closed');
@@ -111,21 +116,77 @@ describe('Connection', () => {
     expect(sessions[1]?.restarts).toBe(1);
   });
 
-  it('stays where it is if there is no other session, or no path to it', async () => {
+  it('goes over no sooner than the other session is ready', async () => {
     const connection = connect();
     await settle();
     sessions[0]?.path('up');
-    refusal = new Error('503');
+    let ready = (): void => undefined;
+    readiness = new Promise((resolve) => {
+      ready = resolve;
+    });
+    connection.move();
+    await settle();
+    sessions[1]?.path('up');
+    await settle();
+    expect(connection.session).toBe(sessions[0]);
+    ready();
+    await settle();
+    expect(connection.session).toBe(sessions[1]);
+  });
+
+  it('stays where it is while there is no other session, or no path to it, and tries again', async () => {
+    const connection = connect();
+    await settle();
+    sessions[0]?.path('up');
+    refusal = new ProblemError({ status: 503, title: '', detail: '', retryAfterMs: 5_000 });
+    connection.move();
+    await settle();
+    expect(states).toEqual(['opening', 'up', 'not moved']);
+    refusal = null;
+    await vi.advanceTimersByTimeAsync(4_900);
+    expect(sessions).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(700);
+    sessions[1]?.path('lost');
+    await settle();
+    expect(sessions[1]?.closed).toBe(true);
+    expect(connection.session).toBe(sessions[0]);
+    await vi.advanceTimersByTimeAsync(1_100);
+    sessions[2]?.path('up');
+    await settle();
+    expect(connection.session).toBe(sessions[2]);
+    expect(states).toEqual(['opening', 'up', 'not moved', 'not moved', 'moved']);
+  });
+
+  it('tries no more to go where it may not, or where LL-HLS is offered instead', async () => {
+    const connection = connect();
+    await settle();
+    sessions[0]?.path('up');
+    for (const problem of [
+      { status: 403, title: '', detail: '', retryAfterMs: null },
+      { status: 503, title: '', detail: '', retryAfterMs: 1_000, offersHls: true },
+    ]) {
+      refusal = new ProblemError(problem);
+      connection.move();
+      await settle();
+    }
+    refusal = null;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(sessions).toHaveLength(1);
+  });
+
+  it('forgets a move when the present session ends', async () => {
+    const connection = connect();
+    await settle();
+    sessions[0]?.path('up');
+    refusal = new ProblemError({ status: 503, title: '', detail: '', retryAfterMs: 60_000 });
     connection.move();
     await settle();
     refusal = null;
-    connection.move();
-    await settle();
-    sessions[1]?.path('lost');
-    expect(sessions[1]?.closed).toBe(true);
-    expect(connection.session).toBe(sessions[0]);
     sessions[0]?.path('closed');
-    expect(states).toEqual(['opening', 'up', 'pausing']);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(connection.session).toBe(sessions[1]);
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(sessions).toHaveLength(2);
   });
 
   it('goes nowhere when it is closed meanwhile', async () => {
@@ -136,6 +197,7 @@ describe('Connection', () => {
     connection.close();
     await settle();
     sessions[1]?.path('up');
+    await settle();
     expect(sessions[1]?.closed).toBe(true);
     expect(connection.session).toBeNull();
   });

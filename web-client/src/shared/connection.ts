@@ -1,4 +1,5 @@
 import {
+  NO_PATH,
   OFF,
   step,
   type ConnectionCommand,
@@ -6,8 +7,9 @@ import {
   type ConnectionMachine,
   type ConnectionState,
 } from './connection-state.ts';
+import { backoffMs } from './backoff.ts';
 import type { PathEvent } from './peer-session.ts';
-import { toProblem, type Problem } from './problem.ts';
+import { isTransient, ProblemError, toProblem, type Problem } from './problem.ts';
 
 /** What a connection needs of a session. */
 export interface KeptSession {
@@ -17,11 +19,20 @@ export interface KeptSession {
 
 /** What a connection needs from its surroundings. */
 export interface ConnectionPorts<Session extends KeptSession> {
-  openSession: (signal: AbortSignal, onPath: (event: PathEvent) => void) => Promise<Session>;
+  /** `isBeside`: there is a session that is up, whose place this one is to take. */
+  openSession: (
+    signal: AbortSignal,
+    onPath: (event: PathEvent) => void,
+    isBeside: boolean,
+  ) => Promise<Session>;
   onState: (state: ConnectionState) => void;
-  /** Another session has taken the place of the one that was up. */
-  onMoved?: () => void;
-  /** None could be opened beside it: it goes on. */
+  /** This is the session from now on. */
+  onSession?: (session: Session) => void;
+  /** Comes to an end when a session whose path is up may take the place of the present one. */
+  isReady?: (session: Session, signal: AbortSignal) => Promise<void>;
+  /** It has taken it. */
+  onMoved?: (session: Session) => void;
+  /** None could be opened beside the present one, which goes on; unless it's for good, that is tried again. */
   onMoveFailed?: (problem: Problem) => void;
 }
 
@@ -37,6 +48,8 @@ export class Connection<Session extends KeptSession> {
   #abort = new AbortController();
   /** Of the session that is opened beside the present one. */
   #move: AbortController | null = null;
+  #moveFailures = 0;
+  #moveTimer: ReturnType<typeof setTimeout> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(ports: ConnectionPorts<Session>) {
@@ -65,11 +78,14 @@ export class Connection<Session extends KeptSession> {
   }
 
   /**
-   * Goes over to another session. The present one plays on until the path of the other is up, and beyond that if there is
-   * none. Without a session that is up the next attempt is as good.
+   * Goes over to another session. The present one plays on until the other is ready, and beyond that while there is none.
+   * Without a session that is up the next attempt is as good.
    */
   move(): void {
-    if (this.#machine.state.name === 'up') void this.#openBeside();
+    if (this.#machine.state.name !== 'up') return;
+    this.#endMove();
+    this.#moveFailures = 0;
+    void this.#openBeside();
   }
 
   #feed(event: ConnectionEvent): void {
@@ -101,14 +117,20 @@ export class Connection<Session extends KeptSession> {
   async #openSession(): Promise<void> {
     const { signal } = (this.#abort = new AbortController());
     try {
-      const session = await this.#ports.openSession(signal, (event) => {
+      const onPath = (event: PathEvent): void => {
         if (!signal.aborted) this.#pathChanged(event);
-      });
+      };
+      const session = await this.#ports.openSession(signal, onPath, false);
       if (signal.aborted) session.close();
-      else this.#session = session;
+      else this.#take(session);
     } catch (error) {
       if (!signal.aborted) this.#feed({ type: 'open-failed', problem: toProblem(error) });
     }
+  }
+
+  #take(session: Session): void {
+    this.#session = session;
+    this.#ports.onSession?.(session);
   }
 
   #pathChanged(event: PathEvent): void {
@@ -117,26 +139,31 @@ export class Connection<Session extends KeptSession> {
   }
 
   async #openBeside(): Promise<void> {
-    this.#move?.abort();
     const move = (this.#move = new AbortController());
-    let session: Session | null = null;
-    let isUp = false;
-    const arrive = (): void => {
-      if (isUp && session !== null && this.#move === move) this.#replaceSession(session, move);
-    };
-    try {
-      session = await this.#ports.openSession(move.signal, (event) => {
-        if (this.#abort === move) this.#pathChanged(event);
-        else if (event === 'up') isUp = true;
-        else move.abort();
-        arrive();
-        if (move.signal.aborted) session?.close();
+    const { signal } = move;
+    let pathIsUp = (): void => undefined;
+    const up = new Promise<void>((resolve) => {
+      pathIsUp = resolve;
+      signal.addEventListener('abort', () => {
+        resolve();
       });
-      if (move.signal.aborted) session.close();
-      arrive();
+    });
+    let session: Session | null = null;
+    try {
+      const onPath = (event: PathEvent): void => {
+        if (this.#abort === move) this.#pathChanged(event);
+        else if (event === 'up') pathIsUp();
+        else move.abort(new ProblemError(NO_PATH));
+      };
+      session = await this.#ports.openSession(signal, onPath, true);
+      await up;
+      signal.throwIfAborted();
+      await this.#ports.isReady?.(session, signal);
+      signal.throwIfAborted();
+      this.#replaceSession(session, move);
     } catch (error) {
-      // The present session plays on; when it ends, the next attempt says what is wrong.
-      if (this.#move === move) this.#ports.onMoveFailed?.(toProblem(error));
+      session?.close();
+      if (this.#move === move) this.#moveFailed(toProblem(error));
     }
   }
 
@@ -145,9 +172,28 @@ export class Connection<Session extends KeptSession> {
     this.#abort.abort();
     this.#abort = move;
     this.#move = null;
-    this.#session = session;
+    this.#take(session);
     before?.close();
-    this.#ports.onMoved?.();
+    this.#ports.onMoved?.(session);
+  }
+
+  /** The present session goes on; when it ends, the next attempt says what is wrong. */
+  #moveFailed(problem: Problem): void {
+    this.#endMove();
+    this.#moveFailures += 1;
+    // LL-HLS that is offered instead is the listener's to take.
+    if (isTransient(problem) && problem.offersHls !== true) {
+      const ms = backoffMs(this.#moveFailures, problem.retryAfterMs, Math.random);
+      this.#moveTimer = setTimeout(() => void this.#openBeside(), ms);
+    }
+    this.#ports.onMoveFailed?.(problem);
+  }
+
+  #endMove(): void {
+    const move = this.#move;
+    this.#move = null;
+    move?.abort();
+    clearTimeout(this.#moveTimer);
   }
 
   async #restartIce(): Promise<void> {
@@ -161,8 +207,7 @@ export class Connection<Session extends KeptSession> {
 
   #closeSession(): void {
     this.#abort.abort();
-    this.#move?.abort();
-    this.#move = null;
+    this.#endMove();
     clearTimeout(this.#timer);
     this.#session?.close();
     this.#session = null;

@@ -22,6 +22,16 @@ describe('Endpoint', () => {
     const endpoint = new Endpoint(HOME);
     endpoint.moveTo('https://b.example/whep/demo');
     await expect(endpoint.open(alive, fail)).rejects.toThrow('blocked');
+    await expect(endpoint.open(alive, fail)).rejects.toThrow('blocked');
+    expect(await next(endpoint)).toBe('https://b.example/whep/demo?layer=h');
+  });
+
+  it('stays at home once there is a session again', async () => {
+    const endpoint = new Endpoint(HOME);
+    endpoint.moveTo('https://b.example/whep/demo');
+    await expect(endpoint.open(alive, fail)).rejects.toThrow('blocked');
+    expect(await next(endpoint)).toBe(HOME);
+    await expect(endpoint.open(alive, fail)).rejects.toThrow('blocked');
     expect(await next(endpoint)).toBe(HOME);
   });
 

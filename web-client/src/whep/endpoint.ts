@@ -9,6 +9,8 @@ export function whepEndpoint(origin: string, channel: string, layer: string): st
 export class Endpoint {
   readonly #home: string;
   #next: string;
+  /** Where we were sent last, until a session at home is had again. */
+  #sentTo: string | null = null;
 
   constructor(home: string) {
     this.#home = home;
@@ -20,19 +22,27 @@ export class Endpoint {
     if (other === null) return;
     const url = new URL(other);
     if (url.search === '') url.search = new URL(this.#next).search;
-    this.#next = url.href;
+    this.#next = this.#sentTo = url.href;
   }
 
-  /** Opens a session. Where we were sent may be down, or where this page may not go: then its own node is asked next. */
+  /**
+   * Opens a session. Where we were sent may be full or down, or where this page may not go, and its own node about to stop:
+   * they are asked by turns.
+   */
   async open<Session>(
     signal: AbortSignal,
     open: (endpoint: string) => Promise<Session>,
   ): Promise<Session> {
     const tried = this.#next;
+    const isHome = tried === this.#home;
     try {
-      return await open(tried);
+      const session = await open(tried);
+      if (isHome && this.#next === tried) this.#sentTo = null;
+      return session;
     } catch (error) {
-      if (this.#next === tried && !signal.aborted) this.#next = this.#home;
+      if (this.#next === tried && !signal.aborted) {
+        this.#next = isHome ? (this.#sentTo ?? this.#home) : this.#home;
+      }
       throw error;
     }
   }

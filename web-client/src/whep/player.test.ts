@@ -8,10 +8,11 @@ let flowing: boolean;
 let live: boolean | null;
 let names: string[];
 let opened: number;
+let sessions: ReturnType<typeof fakeSession>[];
 let player: Player;
 
 /** As much of a session as the player reads: its statistics. */
-function fakeSession(): PeerSession {
+function fakeSession() {
   const peer = {
     connectionState: 'connected',
     getReceivers: () => [],
@@ -21,7 +22,7 @@ function fakeSession(): PeerSession {
       return Promise.resolve(new Map([['v', video]]));
     },
   };
-  return { peer, close: vi.fn(), restartIce: () => Promise.resolve() } as unknown as PeerSession;
+  return { peer, close: vi.fn<() => void>(), restartIce: () => Promise.resolve() };
 }
 
 beforeEach(() => {
@@ -31,11 +32,14 @@ beforeEach(() => {
   live = true;
   names = [];
   opened = 0;
+  sessions = [];
   player = new Player({
     openSession: (_signal, onPath) => {
       path = onPath;
       opened += 1;
-      return Promise.resolve(fakeSession());
+      const session = fakeSession();
+      sessions.push(session);
+      return Promise.resolve(session as unknown as PeerSession);
     },
     isLive: () => Promise.resolve(live),
     isHidden: () => false,
@@ -176,5 +180,26 @@ describe('Player', () => {
     player.reopen();
     await pass(0);
     expect(opened).toBe(2);
+  });
+
+  it('goes over to a session that has a picture, or takes too long for one', async () => {
+    await play();
+    framesDecoded = 0;
+    flowing = false;
+    player.move();
+    await pass(0);
+    path('up');
+    await pass(0.5);
+    expect(sessions[0]?.close).not.toHaveBeenCalled();
+    flowing = true;
+    await pass(0.1);
+    expect(sessions[0]?.close).toHaveBeenCalled();
+    framesDecoded = 0;
+    flowing = false;
+    player.move();
+    await pass(0);
+    path('up');
+    await pass(4);
+    expect(sessions[1]?.close).toHaveBeenCalled();
   });
 });

@@ -1,7 +1,7 @@
-import { Playback } from '../player/playback.ts';
+import { Playback, type PlaybackPorts } from '../player/playback.ts';
 import { nextPicture, type PlayerState } from '../player/state.ts';
 import { captureAgeMs } from '../shared/capture-time.ts';
-import type { PathEvent, PeerSession } from '../shared/peer-session.ts';
+import type { PeerSession } from '../shared/peer-session.ts';
 import type { Problem } from '../shared/problem.ts';
 import { StatsPoll } from '../shared/stats-poll.ts';
 import type { Activity } from './events.ts';
@@ -9,14 +9,21 @@ import { MediaWatch } from './media-watch.ts';
 import { readViewerStats, type ViewerStats } from './viewer-stats.ts';
 
 /** How often counters are read: quickly while a picture is awaited, calmly afterwards. */
+const POLL_FIRST_MS = 50;
 const POLL_WAITING_MS = 250;
 const POLL_PLAYING_MS = 1_000;
 /** Frames that were under way when the publisher left are shown for so long; later ones are news. */
 const STRAGGLERS_MS = 1_000;
+/** How long a session whose path is up may take to its first picture before it takes another's place all the same. */
+const FIRST_PICTURE_MS = 3_000;
 
 /** What the player needs from its surroundings. */
 export interface PlayerPorts {
-  openSession: (signal: AbortSignal, onPath: (event: PathEvent) => void) => Promise<PeerSession>;
+  openSession: PlaybackPorts<PeerSession>['openSession'];
+  /** This is the session from now on. */
+  onSession?: (session: PeerSession) => void;
+  /** It has taken the place of the one that was up, and has a picture if that one had. */
+  onMoved?: (session: PeerSession) => void;
   /** Whether the channel is live; null if that can't be told. */
   isLive: () => Promise<boolean | null>;
   isHidden: () => boolean;
@@ -48,10 +55,13 @@ export class Player {
       onOpening: () => {
         this.#watch = new MediaWatch();
       },
-      onMoved: () => {
+      onSession: (session) => ports.onSession?.(session),
+      isReady: (session, signal) => this.#hasPicture(session.peer, signal),
+      onMoved: (session) => {
         // It must show frames soon, like the one before it.
         this.#watch = new MediaWatch();
         this.#watch.frameShown(performance.now());
+        ports.onMoved?.(session);
       },
       onMoveFailed: (problem) => ports.onMoveFailed?.(problem),
     });
@@ -113,6 +123,16 @@ export class Player {
   close(): void {
     this.#poll.stop();
     this.#playback.close();
+  }
+
+  /** Waits for the first picture of a session, if there is one to come. */
+  async #hasPicture(peer: RTCPeerConnection, signal: AbortSignal): Promise<void> {
+    const until = performance.now() + FIRST_PICTURE_MS;
+    while (!signal.aborted && this.#playback.picture === 'flows' && performance.now() < until) {
+      const { video } = readViewerStats(await peer.getStats(), null, null);
+      if (video !== null && video.framesDecoded > 0) return;
+      await new Promise((resolve) => setTimeout(resolve, POLL_FIRST_MS));
+    }
   }
 
   #endToEnd(peer: RTCPeerConnection): number | null {
