@@ -13,6 +13,7 @@ binary=${ORIGIN_BENCH_BIN:-$(cargo bench --profile quick -p spillway-hls --locke
 [[ -x $binary ]] || { echo "the benchmark wasn't built" >&2; exit 1; }
 
 work=$(mktemp -d -p /dev/shm spillway-origin-XXXXXX)
+chmod 755 "$work" # for the workers of an nginx that root starts
 pids=()
 # shellcheck disable=SC2329
 clean() {

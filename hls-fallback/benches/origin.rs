@@ -52,6 +52,7 @@ fn presentation() -> Presentation {
         part_frames: 6,
         target_duration: SEGMENT as u32,
         audio_rate: AUDIO_RATE,
+        opus: false,
         epoch: Moment(now.as_micros() as i64),
         window: Duration::from_secs(30),
     })

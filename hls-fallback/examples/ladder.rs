@@ -190,6 +190,7 @@ fn main() {
         pass_through: PassThrough::False,
         on_demand: false,
         keeps_h264: false,
+        opus: false,
     };
     let gallery = Gallery {
         folder: arguments.to,

@@ -68,6 +68,9 @@ struct Arguments {
     /// the recording: the rendition of its size, or the largest below it, of 720p at most.
     #[arg(long, default_value_t = true, action = ArgAction::Set)]
     record_h264: bool,
+    /// Has the sound in Opus, too, beside AAC: as good with fewer bits. Recordings have AAC alone.
+    #[arg(long)]
+    opus: bool,
     /// What encodes. Without it the first of these does that works.
     #[arg(long)]
     encoder: Option<EncoderKind>,
@@ -232,6 +235,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             pass_through: arguments.pass_through,
             on_demand: arguments.renditions_on_demand,
             keeps_h264: arguments.record_h264,
+            opus: arguments.opus,
         },
         window: arguments.window,
         record: recording(arguments)?,

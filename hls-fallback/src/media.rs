@@ -92,7 +92,7 @@ pub enum Content {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
     /// In the form of ISO BMFF: H.264 and H.265 with 4-byte lengths, without parameter sets; VP9 as it is, with superframes whole;
-    /// AV1 without temporal delimiters; AAC without ADTS.
+    /// AV1 without temporal delimiters; AAC without ADTS; a packet of Opus.
     pub data: Bytes,
     /// When it is decoded and shown: ticks of the rendition's timescale since the broadcast's epoch. A sample begins where
     /// the one before it ended.
@@ -144,6 +144,13 @@ pub enum TrackConfig {
         /// Pixels.
         height: u16,
     },
+    /// Opus in packets of 20 ms, none of whose samples is to be left out.
+    Opus {
+        /// Hertz.
+        sample_rate: u32,
+        /// 1 or 2.
+        channels: u16,
+    },
     /// AAC-LC.
     Aac {
         /// The `AudioSpecificConfig` (ISO/IEC 14496-3 §1.6.2.1).
@@ -163,7 +170,23 @@ impl TrackConfig {
             | Self::H265 { width, height, .. }
             | Self::Vp9 { width, height, .. }
             | Self::Av1 { width, height, .. } => Some((width, height)),
-            Self::Aac { .. } => None,
+            Self::Aac { .. } | Self::Opus { .. } => None,
+        }
+    }
+
+    /// Hertz, and how many; none, of pictures.
+    pub fn sound(&self) -> Option<(u32, u16)> {
+        match *self {
+            Self::Aac {
+                sample_rate,
+                channels,
+                ..
+            }
+            | Self::Opus {
+                sample_rate,
+                channels,
+            } => Some((sample_rate, channels)),
+            _ => None,
         }
     }
 }

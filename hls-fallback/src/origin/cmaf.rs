@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use mp4_atom::{
-    Atom as _, Audio, Av01, Av1c, Avc1, Avcc, Codec, Dinf, Dref, DrefEntry, Encode as _,
+    Atom as _, Audio, Av01, Av1c, Avc1, Avcc, Codec, Dinf, Dops, Dref, DrefEntry, Encode as _,
     FixedPoint, FourCC, Ftyp, Hdlr, Hvc1, Hvcc, Mdhd, Mdia, Mfhd, Minf, Moof, Moov, Mp4a, Mvex,
-    Mvhd, Prft, ReferenceTime, Smhd, Stbl, Stco, Stsd, Styp, Tfdt, Tfhd, Tkhd, Traf, Trak, Trex,
-    Trun, TrunEntry, TrunSamples, Url, Visual, Vmhd, Vp09, VpcC,
+    Mvhd, Opus, Prft, ReferenceTime, Smhd, Stbl, Stco, Stsd, Styp, Tfdt, Tfhd, Tkhd, Traf, Trak,
+    Trex, Trun, TrunEntry, TrunSamples, Url, Visual, Vmhd, Vp09, VpcC,
     esds::{DecoderConfig, DecoderSpecific, EsDescriptor, Esds, SLConfig},
 };
 
@@ -34,6 +34,9 @@ pub enum CmafError {
     /// The rate doesn't fit into the sample entry's 16 bits.
     #[error("sound of {0} Hz has no sample entry: resample it to 48 kHz")]
     SampleRate(u32),
+    /// More channels than a byte counts.
+    #[error("sound of {0} channels has no sample entry: mix it down to two")]
+    Channels(u16),
     /// A part of 2 GiB or more.
     #[error("a part is larger than 2 GiB: publish smaller ones")]
     TooLarge,
@@ -181,19 +184,40 @@ fn sample_entry(config: &TrackConfig) -> Result<Codec, CmafError> {
             sample_rate,
             channels,
         } => Ok(Codec::Mp4a(Mp4a {
-            audio: Audio {
-                data_reference_index: 1,
-                channel_count: *channels,
-                sample_size: 16,
-                sample_rate: u16::try_from(*sample_rate)
-                    .map_err(|_| CmafError::SampleRate(*sample_rate))?
-                    .into(),
-            },
+            audio: audio_entry(*sample_rate, *channels)?,
             esds: elementary_stream(config),
             btrt: None,
             taic: None,
         })),
+        TrackConfig::Opus {
+            sample_rate,
+            channels,
+        } => Ok(Codec::Opus(Opus {
+            audio: audio_entry(*sample_rate, *channels)?,
+            // Encapsulation of Opus in ISO Base Media File Format §4.3.2. Samples have the times at which they are heard: nothing is
+            // to be skipped.
+            dops: Dops {
+                output_channel_count: u8::try_from(*channels)
+                    .map_err(|_| CmafError::Channels(*channels))?,
+                pre_skip: 0,
+                input_sample_rate: *sample_rate,
+                output_gain: 0,
+                channel_mapping: None,
+            },
+            btrt: None,
+        })),
     }
+}
+
+fn audio_entry(sample_rate: u32, channels: u16) -> Result<Audio, CmafError> {
+    Ok(Audio {
+        data_reference_index: 1,
+        channel_count: channels,
+        sample_size: 16,
+        sample_rate: u16::try_from(sample_rate)
+            .map_err(|_| CmafError::SampleRate(sample_rate))?
+            .into(),
+    })
 }
 
 fn elementary_stream(config: &[u8]) -> Esds {

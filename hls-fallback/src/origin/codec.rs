@@ -21,6 +21,8 @@ pub(crate) fn name(config: &TrackConfig) -> Option<String> {
         TrackConfig::Aac { config, .. } => {
             config.first().map(|byte| format!("mp4a.40.{}", byte >> 3))
         }
+        // Encapsulation of Opus in ISO Base Media File Format §4.3.2: as in RFC 6381 registrations, in lower case.
+        TrackConfig::Opus { .. } => Some("opus".to_owned()),
     }
 }
 

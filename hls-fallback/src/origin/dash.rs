@@ -101,7 +101,7 @@ pub(super) fn manifest(tracks: &[Track], context: Context) -> String {
             period.first,
             seconds(start)
         );
-        for kind in [Kind::Video, Kind::Audio] {
+        for kind in [Kind::Video, Kind::Audio, Kind::Opus] {
             adaptation_set(&mut out, kind, &listed, context);
         }
         out.push_str("</Period>\n");
@@ -160,20 +160,23 @@ fn head(out: &mut String, tracks: &[Track], context: Context) {
 enum Kind {
     Video,
     Audio,
+    /// Players switch between codecs only from one set to another.
+    Opus,
 }
 
 impl Kind {
-    fn of(info: &RenditionInfo) -> Self {
-        match info.kind {
-            RenditionKind::Video { .. } => Self::Video,
-            RenditionKind::Audio => Self::Audio,
+    fn of(track: &Track) -> Self {
+        match (track.info.kind, track.shelf.config()) {
+            (RenditionKind::Video { .. }, _) => Self::Video,
+            (RenditionKind::Audio, Some(TrackConfig::Opus { .. })) => Self::Opus,
+            (RenditionKind::Audio, _) => Self::Audio,
         }
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::Video => "video",
-            Self::Audio => "audio",
+            Self::Audio | Self::Opus => "audio",
         }
     }
 }
@@ -197,7 +200,7 @@ impl<'a> Range<'a> {
 fn adaptation_set(out: &mut String, kind: Kind, listed: &[(&Track, Range)], context: Context) {
     let mut tracks = listed
         .iter()
-        .filter(|(track, _)| Kind::of(track.info) == kind)
+        .filter(|(track, _)| Kind::of(track) == kind)
         .peekable();
     if tracks.peek().is_none() {
         return;
@@ -232,7 +235,7 @@ fn representation(out: &mut String, track: &Track, range: &Range, context: Conte
     if let Some((width, height)) = init.config.size() {
         let _ = write!(out, " width=\"{width}\" height=\"{height}\"");
     }
-    if let TrackConfig::Aac { sample_rate, .. } = init.config {
+    if let Some((sample_rate, _)) = init.config.sound() {
         let _ = write!(out, " audioSamplingRate=\"{sample_rate}\"");
     }
     if let RenditionKind::Video { rate } = track.info.kind {

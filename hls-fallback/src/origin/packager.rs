@@ -418,6 +418,7 @@ mod tests {
             part_frames: frames_per_part(grid, Duration::from_millis(200)),
             target_duration: 2,
             audio_rate: 48_000,
+            opus: true,
             epoch: Moment(0),
             window: Duration::from_mins(1),
         };
@@ -425,7 +426,14 @@ mod tests {
     }
 
     /// The parts of samples that begin at these ticks, with segments of so many frames; and which are the last of theirs.
-    fn parts(mut packager: Packager, times: &[u64], segment: u64) -> Vec<(Part, bool)> {
+    fn parts(
+        timing: Timing,
+        timescale: u32,
+        video: bool,
+        times: &[u64],
+        segment: u64,
+    ) -> Vec<(Part, bool)> {
+        let mut packager = Packager::new(timing, timescale, video);
         let config = Bytes::from_static(&[0x11, 0x90]);
         packager
             .start(TrackConfig::Aac {
@@ -492,13 +500,18 @@ mod tests {
             let times: Vec<_> = (0..frames)
                 .map(|frame| frame * u64::from(denominator))
                 .collect();
-            let video = parts(Packager::new(timing, numerator, true), &times, segment);
+            let video = parts(timing, numerator, true, &times, segment);
             check(&video, timing.part, numerator, grid);
-            let times: Vec<_> = (0..SECONDS * 48_000 / 1024)
-                .map(|frame| frame * 1024)
-                .collect();
-            let audio = parts(Packager::new(timing, 48_000, false), &times, segment);
-            check(&audio, timing.audio_part, 48_000, grid);
+            for (samples, first, target) in [
+                (1024, 0, timing.audio_part),
+                (960, 648, timing.opus_part.unwrap()),
+            ] {
+                let times: Vec<_> = (0..SECONDS * 48_000 / samples)
+                    .map(|frame| first + frame * samples)
+                    .collect();
+                let sound = parts(timing, 48_000, false, &times, segment);
+                check(&sound, target, 48_000, grid);
+            }
         }
     }
 

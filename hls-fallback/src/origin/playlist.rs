@@ -1,6 +1,6 @@
 //! The text of playlists (RFC 8216bis §4.4).
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, mem::discriminant};
 
 use super::{
     bandwidth::Bandwidth,
@@ -70,11 +70,7 @@ impl Discontinuities {
 }
 
 /// A media playlist whole, and, where there's something to skip, as a delta update (RFC 8216bis §6.2.5.1).
-pub(super) fn media(
-    shelf: &Shelf,
-    info: &RenditionInfo,
-    context: Context,
-) -> (String, Option<String>) {
+pub(super) fn media(shelf: &Shelf, context: Context) -> (String, Option<String>) {
     let boundary = shelf.end().saturating_sub(context.timing.skip_until());
     let skipped = shelf
         .listed()
@@ -82,14 +78,14 @@ pub(super) fn media(
         .count();
     let delta = skipped > 0 && !context.ended;
     (
-        render(shelf, info, context, 0),
-        delta.then(|| render(shelf, info, context, skipped)),
+        render(shelf, context, 0),
+        delta.then(|| render(shelf, context, skipped)),
     )
 }
 
-fn render(shelf: &Shelf, info: &RenditionInfo, context: Context, skipped: usize) -> String {
+fn render(shelf: &Shelf, context: Context, skipped: usize) -> String {
     let mut out = String::with_capacity(8192);
-    media_header(&mut out, shelf, info, context);
+    media_header(&mut out, shelf, context);
     if skipped > 0 {
         line(
             &mut out,
@@ -127,12 +123,9 @@ fn render(shelf: &Shelf, info: &RenditionInfo, context: Context, skipped: usize)
     out
 }
 
-fn media_header(out: &mut String, shelf: &Shelf, info: &RenditionInfo, context: Context) {
+fn media_header(out: &mut String, shelf: &Shelf, context: Context) {
     let timing = context.timing;
-    let part = match info.kind {
-        RenditionKind::Video { .. } => timing.part,
-        RenditionKind::Audio => timing.audio_part,
-    };
+    let part = timing.part_target(shelf.config());
     let first = shelf.listed().next().map_or(0, |segment| segment.number);
     // 9, as delta updates need it (RFC 8216bis §8).
     out.push_str("#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-INDEPENDENT-SEGMENTS\n");
@@ -243,33 +236,72 @@ pub(crate) fn multivariant(
     let audio: Vec<_> = variants.iter().filter(is_audio).collect();
     let mut out = String::with_capacity(2048);
     out.push_str("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-    for (index, variant) in audio.iter().enumerate() {
-        audio_rendition(&mut out, variant, index == 0, file);
+    let groups = groups(&audio);
+    for group in &groups {
+        for (index, variant) in group.members.iter().enumerate() {
+            audio_rendition(&mut out, variant, group.id, index == 0, file);
+        }
     }
     if let Some(language) = captions {
         out.push_str(&captions::media_line(language, file));
     }
     let captions = captions.is_some();
-    for video in variants.iter().filter(|variant| !is_audio(variant)) {
-        stream(&mut out, video, audio.first().copied(), captions, file);
+    // Players take the first of what is equally good to them: AAC comes first.
+    let or_none = groups.is_empty().then_some(None);
+    for group in groups.iter().map(Some).chain(or_none) {
+        for video in variants.iter().filter(|variant| !is_audio(variant)) {
+            stream(&mut out, video, group, captions, file);
+        }
     }
-    if let Some(audio) = audio.first() {
-        stream(&mut out, audio, None, captions, file);
+    for group in &groups {
+        stream(&mut out, group.members[0], Some(group), captions, file);
     }
     out
 }
 
-fn audio_rendition(out: &mut String, variant: &Variant, default: bool, file: &str) {
+/// Sound of one codec. Never empty.
+struct AudioGroup<'a> {
+    id: &'a str,
+    members: Vec<&'a Variant<'a>>,
+}
+
+/// Sound of each codec is a group of its own (RFC 8216bis §4.4.6.1.1): the first one is called `audio`, the others as their first
+/// rendition.
+fn groups<'a>(audio: &[&'a Variant<'a>]) -> Vec<AudioGroup<'a>> {
+    let mut groups: Vec<AudioGroup> = Vec::new();
+    for &variant in audio {
+        let codec = discriminant(variant.config);
+        let is_its = |group: &&mut AudioGroup| discriminant(group.members[0].config) == codec;
+        if let Some(group) = groups.iter_mut().find(is_its) {
+            group.members.push(variant);
+            continue;
+        }
+        let is_first = groups.is_empty();
+        groups.push(AudioGroup {
+            id: if is_first {
+                "audio"
+            } else {
+                &variant.info.name
+            },
+            members: vec![variant],
+        });
+    }
+    groups
+}
+
+fn audio_rendition(out: &mut String, variant: &Variant, group: &str, default: bool, file: &str) {
     let name = &variant.info.name;
     let default = if default { "YES" } else { "NO" };
-    let channels = match variant.config {
-        TrackConfig::Aac { channels, .. } => format!(",CHANNELS=\"{channels}\""),
-        _ => String::new(),
-    };
+    let channels = variant
+        .config
+        .sound()
+        .map_or_else(String::new, |(_, channels)| {
+            format!(",CHANNELS=\"{channels}\"")
+        });
     line(
         out,
         format_args!(
-            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"{name}\",DEFAULT={default},AUTOSELECT=YES{channels},URI=\"{name}/{file}\""
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}\",DEFAULT={default},AUTOSELECT=YES{channels},URI=\"{name}/{file}\""
         ),
     );
 }
@@ -278,10 +310,12 @@ fn audio_rendition(out: &mut String, variant: &Variant, default: bool, file: &st
 fn stream(
     out: &mut String,
     variant: &Variant,
-    sound: Option<&Variant>,
+    group: Option<&AudioGroup>,
     captions: bool,
     file: &str,
 ) {
+    let is_sound = variant.info.kind == RenditionKind::Audio;
+    let sound = group.filter(|_| !is_sound).map(|group| group.members[0]);
     let bandwidth = sound.map_or(variant.bandwidth, |sound| {
         variant.bandwidth.plus(sound.bandwidth)
     });
@@ -299,8 +333,8 @@ fn stream(
     if let RenditionKind::Video { rate } = variant.info.kind {
         let _ = write!(attributes, ",FRAME-RATE={:.3}", rate.per_second());
     }
-    if sound.is_some() || variant.info.kind == RenditionKind::Audio {
-        attributes.push_str(",AUDIO=\"audio\"");
+    if let Some(group) = group {
+        let _ = write!(attributes, ",AUDIO=\"{}\"", group.id);
     }
     if captions {
         attributes.push_str(",SUBTITLES=\"captions\"");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::media::{Moment, Rate};
+use crate::media::{Moment, Rate, TrackConfig};
 
 use super::{
     grid::{self, Grid},
@@ -11,6 +11,8 @@ use super::{
 
 /// Samples of an AAC-LC frame.
 const AAC_FRAME: u64 = 1024;
+/// Samples of a packet of Opus.
+const OPUS_FRAME: u64 = 960;
 /// 2020-01-01 in seconds since 1970.
 const NUMBERS_BEGAN: i64 = 1_577_836_800;
 /// Plain segments last at least so long: microseconds.
@@ -27,6 +29,8 @@ pub struct Settings {
     pub target_duration: u32,
     /// The rate of all audio renditions: hertz. With it goes how long their parts may be.
     pub audio_rate: u32,
+    /// Whether there is sound in Opus, beside that in AAC: of some rates of pictures its parts are longer.
+    pub opus: bool,
     /// The wall time of time 0.
     pub epoch: Moment,
     /// How much of the past stays listed. Below six target durations, which a delta update needs, it is that.
@@ -64,16 +68,19 @@ impl Settings {
         if part < audio_frame * 7 || part > target / 2 {
             return Err(SettingsError::Part(Duration::from_micros(part)));
         }
-        let audio_part = (part * u64::from(self.audio_rate)).div_ceil(AAC_FRAME * 1_000_000)
-            * AAC_FRAME
-            * 1_000_000;
+        let rate = u64::from(self.audio_rate);
+        let sound_part = |frame: u64| {
+            let frames = (part * rate).div_ceil(frame * 1_000_000);
+            (frames * frame * 1_000_000).div_ceil(rate)
+        };
         let window = u64::try_from(self.window.as_micros()).unwrap_or(u64::MAX);
         Ok(Timing {
             grid,
             part_frames: u64::from(self.part_frames),
             target,
             part,
-            audio_part: audio_part.div_ceil(u64::from(self.audio_rate)),
+            audio_part: sound_part(AAC_FRAME),
+            opus_part: self.opus.then(|| sound_part(OPUS_FRAME)),
             epoch: self.epoch,
             window: window.max(6 * target),
         })
@@ -91,6 +98,8 @@ pub(super) struct Timing {
     pub(super) part: u64,
     /// The part target of sound: as many AAC frames as can begin within a part of video.
     pub(super) audio_part: u64,
+    /// The same of Opus, where there is some.
+    pub(super) opus_part: Option<u64>,
     pub(super) epoch: Moment,
     pub(super) window: u64,
 }
@@ -102,9 +111,22 @@ impl Timing {
             .plus(i64::try_from(grid::micros(ticks, timescale)).unwrap_or(i64::MAX))
     }
 
+    /// `PART-TARGET` of a rendition that is encoded like this.
+    pub(super) fn part_target(&self, config: Option<&TrackConfig>) -> u64 {
+        match config {
+            Some(TrackConfig::Aac { .. }) => self.audio_part,
+            Some(TrackConfig::Opus { .. }) => self.opus_part.unwrap_or(self.audio_part),
+            _ => self.part,
+        }
+    }
+
     /// `PART-HOLD-BACK`: the same for all playlists, so it goes by the longest part of any; whole milliseconds.
     pub(super) fn part_hold_back(&self) -> u64 {
-        (3 * self.part.max(self.audio_part)).div_ceil(1000) * 1000
+        let longest = self
+            .part
+            .max(self.audio_part)
+            .max(self.opus_part.unwrap_or(0));
+        (3 * longest).div_ceil(1000) * 1000
     }
 
     /// `HOLD-BACK`.

@@ -345,6 +345,7 @@ mod tests {
             part_frames: 6,
             target_duration: 2,
             audio_rate: 48_000,
+            opus: false,
             epoch: Moment(0),
             window: Duration::from_mins(1),
         };

@@ -483,7 +483,7 @@ impl State {
             ended: self.ended,
         };
         let tag = self.tag();
-        let (full, delta) = playlist::media(&rendition.shelf, &rendition.info, context);
+        let (full, delta) = playlist::media(&rendition.shelf, context);
         let plain = playlist::plain_media(&rendition.shelf, &self.groups, context);
         rendition.view.send_replace(Some(Arc::new(View {
             position,

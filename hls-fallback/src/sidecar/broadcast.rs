@@ -145,6 +145,7 @@ impl Presenter for OnOrigin {
             part_frames: cadence.part,
             target_duration: cadence.segment_seconds(),
             audio_rate: crate::transcode::SAMPLE_RATE,
+            opus: self.making.settings.opus,
             epoch: cadence.epoch,
             window: self.making.window,
         };
@@ -195,14 +196,16 @@ impl Presenter for OnOrigin {
                 writer: None,
             });
         };
-        let is_permanent = description.is_permanent();
+        let is_recorded = description.is_recorded();
         let info = match description {
             Description::Video { name, .. } => RenditionInfo {
                 name,
                 kind: RenditionKind::Video { rate: cadence.rate },
                 timescale: cadence.video_timescale(),
             },
-            Description::Audio { name, timescale } => RenditionInfo {
+            Description::Audio {
+                name, timescale, ..
+            } => RenditionInfo {
                 name,
                 kind: RenditionKind::Audio,
                 timescale,
@@ -215,8 +218,7 @@ impl Presenter for OnOrigin {
                 |error| tracing::error!(channel, name, %error, "a rendition can't be presented"),
             )
             .ok();
-        // What is made for those who watch has holes.
-        if let (Some(writer), Some(session), true) = (&mut writer, &self.session, is_permanent) {
+        if let (Some(writer), Some(session), true) = (&mut writer, &self.session, is_recorded) {
             writer.tee(session.rendition(info));
         }
         Box::new(OnRendition {

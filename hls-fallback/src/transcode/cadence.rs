@@ -169,6 +169,7 @@ mod tests {
                         part_frames: cadence.part,
                         target_duration: cadence.segment_seconds(),
                         audio_rate: 48_000,
+                        opus: false,
                         epoch: Moment(0),
                         window: Duration::from_mins(1),
                     };

@@ -28,6 +28,7 @@ mod scaler;
 mod segments;
 mod shedding;
 mod sound;
+mod sound_encoder;
 mod sound_grid;
 mod sound_track;
 mod timeline;
@@ -87,6 +88,8 @@ pub struct Settings {
     /// Whether a source that is passed through in another codec than H.264 is encoded in that as long as the broadcast lasts, too: in its
     /// own size, or the largest below it with a shorter side of 720 pixels at most. So all players can play its recording.
     pub keeps_h264: bool,
+    /// Whether the sound is there in Opus, too, beside that in AAC.
+    pub opus: bool,
 }
 
 /// A rendition, as players are told of it.
@@ -105,15 +108,25 @@ pub enum Description {
         name: String,
         /// Ticks a second of its samples.
         timescale: u32,
+        /// It isn't the same as another one that is, encoded differently.
+        recorded: bool,
     },
 }
 
 impl Description {
-    /// Whether it is made as long as the broadcast lasts.
-    pub fn is_permanent(&self) -> bool {
+    fn sound(name: &str, recorded: bool) -> Self {
+        Self::Audio {
+            name: name.to_owned(),
+            timescale: SAMPLE_RATE,
+            recorded,
+        }
+    }
+
+    /// Whether it belongs into a recording: it has no holes, as what is made for those who watch, and nothing else holds the same.
+    pub fn is_recorded(&self) -> bool {
         match self {
             Self::Video { permanent, .. } => *permanent,
-            Self::Audio { .. } => true,
+            Self::Audio { recorded, .. } => *recorded,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     passing::Passing,
     renditions::Renditions,
     segments::{Beginning, Segments},
-    sound_grid::SAMPLE_RATE,
+    sound_encoder::{Aac, Opus, SoundEncoder},
     sound_track::SoundTrack,
     timeline::Timeline,
 };
@@ -83,12 +83,15 @@ impl Running {
         now: Moment,
     ) -> Result<Self, SoundError> {
         presenter.begin(cadence);
-        let audio = presenter.rendition(Description::Audio {
-            name: "audio".to_owned(),
-            timescale: SAMPLE_RATE,
-        });
+        let mut sounds: Vec<(Box<dyn SoundEncoder>, _)> = Vec::new();
+        let aac = presenter.rendition(Description::sound("audio", true));
+        sounds.push((Box::new(Aac::new()?), aac));
+        if settings.opus {
+            let opus = presenter.rendition(Description::sound("opus", false));
+            sounds.push((Box::new(Opus::new()?), opus));
+        }
         let segments = Segments::new(cadence);
-        let mut sound = SoundTrack::new(cadence, audio, presenter.listener())?;
+        let mut sound = SoundTrack::new(cadence, sounds, presenter.listener())?;
         if let Some(first) = segments.next() {
             sound.announce(first);
         }
@@ -327,7 +330,11 @@ impl Running {
         }
     }
 
-    pub(super) fn finish(self) {
+    pub(super) fn finish(mut self) {
+        if let Err(error) = self.sound.encode() {
+            tracing::warn!(%error, "the last sound can't be encoded");
+        }
+        self.release_sound();
         if let Mode::Passing(passing) = self.mode {
             let mut renditions = self.renditions;
             passing.finish_at_part(|sample| renditions.sample(sample));

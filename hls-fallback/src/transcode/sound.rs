@@ -1,15 +1,16 @@
-//! Opus in, AAC out.
+//! Opus in, a row of samples without gaps out.
 
-use bytes::Bytes;
-use ffmpeg_next::{self as libav, ChannelLayout, Packet, Rational, codec, encoder, format, frame};
+use std::ops::Range;
+
+use ffmpeg_next as libav;
 
 use super::{
     Listener,
     sound_grid::{CHANNELS, SAMPLE_RATE, SoundGrid},
 };
-use crate::media::{Moment, Sample, TrackConfig};
+use crate::media::Moment;
 
-/// Samples of one channel in a frame of AAC-LC (ISO/IEC 14496-3 §4.5.2).
+/// So many samples of each channel are handed on at a time: a frame of AAC-LC (ISO/IEC 14496-3 §4.5.2).
 pub(super) const FRAME: u64 = 1_024;
 /// Samples of one channel in the longest Opus packet: 120 ms (RFC 6716 §2.1.4).
 const LONGEST_PACKET: usize = 5_760;
@@ -17,7 +18,6 @@ const LONGEST_PACKET: usize = 5_760;
 const CONCEALED: i64 = 2_880;
 /// Opus makes up sound in steps of 2.5 ms.
 const STEP: i64 = 120;
-const BITRATE: usize = 128_000;
 
 /// Why there is no sound.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,6 @@ pub enum SoundError {
 pub(super) struct Sound {
     decoder: opus::Decoder,
     grid: SoundGrid,
-    encoder: encoder::Audio,
     pcm: Vec<f32>,
     broken: u64,
     listener: Option<Box<dyn Listener>>,
@@ -51,32 +50,13 @@ impl Sound {
         epoch: Moment,
         listener: Option<Box<dyn Listener>>,
     ) -> Result<Self, SoundError> {
-        let library = encoder::find(codec::Id::AAC).ok_or(SoundError::Missing)?;
-        let mut audio = codec::Context::new_with_codec(library).encoder().audio()?;
-        audio.set_rate(SAMPLE_RATE as i32);
-        audio.set_format(format::Sample::F32(format::sample::Type::Planar));
-        audio.set_channel_layout(ChannelLayout::STEREO);
-        audio.set_time_base(Rational(1, SAMPLE_RATE as i32));
-        audio.set_bit_rate(BITRATE);
         Ok(Self {
             decoder: opus::Decoder::new(SAMPLE_RATE, opus::Channels::Stereo)?,
             grid: SoundGrid::new(epoch),
-            encoder: audio.open()?,
             pcm: vec![0.0; LONGEST_PACKET * CHANNELS],
             broken: 0,
             listener,
         })
-    }
-
-    /// What the samples are.
-    pub(super) fn config() -> TrackConfig {
-        // AAC-LC (2), 48 kHz (3), two channels: 5, 4 and 4 bits (ISO/IEC 14496-3 §1.6.2.1).
-        let config = (2_u16 << 11) | (3 << 7) | ((CHANNELS as u16) << 3);
-        TrackConfig::Aac {
-            config: Bytes::copy_from_slice(&config.to_be_bytes()),
-            sample_rate: SAMPLE_RATE,
-            channels: CHANNELS as u16,
-        }
     }
 
     /// A packet of `time` came `now`. What can't be decoded is taken for lost.
@@ -134,58 +114,23 @@ impl Sound {
         }
     }
 
-    /// Encodes what is there.
-    pub(super) fn drain(&mut self, mut take: impl FnMut(Sample)) -> Result<(), SoundError> {
+    /// From the first sample that wasn't handed on to where the next one goes.
+    pub(super) fn span(&self) -> Range<u64> {
+        self.grid.span()
+    }
+
+    /// Hands on what is there: the number of the first sample, and [`FRAME`] of each channel, left and right in turn.
+    pub(super) fn drain(
+        &mut self,
+        mut take: impl FnMut(u64, &[f32]) -> Result<(), SoundError>,
+    ) -> Result<(), SoundError> {
         while let Some((first, samples)) = self.grid.take(FRAME as usize) {
             if let Some(listener) = &mut self.listener {
                 listener.hear(first, &samples);
             }
-            let mut frame = frame::Audio::new(
-                format::Sample::F32(format::sample::Type::Planar),
-                FRAME as usize,
-                ChannelLayout::STEREO,
-            );
-            frame.set_rate(SAMPLE_RATE);
-            frame.set_pts(Some(first as i64));
-            for channel in 0..CHANNELS {
-                let plane = frame.plane_mut::<f32>(channel);
-                for (to, from) in plane
-                    .iter_mut()
-                    .zip(samples.iter().skip(channel).step_by(CHANNELS))
-                {
-                    *to = *from;
-                }
-            }
-            self.encoder.send_frame(&frame)?;
-            self.receive(&mut take)?;
+            take(first, &samples)?;
         }
         Ok(())
-    }
-
-    fn receive(&mut self, take: &mut impl FnMut(Sample)) -> Result<(), SoundError> {
-        let mut packet = Packet::empty();
-        loop {
-            match self.encoder.receive_packet(&mut packet) {
-                Ok(()) => {}
-                Err(
-                    libav::Error::Other {
-                        errno: libav::error::EAGAIN,
-                    }
-                    | libav::Error::Eof,
-                ) => return Ok(()),
-                Err(error) => return Err(error.into()),
-            }
-            // The encoder is a frame behind: what comes first is of before the epoch, and only warms decoders up.
-            let time = packet.pts().and_then(|pts| u64::try_from(pts).ok());
-            if let (Some(time), Some(data)) = (time, packet.data()) {
-                take(Sample {
-                    data: Bytes::copy_from_slice(data),
-                    time,
-                    duration: FRAME as u32,
-                    keyframe: true,
-                });
-            }
-        }
     }
 }
 
@@ -193,7 +138,13 @@ impl Sound {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+    use ffmpeg_next::{Packet, codec, frame};
+
     use super::*;
+    use crate::{
+        media::Sample,
+        transcode::sound_encoder::{Aac, Opus, SoundEncoder},
+    };
 
     /// Packets of 20 ms with a tone.
     fn tone(packets: usize) -> Vec<Vec<u8>> {
@@ -214,6 +165,10 @@ mod tests {
                 encoder.encode_vec_float(&pcm, 1_500).unwrap()
             })
             .collect()
+    }
+
+    fn loudness(samples: &[f32]) -> f32 {
+        (samples.iter().map(|v| v * v).sum::<f32>() / samples.len() as f32).sqrt()
     }
 
     fn decoded(samples: &[Sample]) -> Vec<f32> {
@@ -245,30 +200,71 @@ mod tests {
         sound
     }
 
+    fn decoded_opus(samples: &[Sample]) -> Vec<f32> {
+        let mut decoder = opus::Decoder::new(SAMPLE_RATE, opus::Channels::Stereo).unwrap();
+        let mut sound = Vec::new();
+        for sample in samples {
+            let mut pcm = vec![0.0; sample.duration as usize * CHANNELS];
+            let count = decoder.decode_float(&sample.data, &mut pcm, false).unwrap();
+            assert_eq!(count, sample.duration as usize);
+            sound.extend(pcm.into_iter().step_by(CHANNELS));
+        }
+        sound
+    }
+
+    /// The sound that a row of samples gives, from time 0 on. The rest, that of the first sample, is 0.
+    fn heard(samples: &[Sample], decode: fn(&[Sample]) -> Vec<f32>) -> Vec<f32> {
+        for pair in samples.windows(2) {
+            assert_eq!(
+                pair[1].time,
+                pair[0].time + u64::from(pair[0].duration),
+                "a gap"
+            );
+        }
+        let mut sound = vec![0.0; samples[0].time as usize];
+        sound.extend(decode(samples));
+        sound
+    }
+
     #[test]
     fn a_tone_comes_through_whole_and_in_its_place() {
         let mut sound = Sound::new(Moment(0), None).unwrap();
-        let mut samples = Vec::new();
+        let (mut aac, mut opus) = (Aac::new().unwrap(), Opus::new().unwrap());
+        let (mut as_aac, mut as_opus) = (Vec::new(), Vec::new());
         for (i, packet) in tone(100).iter().enumerate() {
             let time = Moment(i as i64 * 20_000);
             sound.on_packet(packet, time, time, false);
-            sound.drain(|sample| samples.push(sample)).unwrap();
+            sound
+                .drain(|first, pcm| {
+                    aac.encode(first, pcm, &mut |sample| as_aac.push(sample))?;
+                    opus.encode(first, pcm, &mut |sample| as_opus.push(sample))
+                })
+                .unwrap();
         }
-        for (i, sample) in samples.iter().enumerate() {
-            assert_eq!(sample.time, i as u64 * FRAME);
+        assert_eq!(as_aac[0].time, 0);
+        assert!(as_opus[0].time < 960, "{}", as_opus[0].time);
+        let as_aac = heard(&as_aac, decoded);
+        let as_opus = heard(&as_opus, decoded_opus);
+        assert!(as_aac.len() >= 91 * 1_024 && as_opus.len() >= 91 * 1_024);
+        for range in (4_096..80_000).step_by(1_024).map(|at| at..at + 1_024) {
+            for piece in [&as_aac[range.clone()], &as_opus[range]] {
+                assert!(
+                    (loudness(piece) - 0.354).abs() < 0.03,
+                    "{}",
+                    loudness(piece)
+                );
+            }
         }
-        assert!(samples.len() >= 91, "{}", samples.len());
-        let sound = decoded(&samples);
-        let loud = |s: &[f32]| (s.iter().map(|v| v * v).sum::<f32>() / s.len() as f32).sqrt();
-        for piece in sound[4_096..80_000].chunks(1_024) {
-            assert!((loud(piece) - 0.354).abs() < 0.03, "{}", loud(piece));
-        }
+        // To the sample: a shift by one of 440 Hz would leave 0.02.
+        let differences: Vec<_> = (8_192..80_000).map(|i| as_aac[i] - as_opus[i]).collect();
+        assert!(loudness(&differences) < 0.015, "{}", loudness(&differences));
     }
 
     #[test]
     fn lost_sound_is_made_up_and_longer_gaps_are_silent() {
         let mut sound = Sound::new(Moment(0), None).unwrap();
         let mut samples = Vec::new();
+        let mut encoder = Aac::new().unwrap();
         for (i, packet) in tone(200).iter().enumerate() {
             let time = Moment(i as i64 * 20_000);
             let lost = i == 50 || (100..150).contains(&i);
@@ -276,16 +272,12 @@ mod tests {
                 sound.on_packet(packet, time, time, i == 51 || i == 150);
             }
             sound.handle_timeout(time);
-            sound.drain(|sample| samples.push(sample)).unwrap();
+            sound
+                .drain(|first, pcm| encoder.encode(first, pcm, &mut |sample| samples.push(sample)))
+                .unwrap();
         }
-        for (i, sample) in samples.iter().enumerate() {
-            assert_eq!(sample.time, i as u64 * FRAME, "no gap");
-        }
-        let sound = decoded(&samples);
-        let loud = |range: std::ops::Range<usize>| {
-            let piece = &sound[range];
-            (piece.iter().map(|v| v * v).sum::<f32>() / piece.len() as f32).sqrt()
-        };
+        let sound = heard(&samples, decoded);
+        let loud = |range: std::ops::Range<usize>| loudness(&sound[range]);
         assert!(loud(50 * 960..51 * 960) > 0.1, "packet 50 was made up");
         assert!(loud(110 * 960..140 * 960) < 0.01, "silence");
         assert!(loud(160 * 960..190 * 960) > 0.3, "sound again");
@@ -300,6 +292,6 @@ mod tests {
         {
             sound.on_packet(bytes, Moment(i as i64 * 20_000), Moment(0), i % 2 == 0);
         }
-        sound.drain(|_| {}).unwrap();
+        sound.drain(|_, _| Ok(())).unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! Sound at even distances: packets that come when they like become one row of samples without gaps.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 use super::lateness::Lateness;
 use crate::media::Moment;
@@ -101,14 +101,20 @@ impl SoundGrid {
         self.next_timeout().is_some()
     }
 
+    /// From the first sample that wasn't taken to where the next one goes.
+    pub(super) fn span(&self) -> Range<u64> {
+        let first = self.next - (self.waiting.len() / CHANNELS) as i64;
+        first as u64..self.next as u64
+    }
+
     /// Takes `count` samples of each channel, once there are as many; and where they begin.
     pub(super) fn take(&mut self, count: usize) -> Option<(u64, Vec<f32>)> {
         if self.waiting.len() < count * CHANNELS {
             return None;
         }
-        let first = self.next - (self.waiting.len() / CHANNELS) as i64;
+        let first = self.span().start;
         let samples = self.waiting.drain(..count * CHANNELS).collect();
-        Some((first as u64, samples))
+        Some((first, samples))
     }
 
     fn silence(&mut self, count: i64) {

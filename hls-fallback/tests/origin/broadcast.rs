@@ -26,6 +26,7 @@ pub(crate) fn settings() -> Settings {
         part_frames: PART_FRAMES,
         target_duration: 1,
         audio_rate: AUDIO_RATE,
+        opus: true,
         epoch: EPOCH,
         window: Duration::from_mins(1),
     }

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use spillway_hls::origin::{Limits, Presentation};
+use bytes::Bytes;
+use spillway_hls::{
+    media::{Sample, TrackConfig},
+    origin::{Limits, Presentation, RenditionInfo, RenditionKind},
+};
 
 use crate::{
     broadcast::{Broadcast, FIRST, h264, picture, settings, video_info},
@@ -37,6 +41,67 @@ async fn it_lists_video_with_the_sound_beside_it_and_sound_alone() {
     assert_eq!(attribute(audio, "AUDIO"), Some("audio"));
     assert!(attribute(audio, "RESOLUTION").is_none());
     assert!(playlist.contains("\n720p/index.m3u8\n") && playlist.contains("\naudio/index.m3u8\n"));
+}
+
+#[tokio::test]
+async fn sound_in_opus_is_a_group_of_its_own_behind_that_in_aac() {
+    let mut broadcast = Broadcast::new();
+    let mut opus = broadcast
+        .presentation
+        .add_rendition(RenditionInfo {
+            name: "opus".into(),
+            kind: RenditionKind::Audio,
+            timescale: 48_000,
+        })
+        .unwrap();
+    opus.start(TrackConfig::Opus {
+        sample_rate: 48_000,
+        channels: 2,
+    })
+    .unwrap();
+    broadcast.push_seconds(3);
+    for number in 0..3 {
+        opus.begin_segment(FIRST + number, number * 30).unwrap();
+    }
+    for packet in 0..150 {
+        opus.push(Sample {
+            data: Bytes::from_static(&[0xfc, 0xff, 0xfe]),
+            time: packet * 960,
+            duration: 960,
+            keyframe: true,
+        })
+        .unwrap();
+    }
+    let server = Server::with(&broadcast.presentation).await;
+    let playlist = server.text("index.m3u8").await;
+    let groups: Vec<_> = lines(&playlist, "#EXT-X-MEDIA:")
+        .into_iter()
+        .map(|line| (attribute(line, "GROUP-ID"), attribute(line, "DEFAULT")))
+        .collect();
+    let expected = [(Some("audio"), Some("YES")), (Some("opus"), Some("YES"))];
+    assert_eq!(groups, expected);
+    let streams: Vec<_> = lines(&playlist, "#EXT-X-STREAM-INF:")
+        .into_iter()
+        .map(|line| (attribute(line, "CODECS"), attribute(line, "AUDIO")))
+        .collect();
+    assert_eq!(
+        streams,
+        [
+            (Some("avc1.64001F,mp4a.40.2"), Some("audio")),
+            (Some("avc1.64001F,opus"), Some("opus")),
+            (Some("mp4a.40.2"), Some("audio")),
+            (Some("opus"), Some("opus")),
+        ]
+    );
+    let manifest = server.text("manifest.mpd").await;
+    let sets = manifest.matches("<AdaptationSet").count();
+    assert_eq!(sets, 3, "{manifest}");
+    assert!(manifest.contains("codecs=\"opus\" audioSamplingRate=\"48000\""));
+    let media = server.text("opus/index.m3u8").await;
+    assert!(
+        media.contains("#EXT-X-PART-INF:PART-TARGET=0.200000\n"),
+        "{media}"
+    );
 }
 
 #[tokio::test]

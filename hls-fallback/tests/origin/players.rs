@@ -139,6 +139,7 @@ pub(crate) fn present(ffmpeg: &PathBuf, rate: Rate) -> (Presentation, usize) {
         part_frames: frames_per_part(rate, Duration::from_millis(200)),
         target_duration: 1,
         audio_rate: 48_000,
+        opus: false,
         epoch: EPOCH,
         window: Duration::from_mins(1),
     });

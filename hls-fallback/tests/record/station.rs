@@ -91,6 +91,7 @@ fn making(recording: Recording) -> Making {
             pass_through: PassThrough::True,
             on_demand: true,
             keeps_h264: true,
+            opus: true,
         },
         window: Duration::from_mins(1),
         recording: Some(recording),

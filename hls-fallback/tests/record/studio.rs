@@ -133,6 +133,7 @@ impl Take<'_> {
             part_frames: 5,
             target_duration: 2,
             audio_rate: SOUND_RATE,
+            opus: false,
             epoch,
             window: Duration::from_mins(1),
         })

@@ -53,7 +53,7 @@ const CASES: [Case; 7] = [
     case(H265, Pixel::YUV420P10LE, "hvc1", "hevc (Main 10) (hvc1"),
     case(Vp9, Pixel::YUV420P, "vp09", "vp9 (Profile 0) (vp09"),
     case(Vp9, Pixel::YUV420P10LE, "vp09", "vp9 (Profile 2) (vp09"),
-    case(Av1, Pixel::YUV420P, "av01", "av1 (libdav1d) (Main) (av01"),
+    case(Av1, Pixel::YUV420P, "av01", "(Main) (av01"),
     case(Vp8, Pixel::YUV420P, "avc1", "h264"),
 ];
 
@@ -350,5 +350,6 @@ fn family(config: &TrackConfig) -> &'static str {
         TrackConfig::Vp9 { .. } => "vp09",
         TrackConfig::Av1 { .. } => "av01",
         TrackConfig::Aac { .. } => "mp4a",
+        TrackConfig::Opus { .. } => "opus",
     }
 }

@@ -109,6 +109,7 @@ fn what_is_passed_through_is_what_came() {
     assert_eq!(source.samples[0].time, 0);
     check_segments(&recorder);
     check_sound(&recorder.told("audio"), 4.0);
+    check_sound(&recorder.told("opus"), 4.0);
     // Nobody asked for it: it is known how it would be, and that's all.
     let below = recorder.told("90p");
     assert!(below.expected.is_some() && below.samples.is_empty() && !below.permanent);

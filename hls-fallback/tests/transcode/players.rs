@@ -17,7 +17,7 @@ use spillway_hls::{
 use tokio::net::TcpListener;
 
 use crate::{
-    ffmpeg::{decoded, ffmpeg},
+    ffmpeg::{decoded, ffmpeg, run},
     passing::passing,
     support::{Camera, Habits, broadcast},
 };
@@ -60,6 +60,7 @@ impl Presenter for OnOrigin {
             part_frames: cadence.part,
             target_duration: cadence.segment_seconds(),
             audio_rate: SAMPLE_RATE,
+            opus: true,
             epoch: cadence.epoch,
             window: Duration::from_mins(1),
         };
@@ -81,7 +82,9 @@ impl Presenter for OnOrigin {
                 kind: RenditionKind::Video { rate: cadence.rate },
                 timescale: cadence.video_timescale(),
             },
-            Description::Audio { name, timescale } => RenditionInfo {
+            Description::Audio {
+                name, timescale, ..
+            } => RenditionInfo {
                 name,
                 kind: RenditionKind::Audio,
                 timescale,
@@ -186,6 +189,10 @@ async fn ffmpeg_decodes_every_frame_that_is_passed_through_and_after_it() {
         let ranges = if rendition == "source" { 2 } else { 1 };
         assert_eq!(frames.len(), ranges, "what is encoded alike");
     }
+    for rendition in ["audio", "opus"] {
+        let seconds = server.sound(rendition).await;
+        assert!((7.0..8.2).contains(&seconds), "{rendition}: {seconds} s");
+    }
 }
 
 pub(crate) struct Server {
@@ -195,6 +202,27 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// How many seconds of sound `FFmpeg` decodes.
+    async fn sound(&self, rendition: &str) -> f64 {
+        let (ffmpeg, input) = (
+            self.ffmpeg.clone(),
+            format!("{}/{rendition}/index.m3u8", self.root),
+        );
+        let path = self.folder.path().join("sound.pcm");
+        let output = path.to_string_lossy().into_owned();
+        let arguments = [
+            "-y", "-i", &input, "-f", "s16le", "-ac", "1", "-ar", "48000", &output,
+        ]
+        .map(str::to_owned);
+        tokio::task::spawn_blocking(move || {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            run(&ffmpeg, &arguments);
+        })
+        .await
+        .unwrap();
+        std::fs::metadata(path).unwrap().len() as f64 / 2.0 / 48_000.0
+    }
+
     /// How many frames `FFmpeg` decodes of each initialization segment with the segments that need it. It can't follow playlists
     /// that have several.
     pub(crate) async fn decoded(&self, rendition: &str) -> Vec<usize> {

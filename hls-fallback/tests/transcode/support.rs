@@ -109,7 +109,7 @@ impl Presenter for Recorder {
     }
 
     fn rendition(&mut self, description: Description) -> Box<dyn Sink> {
-        let permanent = description.is_permanent();
+        let permanent = description.is_recorded();
         let name = match description {
             Description::Video { name, .. } | Description::Audio { name, .. } => name,
         };
@@ -446,5 +446,6 @@ pub(crate) fn settings() -> Settings {
         pass_through: PassThrough::False,
         on_demand: false,
         keeps_h264: false,
+        opus: true,
     }
 }

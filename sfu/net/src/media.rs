@@ -206,7 +206,7 @@ impl<C: Core> Handle<C> {
                 .place_viewer(&request.channel, request.for_others)
             {
                 Err(NoPlace::Late(_)) if Instant::now() < until => {
-                    tokio::time::sleep(ASK_AGAIN).await
+                    tokio::time::sleep(ASK_AGAIN).await;
                 }
                 placed => return placed,
             }

@@ -103,8 +103,9 @@ export class HlsJs implements Engine {
 
   #listen(): void {
     const hls = this.#hls;
-    hls.on(Events.MANIFEST_PARSED, (_event, { levels }) => {
-      this.#events.onLayers(levels.flatMap(layerOf));
+    hls.on(Events.MANIFEST_PARSED, () => {
+      this.#keepOneSound();
+      this.#events.onLayers(hls.levels.flatMap(layerOf));
     });
     hls.on(Events.LEVEL_LOADED, (_event, { details }) => {
       this.#recovery.loaded();
@@ -135,6 +136,15 @@ export class HlsJs implements Engine {
     this.#looking = setInterval(() => {
       this.#keepLive();
     }, LOOK_MS);
+  }
+
+  /** Of pictures that come with AAC and with Opus beside them, as the same rendition twice, those with Opus are left out. */
+  #keepOneSound(): void {
+    const { levels } = this.#hls;
+    if (levels.every(hasOpus)) return;
+    for (let place = levels.length - 1; place >= 0; place -= 1) {
+      if (hasOpus(levels[place])) this.#hls.removeLevel(place);
+    }
   }
 
   #keepLive(): void {
@@ -210,6 +220,10 @@ export class HlsJs implements Engine {
 function faultOf({ type }: ErrorData): Fault {
   if (type === ErrorTypes.NETWORK_ERROR) return 'network';
   return type === ErrorTypes.MEDIA_ERROR ? 'media' : 'other';
+}
+
+function hasOpus(level: Level | undefined): boolean {
+  return level?.audioCodec === 'opus';
 }
 
 /** A rendition as a choice; one without a picture is none. */
