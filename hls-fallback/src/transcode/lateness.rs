@@ -8,6 +8,8 @@ const FORGETTING: i64 = 10;
 const MARGIN: i64 = 60_000;
 /// Frames later than this after the earliest aren't waited for.
 const LONGEST: i64 = 1_000_000;
+/// What one may still be later by than the first, where nothing is known yet: microseconds, forgotten as any other lateness.
+const UNKNOWN: i64 = 300_000;
 
 /// Learns from the frames that come. Clocks that differ are part of it: it knows only differences.
 #[derive(Debug, Default, Clone)]
@@ -15,13 +17,23 @@ pub(super) struct Lateness {
     /// Of the earliest and the latest frame of late, in microseconds.
     range: Option<(i64, i64)>,
     seen: Option<Moment>,
+    /// What is expected beyond the first.
+    unknown: i64,
 }
 
 impl Lateness {
+    /// Of what has just begun, with everything that comes with it on both sides.
+    pub(super) fn of_a_beginning() -> Self {
+        Self {
+            unknown: UNKNOWN,
+            ..Self::default()
+        }
+    }
+
     /// A frame of `time` came `now`.
     pub(super) fn on_frame(&mut self, time: Moment, now: Moment) {
         let late = now.since(time);
-        let (least, most) = self.range.unwrap_or((late, late));
+        let (least, most) = self.range.unwrap_or((late, late + self.unknown));
         let forgotten = self
             .seen
             .map_or(0, |seen| now.since(seen).max(0) / FORGETTING);
@@ -57,6 +69,22 @@ mod tests {
             lateness.on_frame(Moment(i * 100_000), Moment(5_000_000 + i * 100_000));
         }
         assert_eq!(deadline(&lateness), 5_000_000 + MARGIN);
+    }
+
+    #[test]
+    fn more_is_waited_for_in_the_beginning() {
+        let mut lateness = Lateness::of_a_beginning();
+        let deadline = |lateness: &Lateness| lateness.deadline(Moment(0)).unwrap().0;
+        lateness.on_frame(Moment(0), Moment(0));
+        assert_eq!(deadline(&lateness), UNKNOWN + MARGIN);
+        for i in 1..=40 {
+            lateness.on_frame(Moment(i * 100_000), Moment(i * 100_000));
+        }
+        assert!(
+            deadline(&lateness) < MARGIN + 30_000,
+            "{}",
+            deadline(&lateness)
+        );
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Running {
             };
             match &coming.look.track {
                 Ok(track) if i == 0 => {
-                    self.pass_from(0, &coming, track.clone(), Lateness::default(), now);
+                    self.pass_from(0, &coming, track.clone(), Lateness::of_a_beginning(), now);
                 }
                 _ => {
                     self.on_coming(&coming, now);

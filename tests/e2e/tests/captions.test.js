@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
-import { report } from '../lib/artifacts.js';
+import { artifact, report } from '../lib/artifacts.js';
 import { harness } from '../lib/harness.js';
 import { ffmpegPath } from '../lib/media.js';
 import { Process } from '../lib/process.js';
@@ -47,12 +47,9 @@ test('what is said is shown by hls.js', async () => {
   const page = await (await parts.chromium.newContext()).newPage();
   await page.goto(spillway.url('/watch/speech?player=hls'));
   await page.waitForSelector('html[data-state="playing"]', { timeout: 20_000 });
-  // As a viewer does who switches captions on.
-  await page.waitForFunction(() => {
-    const [track] = document.querySelector('video').textTracks;
-    if (track) track.mode = 'showing';
-    return track?.kind === 'subtitles' || track?.kind === 'captions';
-  });
+  await page.mouse.move(300, 300);
+  await page.click('#captions button');
+  await page.click('#captions-menu button:nth-child(2)');
   const seen = await page.waitForFunction(
     (words) => {
       const [track] = document.querySelector('video').textTracks;
@@ -65,6 +62,19 @@ test('what is said is shown by hls.js', async () => {
     { timeout: 60_000, polling: 100 },
   );
   report(name, { shown: await seen.jsonValue() });
+  await page.mouse.move(310, 300);
+  await page.screenshot({ path: artifact(name, 'captions.png') });
+  // What was chosen holds for the next player that has captions, and WebRTC has none.
+  const mode = () =>
+    page.evaluate(() => document.querySelector('#video').textTracks[0]?.mode ?? null);
+  await page.click('#players [data-player=webrtc]');
+  await page.waitForSelector('html[data-player="webrtc"][data-state="playing"]');
+  assert.equal(await page.isVisible('#captions'), false);
+  await page.click('#players [data-player=hls]');
+  await page.waitForSelector('html[data-player="hls"][data-state="playing"]');
+  await until('captions are shown again', async () => (await mode()) === 'showing');
+  await page.keyboard.press('c');
+  assert.equal(await mode(), 'disabled');
   await page.context().close();
 });
 

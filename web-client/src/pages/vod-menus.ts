@@ -2,7 +2,6 @@ import { byId } from '../shared/dom.ts';
 import { Menu } from './menu.ts';
 
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2] as const;
-const NO_CAPTIONS = 'off';
 
 /** How fast it plays. */
 export class SpeedMenu {
@@ -47,63 +46,6 @@ export class SpeedMenu {
   }
 }
 
-/** Which captions are shown, if the recording has any. */
-export class CaptionsMenu {
-  readonly #tracks: TextTrackList;
-  readonly #menu: Menu;
-  /** What was shown last, for the key that turns captions off and on. */
-  #last = 0;
-
-  constructor(video: HTMLVideoElement) {
-    this.#tracks = video.textTracks;
-    this.#menu = new Menu(byId('captions', HTMLElement), 'captions', (id) => {
-      this.#choose(id === NO_CAPTIONS ? null : Number(id));
-    });
-    for (const type of ['addtrack', 'removetrack', 'change'] as const) {
-      this.#tracks.addEventListener(type, () => {
-        this.#refresh();
-      });
-    }
-    this.#refresh();
-  }
-
-  /** Off, or what was on last. */
-  toggle(): void {
-    const isOn = this.#captions().some(({ mode }) => mode === 'showing');
-    this.#choose(isOn ? null : this.#last);
-  }
-
-  /** Players also have tracks for data that nobody reads. */
-  #captions(): TextTrack[] {
-    return [...this.#tracks].filter(({ kind }) => kind === 'subtitles' || kind === 'captions');
-  }
-
-  #choose(place: number | null): void {
-    if (place !== null) this.#last = place;
-    this.#captions().forEach((track, i) => {
-      track.mode = i === place ? 'showing' : 'disabled';
-    });
-    this.#refresh();
-  }
-
-  #refresh(): void {
-    const tracks = this.#captions();
-    const shown = tracks.find(({ mode }) => mode === 'showing');
-    const items = tracks.map((track, i) => ({
-      id: String(i),
-      name: nameOfTrack(track),
-      isChecked: track === shown,
-    }));
-    const off = { id: NO_CAPTIONS, name: 'Off', isChecked: shown === undefined };
-    const now = shown === undefined ? 'off' : nameOfTrack(shown);
-    this.#menu.show('Captions', now, items.length === 0 ? [] : [off, ...items]);
-  }
-}
-
 function nameOf(speed: number): string {
   return `${speed}×`;
-}
-
-function nameOfTrack({ label, language }: TextTrack): string {
-  return label || language || 'Captions';
 }

@@ -5,10 +5,11 @@ import { byId, setText } from '../shared/dom.ts';
 import { formatDuration } from '../shared/format.ts';
 import type { Chapter } from '../vod/chapters.ts';
 import type { Tile } from '../vod/storyboard.ts';
+import { CaptionsMenu } from './captions-menu.ts';
 import { MediaControls } from './media-controls.ts';
 import { Stage } from './stage.ts';
 import { Timeline } from './timeline.ts';
-import { CaptionsMenu, SpeedMenu } from './vod-menus.ts';
+import { SpeedMenu } from './vod-menus.ts';
 import { QualityMenu, type QualitySource } from './watch-quality.ts';
 
 export interface VodPlayerPorts {
@@ -43,7 +44,7 @@ export class VodPlayer {
     });
     this.#quality.show(this.#qualitySource);
     const speed = new SpeedMenu(video);
-    const captions = new CaptionsMenu(video);
+    const captions = new CaptionsMenu(this.#stage);
     new MediaControls(this.#stage, this.#keys(speed, captions));
     video.addEventListener('loadeddata', () => {
       this.#hasPlayed = true;

@@ -1,5 +1,6 @@
 import type { Way } from '../player/handover.ts';
 import type { PageAddress } from '../shared/address.ts';
+import type { CaptionsMenu } from './captions-menu.ts';
 import type { Facts } from './watch-facts.ts';
 import type { Timings } from './watch-frames.ts';
 import type { QualityMenu } from './watch-quality.ts';
@@ -13,6 +14,7 @@ export interface Surroundings {
   stage: Stage;
   facts: Facts;
   quality: QualityMenu;
+  captions: CaptionsMenu;
   panel: StatsPanel;
   rewind: Rewind;
 }

@@ -3,6 +3,7 @@ import { Handover, type Reason } from '../player/handover.ts';
 import { readAddress, withPlayer, type PageAddress } from '../shared/address.ts';
 import { setText } from '../shared/dom.ts';
 import { Endpoint, whepEndpoint } from '../whep/endpoint.ts';
+import { CaptionsMenu } from './captions-menu.ts';
 import { EarlierBroadcasts } from './earlier-broadcasts.ts';
 import { expose } from './expose.ts';
 import { MediaControls } from './media-controls.ts';
@@ -21,7 +22,11 @@ function watch(address: PageAddress): void {
   const stage = Stage.ofPage();
   const quality = new QualityMenu(address.layer, stage);
   const panel = new StatsPanel();
+  const captions = new CaptionsMenu(stage);
   new MediaControls(stage, {
+    c: () => {
+      captions.toggle();
+    },
     q: () => {
       quality.toggle();
     },
@@ -45,7 +50,7 @@ function watch(address: PageAddress): void {
   const earlier = new EarlierBroadcasts(address, (recordings) => {
     rewind.take(recordings);
   });
-  const around: Surroundings = { address, stage, facts, quality, panel, rewind };
+  const around: Surroundings = { address, stage, facts, quality, captions, panel, rewind };
   const handover = handOver(around, (name) => {
     if (name === 'playing') facts.refresh();
     if (name === 'playing' || name === 'ended') earlier.refresh();
@@ -66,7 +71,7 @@ function watch(address: PageAddress): void {
 }
 
 function handOver(around: Surroundings, onState: (name: string) => void): Handover<PageWay> {
-  const { address, stage, rewind } = around;
+  const { address, stage, captions, rewind } = around;
   const endpoint = new Endpoint(whepEndpoint(location.origin, address.channel, address.layer));
   let isFirst = true;
   return new Handover<PageWay>(firstReason(address), {
@@ -80,6 +85,8 @@ function handOver(around: Surroundings, onState: (name: string) => void): Handov
     show: (way) => {
       if (way.video !== stage.video) stage.swap();
       page.root.dataset.player = way.kind;
+      // WebRTC has none.
+      captions.offer(way.kind !== 'webrtc');
       way.shown();
     },
     onState: (state) => {

@@ -134,6 +134,19 @@ describe('Connection', () => {
     expect(connection.session).toBe(sessions[1]);
   });
 
+  it('is up again where the session that it leaves was being restarted', async () => {
+    const connection = connect();
+    await settle();
+    sessions[0]?.path('up');
+    connection.move();
+    await settle();
+    sessions[0]?.path('lost');
+    sessions[1]?.path('up');
+    await settle();
+    expect(connection.session).toBe(sessions[1]);
+    expect(states).toEqual(['opening', 'up', 'restarting', 'up', 'moved']);
+  });
+
   it('stays where it is while there is no other session, or no path to it, and tries again', async () => {
     const connection = connect();
     await settle();

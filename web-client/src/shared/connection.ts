@@ -174,6 +174,8 @@ export class Connection<Session extends KeptSession> {
     this.#move = null;
     this.#take(session);
     before?.close();
+    // What was being restarted is the other one's path.
+    if (this.#machine.state.name === 'restarting') this.#feed({ type: 'path-up' });
     this.#ports.onMoved?.(session);
   }
 
