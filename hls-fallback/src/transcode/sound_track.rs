@@ -70,8 +70,8 @@ impl SoundTrack {
         self.sound.next_timeout()
     }
 
-    /// Goes on with silence where no sound came in time, and encodes what there is, as soon as that is a part: all at once takes a
-    /// third less than frame by frame.
+    /// Goes on with silence where no sound came in time, and encodes what there is, as soon as that is a part: with
+    /// warm caches it takes less than frame by frame.
     pub(super) fn handle_timeout(&mut self, now: Moment) -> Result<(), SoundError> {
         self.sound.handle_timeout(now);
         let span = self.sound.span();
