@@ -45,7 +45,7 @@ impl Aac {
         audio.set_channel_layout(ChannelLayout::STEREO);
         audio.set_time_base(Rational(1, SAMPLE_RATE as i32));
         audio.set_bit_rate(AAC_BITRATE);
-        // At this bitrate it is as good as the one that is taken else, and takes a fraction of the time (FFmpeg Codecs §7.1.1).
+        // At this bitrate it is as good as the one that is taken else, in half of the time (docs/decisions/0014-pass-through.md).
         let options = Dictionary::from_iter([("aac_coder", "fast")]);
         Ok(Self(audio.open_with(options)?))
     }
