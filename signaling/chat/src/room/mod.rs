@@ -86,6 +86,8 @@ pub enum Output {
         state: Option<Box<RoomState>>,
         /// The message whose text is taken back with it.
         deletes: Option<u64>,
+        /// What it gives: currency, and amount in minor units.
+        donation: Option<(String, u64)>,
     },
     /// Send a frame to clients.
     Send {

@@ -67,7 +67,7 @@ impl RoomState {
     }
 
     /// Does what an action says. `address`: where its author was last seen, if it's about one.
-    pub(super) fn apply(&mut self, action: &Action, now: Millis, address: Option<AddressHash>) {
+    pub fn apply(&mut self, action: &Action, now: Millis, address: Option<AddressHash>) {
         match action {
             Action::Delete { seq } => {
                 if self.pinned == Some(*seq) {

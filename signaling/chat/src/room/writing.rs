@@ -300,6 +300,7 @@ impl Room {
             draft: waiting.draft.clone(),
             state: state.map(Box::new),
             deletes,
+            donation: waiting.donation.clone(),
         });
         self.waiting.push_back(waiting);
         ticket

@@ -149,6 +149,7 @@ impl World {
                     draft,
                     state,
                     deletes,
+                    ..
                 } => {
                     let how = self.log.append(draft, state.map(|state| *state), deletes);
                     self.room.appended(self.now, ticket, how);
