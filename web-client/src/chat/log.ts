@@ -137,10 +137,11 @@ export class ChatLog {
   }
 
   #place(from: number, to: number): Taken {
+    const isFresh = this.#isFresh;
+    this.#isFresh = false;
     if (this.#last !== null && to <= this.#last) return 'known';
     const isNext = this.#last === null || from <= this.#last + 1;
-    if (!isNext && !this.#isFresh) return 'gap';
-    this.#isFresh = false;
+    if (!isNext && !isFresh) return 'gap';
     this.#last = to;
     return 'new';
   }

@@ -20,7 +20,8 @@ export function formatSpan(seconds: number): string {
   ] as const;
   for (const [unit, size] of units) {
     if (seconds < size) continue;
-    const count = Math.round((seconds / size) * 10) / 10;
+    const exact = seconds / size;
+    const count = exact < 3 ? Math.round(exact * 10) / 10 : Math.round(exact);
     return `${count} ${unit === 'day' && count !== 1 ? 'days' : unit}`;
   }
   return `${Math.round(seconds)} s`;
