@@ -201,7 +201,7 @@ export class Chat {
   }
 
   report(report: Report): void {
-    this.#connection.sayLossy({ type: 'report', ...report });
+    this.#connection.say({ type: 'report', ...report });
   }
 
   #hello(): ClientItem {

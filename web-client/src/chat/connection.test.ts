@@ -100,6 +100,7 @@ describe('ChatConnection', () => {
     const both = channels();
     connection.offer(null, true);
     connection.start();
+    await pass(3_000);
     connection.offer(both, true);
     await pass(3_000);
     both.opens();

@@ -43,6 +43,8 @@ export class ChatConnection {
   #state: LineState = { name: 'off' };
   /** What is offered and not known to be of no use. */
   #channels: Transport | null = null;
+  /** Whether channels are to be had soon. */
+  #areComing = false;
   #socket: Transport | null = null;
   /** What is spoken through; null while there is nothing open. */
   #current: Transport | null = null;
@@ -95,6 +97,7 @@ export class ChatConnection {
     const wasCurrent = this.#current !== null && this.#current === this.#channels;
     this.#closeChannels();
     this.#channels = channels;
+    this.#areComing = areComing;
     if (wasCurrent) this.#current = null;
     channels?.open({
       onOpen: () => {
@@ -114,7 +117,7 @@ export class ChatConnection {
     });
     if (this.#isOn && this.#current === null && this.#socket === null) {
       this.#become({ name: 'connecting' });
-      this.#openSoon(areComing);
+      this.#openSoon();
     }
   }
 
@@ -142,13 +145,13 @@ export class ChatConnection {
   }
 
   /** Opens a WebSocket, after a while if there may be channels. */
-  #openSoon(areComing = this.#channels !== null): void {
+  #openSoon(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(
       () => {
         this.#openSocket();
       },
-      areComing ? CHANNELS_MS : 0,
+      this.#areComing ? CHANNELS_MS : 0,
     );
   }
 

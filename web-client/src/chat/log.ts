@@ -53,9 +53,12 @@ export class ChatLog {
     return !this.#gate.isEmpty;
   }
 
-  /** The log was asked for, from the last entry on; `last` is the server's. One that has fewer is another log. */
+  /**
+   * The log was asked for, from the last entry on; `last` is the server's. A server that lags has nearly as many; one that has far
+   * fewer has another log.
+   */
   resumed(last: number): void {
-    if (this.#last !== null && last < this.#last) this.clear();
+    if (this.#last !== null && last < this.#last / 2) this.clear();
     this.#isFresh = true;
   }
 
