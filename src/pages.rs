@@ -46,6 +46,13 @@ pub fn routes() -> Router {
         )
         .route("/studio/{channel}/", get(without_slash))
         .route(
+            "/overlay/{channel}",
+            get(async |channel: Path<String>, headers: HeaderMap| {
+                page_of::<ChannelName>(&channel, &headers, "overlay.html")
+            }),
+        )
+        .route("/overlay/{channel}/", get(without_slash))
+        .route(
             "/vod/{broadcast}",
             get(async |Path(broadcast): Path<String>, headers: HeaderMap| {
                 page_of::<BroadcastId>(&broadcast, &headers, "vod.html")

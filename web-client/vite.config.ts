@@ -5,7 +5,8 @@ import { sizeBudget } from './build/size-budget.ts';
 /** The node that the development server passes WHIP, WHEP and API requests to. */
 const node = process.env.SPILLWAY_NODE ?? 'http://localhost:8080';
 const proxy = {
-  '/api': node,
+  // The chat is a WebSocket below it.
+  '/api': { target: node, ws: true },
   '/whip': node,
   '/whep': node,
   '/hls': node,
@@ -22,7 +23,9 @@ export default defineConfig({
     // The node's content security policy allows no data: URLs and no inline scripts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: ['index.html', 'watch.html', 'studio.html', 'vod.html'] },
+    rolldownOptions: {
+      input: ['index.html', 'watch.html', 'studio.html', 'vod.html', 'overlay.html'],
+    },
   },
   worker: { format: 'es' },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },

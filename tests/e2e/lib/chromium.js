@@ -30,7 +30,7 @@ function takePagesFrom(dir, browser) {
   const makeContext = browser.newContext.bind(browser);
   browser.newContext = async (options) => {
     const context = await makeContext(options);
-    await context.route(/^[^?#]*\/(assets\/|(watch|studio|vod)\/[\w-]+(?=$|[?#]))/, (route) => {
+    await context.route(/^https?:\/\/[^/]+\/(assets\/|(watch|studio|vod|overlay)\/[\w-]+(?=$|[?#]))/, (route) => {
       const { pathname } = new URL(route.request().url());
       const [, first] = pathname.split('/');
       const name = first === 'assets' ? pathname : `${first}.html`;

@@ -24,6 +24,8 @@ export interface Engine {
   readonly name: string;
   /** Plays that size; null: what the path carries. */
   choose: (rid: string | null) => void;
+  /** When what is shown now was on air, by the programme's own clock, in Unix milliseconds; null before that is known. */
+  programTimeMs: () => number | null;
   /** How long ago what is shown now was on air, in milliseconds; null before that is known. */
   latencyMs: () => number | null;
   /** Bit/s: of what is played, and of what the path is believed to carry; 0 if unknown. */

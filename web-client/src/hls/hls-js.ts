@@ -71,9 +71,13 @@ export class HlsJs implements Engine {
     else this.#hls.nextLevel = Number(rid);
   }
 
+  programTimeMs(): number | null {
+    return this.#hls.playingDate?.getTime() ?? null;
+  }
+
   latencyMs(): number | null {
-    const shown = this.#hls.playingDate;
-    const byClock = shown === null ? null : plausible(Date.now() - shown.getTime());
+    const shown = this.programTimeMs();
+    const byClock = shown === null ? null : plausible(Date.now() - shown);
     // Without the programme's date: behind the end of the playlist.
     const { latency } = this.#hls;
     return byClock ?? (latency > 0 ? latency * 1_000 : null);

@@ -48,9 +48,15 @@ export class Native implements Engine {
     // Nothing to choose from.
   }
 
-  latencyMs(): number | null {
+  programTimeMs(): number | null {
     const start = this.#video.getStartDate?.().getTime() ?? NaN;
-    return plausible(Date.now() - (start + this.#video.currentTime * 1_000));
+    const shown = start + this.#video.currentTime * 1_000;
+    return Number.isNaN(shown) ? null : shown;
+  }
+
+  latencyMs(): number | null {
+    const shown = this.programTimeMs();
+    return shown === null ? null : plausible(Date.now() - shown);
   }
 
   bitrate(): number {

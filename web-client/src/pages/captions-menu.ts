@@ -4,7 +4,17 @@ import type { Stage } from './stage.ts';
 
 const NO_CAPTIONS = 'off';
 
-/** Which captions are shown, if what plays has any. What the viewer has chosen holds for the stage's next player as well. */
+/** Captions in one language, of what plays. */
+interface Choice {
+  name: string;
+  isOn: boolean;
+  set: (isOn: boolean) => void;
+}
+
+/**
+ * Which captions are shown, if what plays has any: the tracks of its element, or what the chat brings beside a player that has none.
+ * What the viewer has chosen holds for the stage's next player as well.
+ */
 export class CaptionsMenu {
   readonly #stage: Stage;
   readonly #menu: Menu;
@@ -12,6 +22,8 @@ export class CaptionsMenu {
   /** What was shown last, for the key that turns captions off and on. */
   #last = 0;
   #isOffered = true;
+  #languages: readonly string[] = [];
+  #spoken: string | null = null;
 
   constructor(stage: Stage) {
     this.#stage = stage;
@@ -37,29 +49,63 @@ export class CaptionsMenu {
     this.#refresh();
   }
 
+  /** The language of what the chat brings that is to be shown; null if none is. */
+  get spoken(): string | null {
+    return this.#isOffered ? null : this.#spoken;
+  }
+
   /** Whether what plays may have captions: an element keeps the tracks of a player that it had before. */
   offer(isOffered: boolean): void {
     this.#isOffered = isOffered;
     this.#apply();
   }
 
+  /** The chat brings captions in these languages, for a player that has none. */
+  offerSpoken(languages: readonly string[]): void {
+    if (languages.join() === this.#languages.join()) return;
+    this.#languages = [...languages];
+    this.#apply();
+  }
+
   /** Off, or what was on last. */
   toggle(): void {
-    const isOn = this.#captions().some(({ mode }) => mode === 'showing');
+    const isOn = this.#choices().some((choice) => choice.isOn);
     this.#choose(isOn ? null : this.#last);
   }
 
+  #choices(): Choice[] {
+    return this.#isOffered ? this.#tracks() : this.#languages.map((name) => this.#ofChat(name));
+  }
+
   /** Players also have tracks for data that nobody reads. */
-  #captions(): TextTrack[] {
-    const tracks = this.#isOffered ? [...this.#stage.video.textTracks] : [];
-    return tracks.filter(({ kind }) => kind === 'subtitles' || kind === 'captions');
+  #tracks(): Choice[] {
+    return [...this.#stage.video.textTracks]
+      .filter(({ kind }) => kind === 'subtitles' || kind === 'captions')
+      .map((track) => ({
+        name: track.label || track.language || 'Captions',
+        isOn: track.mode === 'showing',
+        set: (isOn) => {
+          track.mode = isOn ? 'showing' : 'disabled';
+        },
+      }));
+  }
+
+  #ofChat(language: string): Choice {
+    return {
+      name: languageName(language),
+      isOn: this.#spoken === language,
+      set: (isOn) => {
+        if (isOn) this.#spoken = language;
+        else if (this.#spoken === language) this.#spoken = null;
+      },
+    };
   }
 
   #choose(place: number | null): void {
     this.#isOn = place !== null;
     if (place !== null) this.#last = place;
-    this.#captions().forEach((track, i) => {
-      track.mode = i === place ? 'showing' : 'disabled';
+    this.#choices().forEach((choice, i) => {
+      choice.set(i === place);
     });
     this.#refresh();
   }
@@ -70,19 +116,19 @@ export class CaptionsMenu {
   }
 
   #refresh(): void {
-    const tracks = this.#captions();
-    const shown = tracks.find(({ mode }) => mode === 'showing');
-    const items = tracks.map((track, i) => ({
-      id: String(i),
-      name: nameOf(track),
-      isChecked: track === shown,
-    }));
+    const choices = this.#choices();
+    const shown = choices.find(({ isOn }) => isOn);
+    const items = choices.map(({ name, isOn }, i) => ({ id: String(i), name, isChecked: isOn }));
     const off = { id: NO_CAPTIONS, name: 'Off', isChecked: shown === undefined };
-    const now = shown === undefined ? 'off' : nameOf(shown);
+    const now = shown === undefined ? 'off' : shown.name;
     this.#menu.show('Captions', now, items.length === 0 ? [] : [off, ...items]);
   }
 }
 
-function nameOf({ label, language }: TextTrack): string {
-  return label || language || 'Captions';
+function languageName(language: string): string {
+  try {
+    return new Intl.DisplayNames('en', { type: 'language' }).of(language) ?? language;
+  } catch {
+    return language || 'Captions';
+  }
 }

@@ -99,7 +99,7 @@ export class MediaControls {
   #key(event: KeyboardEvent): void {
     const { target } = event;
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (target instanceof HTMLInputElement) return;
+    if (target instanceof Element && target.closest('input, textarea, select, dialog')) return;
     // A focused button answers to the space bar itself.
     if (event.key === ' ' && target instanceof HTMLButtonElement) return;
     const action = this.#keys[event.key.toLowerCase()];

@@ -5,6 +5,7 @@ import type { PublisherStats } from '../whip/publisher-stats.ts';
 import { layeringOf, openPublisherSession, whipEndpoint } from '../whip/session.ts';
 import type { Layering } from '../whip/settings.ts';
 import { expose } from './expose.ts';
+import type { StudioChatLink } from './studio-chat-link.ts';
 import type { RecordingStatus } from './studio-recording.ts';
 import type { Change, Settings } from './studio-settings.ts';
 import { hideStats, showStats } from './studio-stats.ts';
@@ -18,6 +19,7 @@ export interface StudioParts {
   settings: Settings;
   view: StudioView;
   recording: RecordingStatus;
+  chat: StudioChatLink;
   token: () => string;
 }
 
@@ -55,8 +57,12 @@ export class Studio {
         else if (name === 'offline' || name === 'error') {
           this.#uplink.end();
           hideStats();
+          parts.chat.sessionOver();
         }
         this.#show();
+      },
+      onSession: ({ channels }) => {
+        parts.chat.sessionOpened(channels);
       },
       onStats: (stats) => {
         this.#stats = stats;
@@ -247,6 +253,7 @@ export class Studio {
       stats: () => this.#stats,
       uplink: () => this.#uplink.report,
       recording: () => this.#parts.recording.shown,
+      chat: () => this.#parts.chat.view,
     });
   }
 }

@@ -1,5 +1,6 @@
 import { readAddress, type PageAddress } from '../shared/address.ts';
 import { byId, setText } from '../shared/dom.ts';
+import { StudioChatLink } from './studio-chat-link.ts';
 import { RecordingStatus } from './studio-recording.ts';
 import { Studio } from './studio-session.ts';
 import { Settings } from './studio-settings.ts';
@@ -17,7 +18,11 @@ function start({ channel, token }: PageAddress): void {
   const settings = new Settings((change) => void studio?.settingsChanged(change));
   const publishToken = (): string => tokenField.value.trim();
   const recording = new RecordingStatus(channel, publishToken);
-  studio = new Studio({ channel, settings, view, recording, token: publishToken });
+  const chat = new StudioChatLink(channel, publishToken);
+  tokenField.addEventListener('input', () => {
+    chat.tokenChanged();
+  });
+  studio = new Studio({ channel, settings, view, recording, chat, token: publishToken });
   studio.listen();
   void settings.listDevices();
 }

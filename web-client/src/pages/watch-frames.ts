@@ -9,12 +9,12 @@ export interface Timings {
 /** What the frames on screen tell: when the first one came, and how old the latest one is. `stop` it in the end. */
 export class Frames {
   readonly #video: HTMLVideoElement;
-  readonly #onShown: () => void;
+  readonly #onShown: (rtpTimestamp: number) => void;
   #timings: Timings = { openedAt: performance.now(), firstFrameAt: null };
   #captureAge: number | null = null;
   #handle = 0;
 
-  constructor(video: HTMLVideoElement, onShown: () => void) {
+  constructor(video: HTMLVideoElement, onShown: (rtpTimestamp: number) => void) {
     this.#video = video;
     this.#onShown = onShown;
     this.#follow();
@@ -45,14 +45,18 @@ export class Frames {
     this.#handle = this.#video.requestVideoFrameCallback((_now, metadata) => {
       this.#follow();
       // A track that ends paints black, which is no frame of the broadcast.
-      if (metadata.rtpTimestamp !== undefined) this.#shown(metadata);
+      const { rtpTimestamp } = metadata;
+      if (rtpTimestamp !== undefined) this.#shown(metadata, rtpTimestamp);
     });
   }
 
-  #shown({ captureTime, expectedDisplayTime }: VideoFrameCallbackMetadata): void {
+  #shown(
+    { captureTime, expectedDisplayTime }: VideoFrameCallbackMetadata,
+    rtpTimestamp: number,
+  ): void {
     this.#timings.firstFrameAt ??= performance.now();
     this.#captureAge =
       captureTime === undefined ? null : believed(expectedDisplayTime - captureTime);
-    this.#onShown();
+    this.#onShown(rtpTimestamp);
   }
 }

@@ -9,8 +9,10 @@ import { loadedUntil } from '../shared/buffered.ts';
 import { byId, fillList, setText } from '../shared/dom.ts';
 import { formatBehind, formatBitrate, formatMs } from '../shared/format.ts';
 import type { PathEvent } from '../shared/peer-session.ts';
+import { pictureOf, type ChatSource } from './chat/source.ts';
 import type { Timings } from './watch-frames.ts';
-import { page, pageLoaded } from './watch-page.ts';
+import { pageLoaded } from './page-loaded.ts';
+import { page } from './watch-page.ts';
 import type { QualitySource } from './watch-quality.ts';
 import type { PageWay, Surroundings } from './watch-way.ts';
 
@@ -42,6 +44,7 @@ export interface Moment {
 export class HlsWay implements PageWay {
   readonly kind: Kind;
   readonly video: HTMLVideoElement;
+  readonly source: ChatSource;
   readonly #around: Surroundings;
   readonly #source: Source;
   readonly #player: HlsPlayer;
@@ -59,6 +62,7 @@ export class HlsWay implements PageWay {
     this.video = video;
     this.#around = around;
     this.kind = moment === null ? 'hls' : 'rewound';
+    this.source = this.#makeSource();
     const { address, facts } = around;
     const url = moment?.playlist ?? playlistUrl(location.origin, address.channel);
     const startAt = moment === null ? {} : { startAt: moment.at };
@@ -112,6 +116,29 @@ export class HlsWay implements PageWay {
   shown(): void {
     this.#around.quality.show(this.#quality);
     this.#takeStats();
+  }
+
+  /** What is shown of a recording belongs to no moment of now. */
+  #makeSource(): ChatSource {
+    const isLive = this.kind === 'hls';
+    return {
+      channels: null,
+      hasChannels: false,
+      pictureTime: (startedAt) => {
+        const moves = isLive && this.state.name === 'playing' && !this.video.paused;
+        const shown = moves ? (this.#engine?.programTimeMs() ?? null) : null;
+        return shown === null ? null : shown - startedAt;
+      },
+      takeClock: () => undefined,
+      sample: () => ({
+        player: 'hls',
+        picture: this.video.paused ? 'none' : pictureOf(this.state),
+        freezes: 0,
+        frozenMs: 0,
+        latencyMs: isLive ? (this.#engine?.latencyMs() ?? null) : null,
+        height: this.video.videoHeight,
+      }),
+    };
   }
 
   get #engine(): Engine | null {

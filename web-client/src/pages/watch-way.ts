@@ -1,6 +1,8 @@
 import type { Way } from '../player/handover.ts';
 import type { PageAddress } from '../shared/address.ts';
 import type { CaptionsMenu } from './captions-menu.ts';
+import type { ChatSource } from './chat/source.ts';
+import type { ChatLink } from './watch-chat-link.ts';
 import type { Facts } from './watch-facts.ts';
 import type { Timings } from './watch-frames.ts';
 import type { QualityMenu } from './watch-quality.ts';
@@ -17,6 +19,7 @@ export interface Surroundings {
   captions: CaptionsMenu;
   panel: StatsPanel;
   rewind: Rewind;
+  chat: ChatLink;
 }
 
 /** A player of this page, in one of the stage's elements. */
@@ -25,6 +28,8 @@ export interface PageWay extends Way {
   /** For tests and the curious. */
   readonly stats: unknown;
   readonly timings: Timings;
+  /** For the chat. */
+  readonly source: ChatSource;
   /** It is what is seen and heard from now on. */
   shown: () => void;
 }

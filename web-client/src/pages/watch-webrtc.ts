@@ -8,9 +8,11 @@ import type { Endpoint } from '../whep/endpoint.ts';
 import { Player } from '../whep/player.ts';
 import { mediaOf, openViewerSession } from '../whep/session.ts';
 import type { ViewerStats } from '../whep/viewer-stats.ts';
+import { WebRtcSource } from './chat/webrtc-source.ts';
 import { Companion } from './watch-companion.ts';
 import { Frames, type Timings } from './watch-frames.ts';
-import { page, pageLoaded } from './watch-page.ts';
+import { pageLoaded } from './page-loaded.ts';
+import { page } from './watch-page.ts';
 import type { QualitySource } from './watch-quality.ts';
 import { showStats } from './watch-stats.ts';
 import type { PageWay, Surroundings } from './watch-way.ts';
@@ -19,6 +21,7 @@ import type { PageWay, Surroundings } from './watch-way.ts';
 export class WebRtcWay implements PageWay {
   readonly kind: Kind = 'webrtc';
   readonly video: HTMLVideoElement;
+  readonly source: WebRtcSource;
   readonly #around: Surroundings;
   readonly #endpoint: Endpoint;
   readonly #player: Player;
@@ -38,10 +41,17 @@ export class WebRtcWay implements PageWay {
     this.#around = around;
     this.#endpoint = endpoint;
     this.#quality = around.quality.source(postJson);
+    this.source = new WebRtcSource(() => ({
+      state: this.state,
+      stats: this.#stats,
+      isPaused: video.paused,
+    }));
     this.#player = new Player({
       openSession: (signal, onPath, isBeside) => this.#openSession(signal, onPath, isBeside),
       onSession: (session) => {
         this.#companion.attach(session.extensions);
+        this.source.sessionOpened(session.channels);
+        around.chat.changed(this.source);
       },
       onMoved: ({ peer }) => void this.#play(mediaOf(peer)),
       isLive: () => around.facts.isLive(),
@@ -52,7 +62,8 @@ export class WebRtcWay implements PageWay {
       },
       onMoveFailed: onSentAway,
     });
-    this.#frames = new Frames(video, () => {
+    this.#frames = new Frames(video, (rtpTimestamp) => {
+      this.source.frameShown(rtpTimestamp);
       this.#player.frameShown();
     });
     this.#companion = new Companion({

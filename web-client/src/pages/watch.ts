@@ -4,6 +4,7 @@ import { readAddress, withPlayer, type PageAddress } from '../shared/address.ts'
 import { setText } from '../shared/dom.ts';
 import { Endpoint, whepEndpoint } from '../whep/endpoint.ts';
 import { CaptionsMenu } from './captions-menu.ts';
+import { ChatLink } from './watch-chat-link.ts';
 import { EarlierBroadcasts } from './earlier-broadcasts.ts';
 import { expose } from './expose.ts';
 import { MediaControls } from './media-controls.ts';
@@ -50,7 +51,8 @@ function watch(address: PageAddress): void {
   const earlier = new EarlierBroadcasts(address, (recordings) => {
     rewind.take(recordings);
   });
-  const around: Surroundings = { address, stage, facts, quality, captions, panel, rewind };
+  const chat = new ChatLink(address, captions);
+  const around: Surroundings = { address, stage, facts, quality, captions, panel, rewind, chat };
   const handover = handOver(around, (name) => {
     if (name === 'playing') facts.refresh();
     if (name === 'playing' || name === 'ended') earlier.refresh();
@@ -62,6 +64,7 @@ function watch(address: PageAddress): void {
     going: () => handover.going,
     quality: () => quality.view,
     viewers: () => facts.viewers,
+    chat: () => chat.view,
   });
   listen(handover);
   letChoose((kind) => {
@@ -71,7 +74,7 @@ function watch(address: PageAddress): void {
 }
 
 function handOver(around: Surroundings, onState: (name: string) => void): Handover<PageWay> {
-  const { address, stage, captions, rewind } = around;
+  const { address, stage, captions, rewind, chat } = around;
   const endpoint = new Endpoint(whepEndpoint(location.origin, address.channel, address.layer));
   let isFirst = true;
   return new Handover<PageWay>(firstReason(address), {
@@ -85,8 +88,9 @@ function handOver(around: Surroundings, onState: (name: string) => void): Handov
     show: (way) => {
       if (way.video !== stage.video) stage.swap();
       page.root.dataset.player = way.kind;
-      // WebRTC has none.
+      // WebRTC has none of its own.
       captions.offer(way.kind !== 'webrtc');
+      chat.use(way.source);
       way.shown();
     },
     onState: (state) => {

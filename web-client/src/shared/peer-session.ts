@@ -1,3 +1,4 @@
+import { addChatChannels, type ChatChannels } from './chat-channels.ts';
 import { deleteSession, patchIceRestart, postOffer, type SessionResource } from './http.ts';
 import type { Extensions } from './links.ts';
 import { iceRestartFragment, withIceRestart, withOpusOptions } from './sdp.ts';
@@ -32,14 +33,22 @@ export class PeerSession {
   readonly peer: RTCPeerConnection;
   /** Where the session's extensions are. */
   readonly extensions: Extensions;
+  /** What the chat goes through, if the node opens them. */
+  readonly channels: ChatChannels;
   readonly #resource: SessionResource;
   readonly #token: string;
   readonly #onPath: (event: PathEvent) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  private constructor(peer: RTCPeerConnection, resource: SessionResource, options: PeerOptions) {
+  private constructor(
+    peer: RTCPeerConnection,
+    channels: ChatChannels,
+    resource: SessionResource,
+    options: PeerOptions,
+  ) {
     this.peer = peer;
+    this.channels = channels;
     this.extensions = resource.extensions;
     this.#resource = resource;
     this.#token = options.token;
@@ -57,6 +66,7 @@ export class PeerSession {
     let resource: SessionResource | undefined;
     try {
       options.prepare(peer);
+      const channels = addChatChannels(peer);
       const offer = await peer.createOffer();
       const sdp = withOpusOptions(offer.sdp ?? '');
       resource = await postOffer(options.endpoint, sdp, options.token, options.signal);
@@ -67,7 +77,7 @@ export class PeerSession {
       await peer.setLocalDescription({ type: 'offer', sdp });
       await peer.setRemoteDescription({ type: 'answer', sdp: resource.answer });
       options.signal.throwIfAborted();
-      return new PeerSession(peer, resource, options);
+      return new PeerSession(peer, channels, resource, options);
     } catch (error) {
       peer.close();
       if (resource !== undefined) deleteSession(resource.url, options.token);

@@ -39,6 +39,8 @@ export function publisherState(connection: ConnectionState): PublisherState {
 export interface PublisherPorts {
   openSession: (signal: AbortSignal, onPath: (event: PathEvent) => void) => Promise<PeerSession>;
   onState: (state: PublisherState) => void;
+  /** This is the session from now on. */
+  onSession: (session: PeerSession) => void;
   onStats: (stats: PublisherStats) => void;
 }
 
@@ -55,6 +57,7 @@ export class Publisher {
         if (state.name === 'opening') this.#proved = false;
         ports.onState(publisherState(state));
       },
+      onSession: ports.onSession,
     });
     this.#poll = new StatsPoll(
       () => this.#connection.session,

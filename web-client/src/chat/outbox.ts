@@ -1,0 +1,85 @@
+/** So many messages may wait to be taken; who types faster waits. */
+export const MAX_WAITING = 20;
+
+/** A message of one's own that the log isn't known to have. */
+export interface Draft {
+  id: string;
+  text: string;
+  /** The stream time of the picture that its author saw; null off air. */
+  at: number | null;
+  /** Null until it was sent over the present transport. */
+  sentAt: number | null;
+  /** Why it wasn't taken; null while that is open. */
+  refused: string | null;
+}
+
+/** One's own messages until the log has them: each is said until it is heard, always with the same id. */
+export class Outbox {
+  readonly #makeId: () => string;
+  readonly #drafts = new Map<string, Draft>();
+
+  /** `makeId` never gives one twice, on no page of this author. */
+  constructor(makeId: () => string = () => crypto.randomUUID()) {
+    this.#makeId = makeId;
+  }
+
+  get drafts(): Draft[] {
+    return [...this.#drafts.values()];
+  }
+
+  get isFull(): boolean {
+    return this.#drafts.size >= MAX_WAITING;
+  }
+
+  add(text: string, at: number | null): Draft | null {
+    if (this.isFull) return null;
+    const draft = { id: this.#makeId(), text, at, sentAt: null, refused: null };
+    this.#drafts.set(draft.id, draft);
+    return draft;
+  }
+
+  get(id: string): Draft | null {
+    return this.#drafts.get(id) ?? null;
+  }
+
+  /** What is to be sent, in the order in which it was written. */
+  get unsent(): Draft[] {
+    return this.drafts.filter(({ sentAt, refused }) => sentAt === null && refused === null);
+  }
+
+  sent(id: string, now: number): void {
+    this.#change(id, { sentAt: now });
+  }
+
+  /** The log has it, or its author gives it up. */
+  done(id: string): void {
+    this.#drafts.delete(id);
+  }
+
+  refused(id: string, reason: string): void {
+    this.#change(id, { refused: reason });
+  }
+
+  /** Its author wants it sent once more. */
+  again(id: string): void {
+    this.#change(id, { refused: null, sentAt: null });
+  }
+
+  /** On another transport, what isn't known to be heard is said anew. */
+  unsendAll(): void {
+    for (const { id } of this.drafts) this.#change(id, { sentAt: null });
+  }
+
+  /** Since when the eldest that was sent has been waiting for an answer; null if none does. */
+  get waitingSince(): number | null {
+    const since = this.drafts.flatMap(({ sentAt, refused }) =>
+      sentAt === null || refused !== null ? [] : [sentAt],
+    );
+    return since.length === 0 ? null : Math.min(...since);
+  }
+
+  #change(id: string, change: Partial<Draft>): void {
+    const draft = this.#drafts.get(id);
+    if (draft !== undefined) this.#drafts.set(id, { ...draft, ...change });
+  }
+}

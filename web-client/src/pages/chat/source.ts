@@ -1,0 +1,25 @@
+import type { ClockPair } from '../../chat/protocol.ts';
+import type { Sample } from '../../chat/report.ts';
+import type { PlayerState } from '../../player/state.ts';
+import type { ChatChannels } from '../../shared/chat-channels.ts';
+
+/** What the chat needs of a player. */
+export interface ChatSource {
+  /** Those of its present session; null without one. */
+  readonly channels: ChatChannels | null;
+  /** Whether it has channels, once it has a session. */
+  readonly hasChannels: boolean;
+  /** The stream time of what it shows, given stream time 0 in Unix milliseconds; null where it shows nothing that moves. */
+  pictureTime: (startedAt: number) => number | null;
+  /** The node tells of a frame's stream time. */
+  takeClock: (pair: ClockPair) => void;
+  /** How it does. */
+  sample: () => Sample;
+}
+
+/** Whether a picture moves, should, or needn't. */
+export function pictureOf(state: PlayerState): Sample['picture'] {
+  if (state.name === 'playing') return 'moves';
+  const isMissed = state.name === 'reconnecting' || (state.name === 'waiting' && state.hasStopped);
+  return isMissed ? 'stands' : 'none';
+}

@@ -1,0 +1,60 @@
+import type { PageAddress } from '../shared/address.ts';
+import { byId, setText } from '../shared/dom.ts';
+import type { CaptionsMenu } from './captions-menu.ts';
+import type { ChatSource } from './chat/source.ts';
+import type { WatchChat } from './watch-chat.ts';
+import { pageLoaded } from './page-loaded.ts';
+import { page } from './watch-page.ts';
+
+const HIDDEN_KEY = 'spillway-chat-hidden';
+
+/** Between the players and the chat, whose code is loaded after the page: the picture comes first. */
+export class ChatLink {
+  #source: ChatSource | null = null;
+  #chat: WatchChat | null = null;
+
+  constructor(address: PageAddress, captions: CaptionsMenu) {
+    letHide();
+    void this.#load(address, captions);
+  }
+
+  /** For tests and the curious. */
+  get view(): unknown {
+    return this.#chat?.view ?? null;
+  }
+
+  /** This player is what is seen from now on. */
+  use(source: ChatSource): void {
+    this.#source = source;
+    this.#chat?.use(source);
+  }
+
+  /** A player has another session. */
+  changed(source: ChatSource): void {
+    if (source === this.#source) this.#chat?.use(source);
+  }
+
+  async #load(address: PageAddress, captions: CaptionsMenu): Promise<void> {
+    await pageLoaded();
+    const { WatchChat } = await import('./watch-chat.ts');
+    this.#chat = new WatchChat(address, captions);
+    if (this.#source !== null) this.#chat.use(this.#source);
+    this.#chat.start();
+  }
+}
+
+/** Who wants to see nothing but the picture has that, on this page and the next. */
+function letHide(): void {
+  const button = byId('chat-toggle', HTMLButtonElement);
+  const show = (isHidden: boolean): void => {
+    page.root.dataset.chat = isHidden ? 'hidden' : 'shown';
+    setText(button, isHidden ? 'Show chat' : 'Hide chat');
+  };
+  show(localStorage.getItem(HIDDEN_KEY) !== null);
+  button.addEventListener('click', () => {
+    const isHidden = page.root.dataset.chat === 'shown';
+    if (isHidden) localStorage.setItem(HIDDEN_KEY, '1');
+    else localStorage.removeItem(HIDDEN_KEY);
+    show(isHidden);
+  });
+}

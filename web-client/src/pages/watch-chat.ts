@@ -1,0 +1,128 @@
+import { Captions } from '../chat/captions.ts';
+import { Chat } from '../chat/chat.ts';
+import { ChatMemory } from '../chat/memory.ts';
+import { REPORT_MS, Viewing } from '../chat/report.ts';
+import { ChatSocket, chatUrl, DataChannels } from '../chat/transport.ts';
+import type { PageAddress } from '../shared/address.ts';
+import type { ChatChannels } from '../shared/chat-channels.ts';
+import { byId, setText } from '../shared/dom.ts';
+import type { CaptionsMenu } from './captions-menu.ts';
+import { FloatingReactions } from './chat/floating.ts';
+import { ChatPanel } from './chat/panel.ts';
+import type { ChatSource } from './chat/source.ts';
+import { viewOf } from './chat/view.ts';
+
+/** How often captions are looked at, and how the player does. */
+const CAPTIONS_MS = 100;
+const SAMPLE_MS = 1_000;
+
+/**
+ * The chat of the watch page. It goes through the data channels of what is seen, and through a WebSocket where there are none; what
+ * is said belongs to the same author on both.
+ */
+export class WatchChat {
+  readonly #chat: Chat;
+  readonly #panel: ChatPanel;
+  readonly #captions = new Captions();
+  readonly #captionsMenu: CaptionsMenu;
+  readonly #captionLine = byId('caption', HTMLElement);
+  readonly #viewing = new Viewing();
+  #source: ChatSource | null = null;
+  #channels: ChatChannels | null = null;
+  #reportedAt = performance.now();
+
+  constructor({ channel, token }: PageAddress, captionsMenu: CaptionsMenu) {
+    this.#captionsMenu = captionsMenu;
+    const floating = new FloatingReactions(byId('floating', HTMLElement));
+    const url = chatUrl(location.origin, channel);
+    this.#chat = new Chat({
+      openSocket: () => new ChatSocket(url),
+      memory: new ChatMemory(channel),
+      token: () => token,
+      picture: (startedAt) => this.#source?.pictureTime(startedAt) ?? null,
+      onChange: () => {
+        this.#panel.refresh();
+      },
+      onReaction: (emoji, count) => {
+        floating.float(emoji, count);
+      },
+      onClock: (pair) => this.#source?.takeClock(pair),
+      onCaption: (caption) => {
+        this.#captions.take(caption);
+        captionsMenu.offerSpoken(this.#captions.languages);
+      },
+      onBroadcast: () => {
+        this.#captions.clear();
+        captionsMenu.offerSpoken([]);
+      },
+      onRefusal: (text) => {
+        this.#panel.tell(text);
+      },
+    });
+    this.#panel = new ChatPanel(byId('chat', HTMLElement), this.#chat, {
+      onTap: (emoji) => {
+        floating.float(emoji, 1);
+      },
+    });
+    this.#listen();
+  }
+
+  /** For tests and the curious. */
+  get view(): unknown {
+    return viewOf(this.#chat, this.#pictureTime);
+  }
+
+  start(): void {
+    this.#chat.start();
+  }
+
+  /** This player is what is seen, with the session that it has now. */
+  use(source: ChatSource): void {
+    const { channels, hasChannels } = source;
+    const isKnown = source === this.#source && channels === this.#channels;
+    this.#source = source;
+    this.#channels = channels;
+    if (isKnown) return;
+    this.#chat.offer(channels === null ? null : new DataChannels(channels), hasChannels);
+  }
+
+  get #pictureTime(): number | null {
+    const { broadcast } = this.#chat.room;
+    return broadcast === null ? null : (this.#source?.pictureTime(broadcast.startedAt) ?? null);
+  }
+
+  #listen(): void {
+    window.addEventListener('online', () => {
+      this.#chat.wake();
+    });
+    window.addEventListener('pagehide', () => {
+      this.#chat.stop();
+      this.#channels = null;
+    });
+    window.addEventListener('pageshow', (event) => {
+      if (event.persisted) this.#chat.start();
+    });
+    setInterval(() => {
+      this.#showCaption();
+    }, CAPTIONS_MS);
+    setInterval(() => {
+      this.#sample();
+    }, SAMPLE_MS);
+  }
+
+  #showCaption(): void {
+    const language = this.#captionsMenu.spoken;
+    const text = language === null ? '' : this.#captions.textAt(language, this.#pictureTime);
+    setText(this.#captionLine, text);
+    this.#captionLine.hidden = text === '';
+  }
+
+  #sample(): void {
+    const now = performance.now();
+    if (this.#source !== null) this.#viewing.observe(now, this.#source.sample());
+    if (now - this.#reportedAt < REPORT_MS) return;
+    this.#reportedAt = now;
+    const report = this.#viewing.take();
+    if (report !== null) this.#chat.report(report);
+  }
+}
