@@ -93,6 +93,14 @@ pub(crate) fn is_absent(request: &Request) -> bool {
     !request.headers().contains_key(header::CONTENT_TYPE) && request.body().is_end_stream()
 }
 
+/// Reads a JSON body as it came.
+pub(crate) async fn read_bytes(request: Request, app: &App) -> Result<Bytes, Problem> {
+    let limit = app.config.max_json_bytes;
+    in_time(app, bounded(request, limit).extract::<Bytes, _>())
+        .await?
+        .map_err(|rejection| read_failure(rejection.status(), rejection.body_text(), limit))
+}
+
 /// Reads a JSON body whose type was checked before: 400 for whatever is wrong with it, which WHEP wants.
 pub(crate) async fn read_json<T: DeserializeOwned>(
     request: Request,

@@ -11,6 +11,7 @@ mod chat;
 mod client_address;
 mod config;
 mod cors;
+mod donations;
 mod entity_tag;
 mod events;
 mod hls;
@@ -46,6 +47,7 @@ use utoipa_axum::router::OpenApiRouter;
 use app::App;
 pub use chat::{ChatInlet, ChatLine};
 pub use config::{Config, ForwardedHeader, RequestRate};
+pub use donations::{EventPlace, SignedEvent};
 pub use events::{Activity, ChannelNews, EventFeed, EventName, EventSet, FeedMemory, VideoLayer};
 pub use link::{IceServerLink, InvalidIceServer};
 pub use names::{ChannelName, InvalidChannelName, InvalidSessionKey, MAX_CHANNEL_NAME, SessionKey};
@@ -103,6 +105,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .merge(hls::routes())
         .merge(vod::routes())
         .merge(chat::routes())
+        .merge(donations::routes())
         .merge(api::routes())
         .merge(operations::routes())
 }

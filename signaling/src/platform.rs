@@ -13,8 +13,8 @@ use std::{fmt, net::IpAddr};
 use async_trait::async_trait;
 
 use crate::{
-    ChannelName, ChatLine, EventFeed, EventSet, HlsSource, IceServerLink, OnAirFeed, Recordings,
-    Refusal, SessionKey, SidecarId, SidecarUrl, Ticket,
+    ChannelName, ChatLine, EventFeed, EventPlace, EventSet, HlsSource, IceServerLink, OnAirFeed,
+    Recordings, Refusal, SessionKey, SidecarId, SidecarUrl, SignedEvent, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Sidecar, SidecarRegistration, Token, TokenRequest, Webhook,
@@ -116,6 +116,13 @@ pub trait Platform: Recordings + Send + Sync + 'static {
     /// Opens a way into a channel's chat. 401, 403 and 404 as for [`Platform::watch`]; a caller without a token may bring one in its
     /// hello. 503 when the node drains.
     async fn join_chat(&self, channel: &ChannelName, caller: &Caller) -> Result<ChatLine, Refusal>;
+
+    /// Puts an event into a channel's log, if one who may signed it. 400, 401, 404, 422, 503.
+    async fn take_event(
+        &self,
+        channel: &ChannelName,
+        event: SignedEvent,
+    ) -> Result<EventPlace, Refusal>;
 
     // REST API: the caller was authorized before
 

@@ -3,6 +3,7 @@
 //! A [`Room`](spillway_chat::Room) decides; its task (`room_task.rs`) moves frames between it, data channels, WebSockets, the log
 //! and the clock. [`Chat`] finds the room for what comes.
 
+mod events;
 mod identity;
 mod log_writer;
 mod outlets;
@@ -23,16 +24,20 @@ use spillway_chat::{
     room::{AddressHash, Appended, NewEvent, ParticipantId},
 };
 use spillway_sfu::SessionId;
-use spillway_signaling::{ChannelName, ChatInlet, ChatLine, OnAir};
+use spillway_signaling::{
+    ChannelName, ChatInlet, ChatLine, EventPlace, OnAir, Refusal, SignedEvent,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     auth::{SigningKey, Verifier},
+    config::EventSource,
     media::MediaPlane,
     store::Store,
     time,
 };
 
+use events::{EventSources, Told};
 use identity::Identities;
 use log_writer::LogWriter;
 use outlets::Outlet;
@@ -60,6 +65,10 @@ pub struct Parts {
     pub limits: RoomLimits,
     /// The most followers of a channel.
     pub followers: usize,
+    /// Who may tell of donations.
+    pub sources: Vec<EventSource>,
+    /// How far a signature's moment may be from now.
+    pub replay_window: Duration,
 }
 
 /// The chat of a node. Clones are handles to the same.
@@ -69,6 +78,7 @@ pub struct Chat(Arc<Shared>);
 struct Shared {
     parts: Parts,
     identities: Identities,
+    sources: EventSources,
     log: LogWriter,
     clock: Clock,
     rooms: Mutex<HashMap<ChannelName, mpsc::Sender<Input>>>,
@@ -112,8 +122,12 @@ impl Clock {
 
 impl Chat {
     /// The chat of a node with that key.
-    pub fn new(parts: Parts, key: &SigningKey) -> Self {
+    pub fn new(mut parts: Parts, key: &SigningKey) -> Self {
         Self(Arc::new(Shared {
+            sources: EventSources {
+                sources: std::mem::take(&mut parts.sources),
+                window: parts.replay_window,
+            },
             identities: Identities::new(key),
             log: LogWriter::start(Arc::clone(&parts.store)),
             parts,
@@ -210,8 +224,37 @@ impl Chat {
         }
     }
 
-    /// Puts a donation or the like into a channel's log. `None`: the room has too much to do, or is gone.
-    pub async fn event(&self, channel: &ChannelName, event: NewEvent) -> Option<Appended> {
+    /// Puts a donation or the like into a channel's log, if one of its sources signed it.
+    pub async fn tell(
+        &self,
+        channel: &ChannelName,
+        event: &SignedEvent,
+    ) -> Result<EventPlace, Refusal> {
+        let told = self.0.sources.read(channel, event, time::now())?;
+        let Told::Event(event) = told else {
+            return Ok(EventPlace {
+                seq: None,
+                known: false,
+            });
+        };
+        let (seq, known) = match self.event(channel, event).await {
+            Some(Appended::New(seq)) => (seq, false),
+            Some(Appended::Known(seq)) => (seq, true),
+            Some(Appended::Failed) | None => {
+                return Err(Refusal::Overloaded {
+                    detail: "the event can't be stored now; tell it again".into(),
+                    retry_after: Duration::from_secs(5),
+                });
+            }
+        };
+        Ok(EventPlace {
+            seq: Some(seq),
+            known,
+        })
+    }
+
+    /// Puts an event into a channel's log. `None`: the room has too much to do, or is gone.
+    pub(crate) async fn event(&self, channel: &ChannelName, event: NewEvent) -> Option<Appended> {
         let (reply, answer) = oneshot::channel();
         self.0.post(channel, Input::Event { event, reply });
         answer.await.ok()

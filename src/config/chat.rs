@@ -4,8 +4,45 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use spillway_chat::RoomLimits;
+use spillway_signaling::ChannelName;
 
 use super::Problem;
+
+/// A shared secret shorter than this could be guessed.
+const MIN_SECRET_BYTES: usize = 16;
+/// The most sources.
+const MAX_SOURCES: usize = 1000;
+
+/// One of `[[chat.sources]]`: who may tell of donations.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventSource {
+    /// What it's called: events of two sources are never the same. `[a-z0-9-]{1,24}`.
+    pub name: String,
+    /// The key of its signatures.
+    pub secret: String,
+    /// How it tells.
+    pub form: EventForm,
+    /// For which channels; all without.
+    #[serde(default)]
+    pub channels: Vec<ChannelName>,
+}
+
+impl std::fmt::Debug for EventSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EventSource({}, …)", self.name)
+    }
+}
+
+/// How donations are told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventForm {
+    /// Our own.
+    Spillway,
+    /// Stripe's webhooks.
+    Stripe,
+}
 
 /// `[chat]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +69,11 @@ pub struct Chat {
     /// How long is kept what was said off air; the rest is kept with its broadcast.
     #[serde(with = "humantime_serde")]
     pub keep: Duration,
+    /// How far the moment of a donation's signature may be from now.
+    #[serde(with = "humantime_serde")]
+    pub replay_window: Duration,
+    /// Who may tell of donations.
+    pub sources: Vec<EventSource>,
 }
 
 impl Default for Chat {
@@ -48,6 +90,8 @@ impl Default for Chat {
             followers: 1_000_000,
             log_entries: 1_000_000,
             keep: Duration::from_hours(30 * 24),
+            replay_window: Duration::from_mins(5),
+            sources: Vec::new(),
         }
     }
 }
@@ -108,6 +152,37 @@ impl Chat {
         );
         range("followers", self.followers > 0, "at least 1");
         range("log_entries", self.log_entries > 0, "at least 1");
+        let window = self.replay_window;
+        range(
+            "replay_window",
+            (Duration::from_secs(10)..=Duration::from_hours(24)).contains(&window),
+            "10s to 1day",
+        );
+        range("sources", self.sources.len() <= MAX_SOURCES, "up to 1000");
+        for (index, source) in self.sources.iter().enumerate() {
+            let key = format!("sources[{index}]");
+            let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            let is_name = (1..=24).contains(&source.name.len()) && source.name.bytes().all(allowed);
+            range(
+                &format!("{key}.name"),
+                is_name,
+                "1 to 24 of a-z, 0-9 and '-'",
+            );
+            let is_only = self.sources[..index]
+                .iter()
+                .all(|other| other.name != source.name);
+            range(
+                &format!("{key}.name"),
+                is_only,
+                "another than those of the sources before",
+            );
+            let is_secret = source.secret.len() >= MIN_SECRET_BYTES;
+            range(
+                &format!("{key}.secret"),
+                is_secret,
+                "at least 16 characters, that nobody could guess",
+            );
+        }
         let are_emoji = self
             .reactions
             .iter()

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use auth::{Auth, Issuer};
 pub use channels::Channels;
-pub use chat::Chat;
+pub use chat::{Chat, EventForm, EventSource};
 pub use error::{ConfigError, Problem};
 pub use hls::Hls;
 pub(crate) use http::listen_address;

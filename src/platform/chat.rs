@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use spillway_sfu::SessionId;
 use spillway_signaling::{
-    ChannelName, ChatLine, OnAir, Refusal,
+    ChannelName, ChatLine, EventPlace, OnAir, Refusal, SignedEvent,
     platform::{Caller, Role},
 };
 
@@ -30,6 +30,8 @@ pub(super) fn parts(config: &Config, parts: &Parts, on_air: watch::Receiver<OnAi
         on_air,
         limits: config.chat.room_limits(),
         followers: config.chat.followers,
+        sources: config.chat.sources.clone(),
+        replay_window: config.chat.replay_window,
     }
 }
 
@@ -75,6 +77,16 @@ impl Node {
             Err(Refusal::Unauthorized(_)) if caller.token.is_none() => Ok(false),
             Err(refusal) => Err(refusal),
         }
+    }
+
+    /// [`spillway_signaling::Platform::take_event`].
+    pub(super) async fn note_event(
+        &self,
+        channel: &ChannelName,
+        event: &SignedEvent,
+    ) -> Result<EventPlace, Refusal> {
+        self.known_channel(channel).await?;
+        self.chat.tell(channel, event).await
     }
 
     /// Ends the chat of a channel that is deleted: its moderation and followers are forgotten, and nobody stays in the room.

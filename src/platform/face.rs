@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use spillway_signaling::{
-    ChannelName, ChatLine, EventFeed, EventSet, HlsSource, OnAirFeed, Platform, Refusal, SidecarId,
-    SidecarUrl, Ticket,
+    ChannelName, ChatLine, EventFeed, EventPlace, EventSet, HlsSource, OnAirFeed, Platform,
+    Refusal, SidecarId, SidecarUrl, SignedEvent, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel,
         Node as NodeState, PageRequest, Session, Sidecar, SidecarRegistration, Token, TokenRequest,
@@ -102,6 +102,14 @@ impl Platform for Node {
 
     async fn join_chat(&self, channel: &ChannelName, caller: &Caller) -> Result<ChatLine, Refusal> {
         self.chat_line(channel, caller).await
+    }
+
+    async fn take_event(
+        &self,
+        channel: &ChannelName,
+        event: SignedEvent,
+    ) -> Result<EventPlace, Refusal> {
+        self.note_event(channel, &event).await
     }
 
     async fn live(&self, page: PageRequest) -> Result<Listing<LiveChannel>, Refusal> {

@@ -11,8 +11,8 @@ use std::{
 
 use async_trait::async_trait;
 use spillway_signaling::{
-    ChannelName, ChatInlet, ChatLine, EventFeed, EventSet, HlsSource, IceServerLink, OnAirFeed,
-    Platform, Refusal, SessionKey, SidecarId, SidecarUrl, Ticket,
+    ChannelName, ChatInlet, ChatLine, EventFeed, EventPlace, EventSet, HlsSource, IceServerLink,
+    OnAirFeed, Platform, Refusal, SessionKey, SidecarId, SidecarUrl, SignedEvent, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Sidecar, SidecarRegistration, Timestamp, Token, TokenKind,
@@ -246,6 +246,16 @@ impl Platform for Fake {
             inlet: Box::new(Echo(said)),
             frames,
         })
+    }
+
+    async fn take_event(&self, _: &ChannelName, event: SignedEvent) -> Result<EventPlace, Refusal> {
+        match event.signature.as_deref() {
+            Some("good") => Ok(EventPlace {
+                seq: Some(event.body.len() as u64),
+                known: event.idempotency_key.is_none(),
+            }),
+            _ => Err(Refusal::Unauthorized("sign it".into())),
+        }
     }
 
     async fn ice_tag(&self, session: &SessionRef) -> Result<String, Refusal> {

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use spillway_chat::room::{Appended, NewEvent};
+use spillway_chat::{
+    protocol::{EventKind, StreamEvent},
+    room::{Appended, NewEvent},
+};
 use spillway_signaling::ChatLine;
 use tokio::time::timeout;
 
@@ -209,8 +212,14 @@ async fn what_was_acknowledged_is_there_after_a_crash() {
     ada.next("message").await;
     let event = NewEvent {
         key: "e/pay/1".into(),
-        event: json!({"kind": "donation", "amount": 5}).to_string(),
-        donation: None,
+        event: StreamEvent {
+            kind: EventKind::Donation,
+            name: "Grace".into(),
+            amount: Some(5),
+            currency: Some("EUR".into()),
+            text: String::new(),
+            months: None,
+        },
     };
     assert_eq!(
         fixture.node.chat.event(&demo(), event.clone()).await,

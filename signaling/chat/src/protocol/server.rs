@@ -1,6 +1,6 @@
 //! What the server sends, but for the log's entries, which write themselves.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::{Author, Millis};
@@ -124,6 +124,36 @@ pub struct Goal {
     pub amount: u64,
     /// What this broadcast's donations in that currency make, in minor units.
     pub raised: u64,
+}
+
+/// Something from outside: what a payment provider told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StreamEvent {
+    /// What it is.
+    pub kind: EventKind,
+    /// From whom; empty: somebody.
+    pub name: String,
+    /// In minor units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<u64>,
+    /// ISO 4217.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// What they say with it.
+    pub text: String,
+    /// For how many months a subscription has been.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub months: Option<u32>,
+}
+
+/// The kinds of what comes from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// Money.
+    Donation,
+    /// Money again and again.
+    Subscription,
 }
 
 /// Something said in the broadcast, as text.

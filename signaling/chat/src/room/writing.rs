@@ -9,7 +9,7 @@ use super::{
 use crate::{
     AuthorId, Entry, Kind, Millis, Role,
     entry::{Draft, MAX_KEY},
-    protocol::{Action, Code, NewMessage, Problem, Reaction, ServerObject},
+    protocol::{Action, Code, NewMessage, Problem, Reaction, ServerObject, StreamEvent},
     text,
 };
 
@@ -21,10 +21,8 @@ const STAFF_FACTOR: f64 = 5.0;
 pub struct NewEvent {
     /// What makes it the same when it's told twice. At most [`MAX_KEY`] bytes.
     pub key: String,
-    /// The `event` object that clients are sent, in JSON.
-    pub event: String,
-    /// What it gives: currency, and amount in minor units.
-    pub donation: Option<(String, u64)>,
+    /// What happened. Its text is clean.
+    pub event: StreamEvent,
 }
 
 impl Room {
@@ -268,19 +266,26 @@ impl Room {
     }
 
     /// Puts something from outside on its way to the log; the ticket names it in [`Output::Append`].
-    pub fn event(&mut self, now: Millis, event: NewEvent) -> Ticket {
-        debug_assert!(event.key.len() <= MAX_KEY, "the caller bounds keys");
+    pub fn event(&mut self, now: Millis, new: NewEvent) -> Ticket {
+        debug_assert!(new.key.len() <= MAX_KEY, "the caller bounds keys");
+        let mut event = new.event;
+        // What was paid for is shown, but not everything that is written beside it.
+        for text in [&mut event.name, &mut event.text] {
+            if self.filter.catches(text) || (self.state.no_links && text::has_link(text)) {
+                text.clear();
+            }
+        }
         let draft = Draft {
             kind: Kind::Event,
             author: None,
-            key: Some(event.key),
+            key: Some(new.key),
             at: self.stream_time(now),
             time: now,
             shown: true,
-            members: format!("\"event\":{}", event.event),
+            members: members(&[("event", &event)]),
         };
         let waiting = Waiting {
-            donation: event.donation,
+            donation: event.currency.zip(event.amount),
             ..Waiting::of(draft)
         };
         self.append(waiting, None, None)

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::world::World;
 use crate::{
     Role,
+    protocol::{EventKind, StreamEvent},
     room::{NewEvent, RoomLimits},
 };
 
@@ -77,8 +78,14 @@ fn an_event_that_is_told_again_counts_once() {
     world.say(1, &json!({"type": "moderate", "action": {"kind": "goal", "currency": "EUR", "amount": 1000, "title": "cam"}}));
     let event = |key: &str| NewEvent {
         key: key.into(),
-        event: json!({"kind": "donation", "amount": 300}).to_string(),
-        donation: Some(("EUR".into(), 300)),
+        event: StreamEvent {
+            kind: EventKind::Donation,
+            name: "Grace".into(),
+            amount: Some(300),
+            currency: Some("EUR".into()),
+            text: "see example.com".into(),
+            months: None,
+        },
     };
     for key in ["p1", "p1", "p2"] {
         world.room.event(world.now, event(key));
