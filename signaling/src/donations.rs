@@ -64,6 +64,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         (status = 422, body = ProblemDetails, content_type = "application/problem+json", description = "A value is out of bounds"),
         (status = 503, body = ProblemDetails, content_type = "application/problem+json", description = "It can't be stored now"),
     ),
+    security(("signature" = [])),
 )]
 async fn take_event(
     State(app): State<Arc<App>>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, Router, response::IntoResponse, routing::get};
 use utoipa::{
     IntoParams, IntoResponses, Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
 use crate::problem::ProblemDetails;
@@ -35,6 +35,14 @@ impl Modify for Tokens {
             .components
             .get_or_insert_default()
             .add_security_scheme("token", SecurityScheme::Http(bearer));
+        let signature = ApiKeyValue::new("Spillway-Signature");
+        openapi
+            .components
+            .get_or_insert_default()
+            .add_security_scheme(
+                "signature",
+                SecurityScheme::ApiKey(ApiKey::Header(signature)),
+            );
     }
 }
 

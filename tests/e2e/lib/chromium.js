@@ -30,12 +30,15 @@ function takePagesFrom(dir, browser) {
   const makeContext = browser.newContext.bind(browser);
   browser.newContext = async (options) => {
     const context = await makeContext(options);
-    await context.route(/^https?:\/\/[^/]+\/(assets\/|(watch|studio|vod|overlay)\/[\w-]+(?=$|[?#]))/, (route) => {
-      const { pathname } = new URL(route.request().url());
-      const [, first] = pathname.split('/');
-      const name = first === 'assets' ? pathname : `${first}.html`;
-      return route.fulfill({ path: path.join(dir, name) });
-    });
+    await context.route(
+      /^https?:\/\/[^/]+\/(assets\/|(watch|studio|vod|overlay)\/[\w-]+(?=$|[?#]))/,
+      (route) => {
+        const { pathname } = new URL(route.request().url());
+        const [, first] = pathname.split('/');
+        const name = first === 'assets' ? pathname : `${first}.html`;
+        return route.fulfill({ path: path.join(dir, name) });
+      },
+    );
     return context;
   };
 }

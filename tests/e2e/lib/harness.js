@@ -8,12 +8,12 @@ import { Spillway } from './spillway.js';
  * in before the file's tests run, and everything is taken down after them.
  *
  * @param {string} test names the artifacts' directory
- * @param {{ args?: string[], env?: object, browser?: boolean, hls?: boolean }} options
+ * @param {{ args?: string[], env?: object, browser?: boolean, hls?: boolean, config?: string }} options
  */
-export function harness(test, { args = [], env = {}, browser = true, hls = false } = {}) {
+export function harness(test, { browser = true, ...options } = {}) {
   const parts = { test };
   before(async () => {
-    parts.spillway = await Spillway.start({ test, args, env, hls });
+    parts.spillway = await Spillway.start({ test, ...options });
     parts.bench = await Bench.start();
     if (browser) parts.chromium = await launchChromium();
     parts.openBench = () => openBench(parts.chromium, parts.bench);

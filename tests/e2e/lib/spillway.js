@@ -23,16 +23,20 @@ export class Spillway {
   /**
    * `hls`: with a sidecar beside it.
    *
-   * @param {{ test: string, args?: string[], env?: object, host?: string, prefix?: string[], hls?: boolean }} options
+   * @param {{ test: string, args?: string[], env?: object, host?: string, prefix?: string[], hls?: boolean,
+   *   config?: string }} options the configuration is what would be in the file
    */
-  static async start({ test, args = [], env = {}, host = '127.0.0.1', prefix = [], hls = false }) {
+  static async start(options) {
+    const { test, args = [], env = {}, host = '127.0.0.1', prefix = [], hls = false } = options;
     const spillway = new Spillway();
     spillway.host = host;
     spillway.port = await freePorts();
     spillway.mediaPort = await freePorts(MEDIA_PORTS);
     spillway.dataDir = await fs.mkdtemp(path.join(os.tmpdir(), 'spillway-e2e-'));
+    const file = path.join(spillway.dataDir, 'spillway.toml');
+    await fs.writeFile(file, options.config ?? '');
     const serve = [
-      ...['serve', '--http', `0.0.0.0:${spillway.port}`],
+      ...['serve', '--config', file, '--http', `0.0.0.0:${spillway.port}`],
       ...['--media-port', String(spillway.mediaPort), '--data-dir', spillway.dataDir, ...args],
       ...(hls ? [] : ['--no-hls']),
     ];
