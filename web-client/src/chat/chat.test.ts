@@ -295,6 +295,16 @@ describe('Chat', () => {
     expect(texts()).toEqual(['one', 'two', 'three']);
   });
 
+  it('is called as before when the new name can’t be had', async () => {
+    await start();
+    chat.rename('Ada L.');
+    expect([chat.name, memory.name]).toEqual(['Ada L.', 'Ada L.']);
+    server.tell({ type: 'error', code: 'name_taken', text: '' });
+    await pass(50);
+    expect([chat.name, memory.name]).toEqual(['Ada', 'Ada']);
+    expect(refusals).toEqual(['Somebody else has that name.']);
+  });
+
   it('tells why something can’t be done', async () => {
     await start();
     chat.moderate({ kind: 'delete', seq: 1 });

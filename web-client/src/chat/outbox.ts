@@ -1,3 +1,6 @@
+import type { Line } from './log.ts';
+import type { Author } from './protocol.ts';
+
 /** So many messages may wait to be taken; who types faster waits. */
 export const MAX_WAITING = 20;
 
@@ -83,3 +86,21 @@ export class Outbox {
     if (draft !== undefined) this.#drafts.set(id, { ...draft, ...change });
   }
 }
+
+/** One's own message that the log doesn't have yet; null before one is anybody. */
+export function lineOfDraft(draft: Draft, self: Author | null): Line | null {
+  if (self === null) return null;
+  const { id, text, at, refused } = draft;
+  const known = draftLines.get(draft);
+  if (known !== undefined) return known;
+  const line: Line = {
+    key: `p${id}`,
+    entry: { type: 'message', seq: 0, id, author: self, text, at, time: 0, deleted: false },
+    isPending: refused === null,
+    refused,
+  };
+  draftLines.set(draft, line);
+  return line;
+}
+
+const draftLines = new WeakMap<Draft, Line>();
