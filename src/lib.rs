@@ -2,6 +2,7 @@
 //! metrics. It assembles the media core and the HTTP face into one server.
 
 pub mod auth;
+pub mod chat;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -63,7 +63,7 @@ pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
         DEMO_TOKEN_LIFETIME,
     )?;
     let sidecar_key = key.clone();
-    let verifier = Verifier::new(key, Issuers::load(&config.auth.issuers)?);
+    let verifier = Arc::new(Verifier::new(key, Issuers::load(&config.auth.issuers)?));
     let metrics = Metrics::default();
     let webhooks = Webhooks::start(&config.webhooks, &metrics)?;
     let (workers, events) = tokio::task::block_in_place(|| media::start(config))?;

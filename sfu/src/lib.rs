@@ -28,7 +28,7 @@ mod viewer;
 pub use api::*;
 pub use engine::{
     Disposition, Engine, EngineConfig, EngineStatistics, LayerStatistics, Limits,
-    SessionStatistics, SubLayerStatistics,
+    SessionStatistics, SubLayerStatistics, VideoClock,
 };
 pub use media::{Burst, PublishedLayers, SenderClock};
 pub use viewer::SubLayerCap;

@@ -7,6 +7,7 @@ pub mod api;
 mod app;
 mod body;
 mod caller;
+mod chat;
 mod client_address;
 mod config;
 mod cors;
@@ -43,6 +44,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use app::App;
+pub use chat::{ChatInlet, ChatLine};
 pub use config::{Config, ForwardedHeader, RequestRate};
 pub use events::{Activity, ChannelNews, EventFeed, EventName, EventSet, FeedMemory, VideoLayer};
 pub use link::{IceServerLink, InvalidIceServer};
@@ -100,6 +102,7 @@ fn described() -> OpenApiRouter<Arc<App>> {
         .merge(whep_extensions::routes())
         .merge(hls::routes())
         .merge(vod::routes())
+        .merge(chat::routes())
         .merge(api::routes())
         .merge(operations::routes())
 }

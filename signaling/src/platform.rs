@@ -13,8 +13,8 @@ use std::{fmt, net::IpAddr};
 use async_trait::async_trait;
 
 use crate::{
-    ChannelName, EventFeed, EventSet, HlsSource, IceServerLink, OnAirFeed, Recordings, Refusal,
-    SessionKey, SidecarId, SidecarUrl, Ticket,
+    ChannelName, ChatLine, EventFeed, EventSet, HlsSource, IceServerLink, OnAirFeed, Recordings,
+    Refusal, SessionKey, SidecarId, SidecarUrl, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Sidecar, SidecarRegistration, Token, TokenRequest, Webhook,
@@ -110,6 +110,12 @@ pub trait Platform: Recordings + Send + Sync + 'static {
     /// Notes that nobody listens where a sidecar said that it serves: others that have its channels are asked instead for a
     /// while.
     async fn pass_over(&self, sidecar: &SidecarUrl);
+
+    // Chat
+
+    /// Opens a way into a channel's chat. 401, 403 and 404 as for [`Platform::watch`]; a caller without a token may bring one in its
+    /// hello. 503 when the node drains.
+    async fn join_chat(&self, channel: &ChannelName, caller: &Caller) -> Result<ChatLine, Refusal>;
 
     // REST API: the caller was authorized before
 

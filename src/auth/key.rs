@@ -17,6 +17,8 @@ const KEY_BYTES: usize = 32;
 const FILE_NAME: &str = "token.key";
 /// What the key of signed addresses is made from, with the key itself: who checks addresses can make no tokens.
 const FOR_ADDRESSES: &[u8] = b"spillway signed addresses";
+/// What the key of chat's identities is made from, likewise.
+const FOR_CHAT: &[u8] = b"spillway chat identities";
 
 /// Signs and checks this node's own tokens (HMAC-SHA256).
 #[derive(Clone)]
@@ -24,6 +26,7 @@ pub struct SigningKey {
     encoding: EncodingKey,
     decoding: DecodingKey,
     for_addresses: [u8; 32],
+    for_chat: [u8; 32],
 }
 
 /// Why there is no key.
@@ -86,7 +89,8 @@ impl SigningKey {
         Ok(Self {
             encoding: EncodingKey::from_secret(&secret),
             decoding: DecodingKey::from_secret(&secret),
-            for_addresses: derived(&secret),
+            for_addresses: derived(&secret, FOR_ADDRESSES),
+            for_chat: derived(&secret, FOR_CHAT),
         })
     }
 
@@ -101,18 +105,20 @@ impl SigningKey {
     pub(super) fn for_addresses(&self) -> &[u8; 32] {
         &self.for_addresses
     }
+
+    /// The key of chat's identities.
+    pub(crate) fn for_chat(&self) -> &[u8; 32] {
+        &self.for_chat
+    }
 }
 
 #[expect(
     clippy::expect_used,
     reason = "HMAC takes keys of every length (RFC 2104 §3)"
 )]
-fn derived(secret: &[u8]) -> [u8; 32] {
+fn derived(secret: &[u8], purpose: &[u8]) -> [u8; 32] {
     let mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of every length");
-    mac.chain_update(FOR_ADDRESSES)
-        .finalize()
-        .into_bytes()
-        .into()
+    mac.chain_update(purpose).finalize().into_bytes().into()
 }
 
 /// Writes the key beside its place and links it there, so that of two processes that start at once one wins and no

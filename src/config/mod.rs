@@ -5,6 +5,7 @@
 
 mod auth;
 mod channels;
+mod chat;
 mod error;
 mod hls;
 mod http;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use auth::{Auth, Issuer};
 pub use channels::Channels;
+pub use chat::Chat;
 pub use error::{ConfigError, Problem};
 pub use hls::Hls;
 pub(crate) use http::listen_address;
@@ -45,6 +47,8 @@ pub struct Config {
     pub auth: Auth,
     /// How channels and broadcasts behave.
     pub channels: Channels,
+    /// What may be said, and how fast.
+    pub chat: Chat,
     /// The sidecar that the node runs.
     pub hls: Hls,
     /// Recordings.
@@ -65,6 +69,7 @@ impl Default for Config {
             media: Media::default(),
             auth: Auth::default(),
             channels: Channels::default(),
+            chat: Chat::default(),
             hls: Hls::default(),
             vod: Vod::default(),
             limits: Limits::default(),
@@ -87,6 +92,7 @@ impl Config {
         self.http.check(&mut problems);
         self.media.check(&mut problems);
         self.auth.check(&mut problems);
+        self.chat.check(&mut problems);
         self.hls.check(&mut problems);
         self.vod.check(&self.data_dir, &mut problems);
         self.limits.check(&mut problems);

@@ -7,9 +7,11 @@ use std::{collections::HashMap, time::Duration};
 use async_trait::async_trait;
 use spillway_sfu::{
     Accepted, IceCredentials, LayerSelection, LayerStatistics, PublishRequest, Reject, SessionId,
-    WatchRequest, WorkerId,
+    VideoClock, WatchRequest, WorkerId,
 };
+use spillway_sfu_net::DataMessage;
 use spillway_signaling::api::model::SessionFigures;
+use tokio::sync::oneshot;
 
 pub use workers::{MediaError, Workers, start};
 
@@ -34,6 +36,11 @@ pub trait MediaPlane: Send + Sync + 'static {
     ) -> Result<(), Reject>;
     /// A publisher's layers now. Cheap: it's asked for every second.
     async fn session_layers(&self, session: SessionId) -> Result<Vec<LayerStatistics>, Reject>;
+    /// Sends messages on data channels, each session's in the order of the calls. The answers name the sessions that didn't take
+    /// theirs.
+    fn send_data(&self, messages: Vec<DataMessage>) -> Vec<oneshot::Receiver<Vec<SessionId>>>;
+    /// How the pictures of viewers relate to the wall clock now.
+    async fn video_clocks(&self, sessions: Vec<SessionId>) -> Result<Vec<VideoClock>, Reject>;
     /// Ends a session.
     async fn close(&self, session: SessionId) -> Result<(), Reject>;
     /// How media goes now.

@@ -5,14 +5,15 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use spillway_sfu::{
     Accepted, EngineStatistics, Event, IceCredentials, LayerSelection, LayerStatistics, Limits,
-    MediaKind, PublishRequest, Reject, SessionId, SessionStatistics, WatchRequest, WorkerId,
+    MediaKind, PublishRequest, Reject, SessionId, SessionStatistics, VideoClock, WatchRequest,
+    WorkerId,
     dtls::{Certificate, CertificateError},
     rtp::time::PlayoutDelay,
     sdp,
 };
-use spillway_sfu_net::{Media, MediaConfig, NetConfig, NetError, WorkerStatistics};
+use spillway_sfu_net::{DataMessage, Media, MediaConfig, NetConfig, NetError, WorkerStatistics};
 use spillway_signaling::api::model::SessionFigures;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{MediaFigures, MediaPlane, RestartedIce, WorkerFigures};
 use crate::config::Config;
@@ -137,6 +138,14 @@ impl MediaPlane for Workers {
 
     async fn session_layers(&self, session: SessionId) -> Result<Vec<LayerStatistics>, Reject> {
         self.0.session_layers(session).await
+    }
+
+    fn send_data(&self, messages: Vec<DataMessage>) -> Vec<oneshot::Receiver<Vec<SessionId>>> {
+        self.0.send_data(messages)
+    }
+
+    async fn video_clocks(&self, sessions: Vec<SessionId>) -> Result<Vec<VideoClock>, Reject> {
+        self.0.video_clocks(sessions).await
     }
 
     async fn close(&self, session: SessionId) -> Result<(), Reject> {

@@ -174,6 +174,7 @@ impl Node {
             return Err(refusals::no_channel(name));
         }
         self.close_all(|session| session.channel == *name).await;
+        self.close_chat(name).await?;
         let ended = {
             let mut state = self.state();
             state.admissions.forget();

@@ -27,8 +27,12 @@ impl Node {
             Event::Ended { session, reason } => self.on_ended(session, reason),
             Event::Live { channel, session } => self.on_live(&channel, session).await,
             Event::Offline { channel, session } => self.on_offline(&channel, session),
-            // Chat and reactions come with their own part of the platform; a peer may open channels at will.
-            Event::ChannelOpened { .. } | Event::Data { .. } => {}
+            Event::ChannelOpened { session, id, label } => {
+                self.on_channel_opened(session, id, &label);
+            }
+            Event::Data {
+                session, id, data, ..
+            } => self.chat.data(session, id, data),
         }
     }
 
@@ -36,6 +40,7 @@ impl Node {
     pub async fn on_tick(&self) {
         self.end_orphans();
         self.expire_sidecars();
+        self.tell_chat();
         let ended = {
             let mut state = self.state();
             let ended = state.on_air.expire(self.rules.grace, time::now());
@@ -66,6 +71,7 @@ impl Node {
         let store = &self.parts.store;
         let tokens = store.forget_tokens(now, time::before(now, keep.revoked));
         let broadcasts = store.forget_broadcasts(retention);
+        self.tidy_chat().await;
         for done in [tokens.await, broadcasts.await] {
             if let Err(error) = done {
                 tracing::error!(%error, "old tokens or broadcasts can't be forgotten");
@@ -118,6 +124,7 @@ impl Node {
         let Some(session) = session else {
             return;
         };
+        self.chat.session_ended(session.id);
         tracing::info!(session = %session.id, role = role(session.role), channel = %session.channel, reason, "ended");
         self.parts
             .metrics

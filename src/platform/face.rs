@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use spillway_signaling::{
-    ChannelName, EventFeed, EventSet, HlsSource, OnAirFeed, Platform, Refusal, SidecarId,
+    ChannelName, ChatLine, EventFeed, EventSet, HlsSource, OnAirFeed, Platform, Refusal, SidecarId,
     SidecarUrl, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel,
@@ -98,6 +98,10 @@ impl Platform for Node {
 
     async fn pass_over(&self, sidecar: &SidecarUrl) {
         self.avoid_sidecar(sidecar);
+    }
+
+    async fn join_chat(&self, channel: &ChannelName, caller: &Caller) -> Result<ChatLine, Refusal> {
+        self.chat_line(channel, caller).await
     }
 
     async fn live(&self, page: PageRequest) -> Result<Listing<LiveChannel>, Refusal> {

@@ -6,6 +6,7 @@
 //! thing that takes it out, whoever wanted the end.
 
 mod api;
+mod chat;
 mod event_streams;
 mod events;
 mod extensions;
@@ -35,6 +36,7 @@ use tokio::sync::Notify;
 
 use crate::{
     auth::{AddressSigner, Verifier},
+    chat::Chat,
     config::{Config, IceServer},
     media::MediaPlane,
     metrics::Metrics,
@@ -57,7 +59,7 @@ pub struct Parts {
     /// Where recordings are.
     pub storage: Storage,
     /// Whose tokens are believed.
-    pub verifier: Verifier,
+    pub verifier: Arc<Verifier>,
     /// Where media goes.
     pub media: Arc<dyn MediaPlane>,
     /// Who is told and asked.
@@ -73,6 +75,7 @@ pub struct Node {
     parts: Parts,
     rules: Rules,
     addresses: AddressSigner,
+    chat: Chat,
     since: Timestamp,
     state: Mutex<State>,
     /// A recording is to be deleted.
@@ -114,6 +117,10 @@ struct Keep {
     /// For ever without.
     recordings: Option<Duration>,
     recording_bytes: Option<u64>,
+    /// What was said off air.
+    said: Duration,
+    /// Entries of a channel's log.
+    log_entries: u64,
 }
 
 struct State {
@@ -146,11 +153,16 @@ impl Node {
             runs_sidecar: config.hls.enabled,
             draining: false,
         };
+        let chat = Chat::new(
+            chat::parts(config, &parts, state.followers.watch()),
+            parts.verifier.key(),
+        );
         let addresses = AddressSigner::new(parts.verifier.key(), config.hls.signed_lifetime);
         Ok(Self {
             parts,
             rules,
             addresses,
+            chat,
             since: now,
             state: state.into(),
             doomed: Notify::new(),
@@ -214,6 +226,8 @@ impl Rules {
                 broadcasts_in_all: limits.broadcasts,
                 recordings: config.vod.retention.0,
                 recording_bytes: config.vod.quota.0,
+                said: config.chat.keep,
+                log_entries: config.chat.log_entries,
             },
             bounds: Bounds {
                 publishers: limits.publishers,

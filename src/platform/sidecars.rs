@@ -202,6 +202,11 @@ impl Followers {
         })
     }
 
+    /// The broadcasts that are under way, for the node itself.
+    pub(super) fn watch(&self) -> watch::Receiver<OnAir> {
+        self.on_air.subscribe()
+    }
+
     /// Tells of the broadcasts that are under way now, if they are others than before.
     pub(super) fn tell(&self, on_air: OnAir) {
         self.on_air.send_if_modified(|told| {

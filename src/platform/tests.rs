@@ -3,6 +3,7 @@
 
 mod api;
 mod broadcasts;
+mod chat;
 mod extensions;
 mod hls;
 mod permission;
@@ -14,8 +15,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use async_trait::async_trait;
 use spillway_sfu::{
     Accepted, EndReason, Event, IceCredentials, LayerSelection, LayerStatistics, PublishRequest,
-    Reject, SessionId, WatchRequest, WorkerId,
+    Reject, SessionId, VideoClock, WatchRequest, WorkerId,
 };
+use spillway_sfu_net::DataMessage;
 use spillway_signaling::{
     ChannelName, ConnectionLimits, Platform as _, Refusal,
     api::model::{ChannelProfile, PageRequest, TokenKind},
@@ -44,6 +46,8 @@ struct FakeMedia {
     selected: Mutex<Vec<(SessionId, LayerSelection)>>,
     /// Every publisher's.
     layers: Mutex<Vec<LayerStatistics>>,
+    /// What was sent on data channels.
+    said: Mutex<Vec<DataMessage>>,
     /// How often it was asked for layers.
     asked: AtomicU64,
     /// Its only worker.
@@ -94,6 +98,15 @@ impl MediaPlane for FakeMedia {
         self.watched.lock().unwrap().push(request);
         self.pass_gate().await;
         self.accept()
+    }
+
+    fn send_data(&self, messages: Vec<DataMessage>) -> Vec<oneshot::Receiver<Vec<SessionId>>> {
+        self.said.lock().unwrap().extend(messages);
+        Vec::new()
+    }
+
+    async fn video_clocks(&self, _: Vec<SessionId>) -> Result<Vec<VideoClock>, Reject> {
+        Ok(Vec::new())
     }
 
     async fn restart_ice(
@@ -160,7 +173,7 @@ async fn fixture_with(config: &Config) -> Fixture {
     let parts = Parts {
         store: store.clone(),
         storage: storage_in(directory.path(), config),
-        verifier: Verifier::new(key, Issuers::default()),
+        verifier: Arc::new(Verifier::new(key, Issuers::default())),
         media: media.clone(),
         webhooks: Webhooks::start(&config.webhooks, &metrics).unwrap(),
         metrics,

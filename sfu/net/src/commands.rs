@@ -5,7 +5,11 @@ use std::time::Instant;
 use spillway_sfu::{Accepted, EndReason, Reject};
 use tokio::sync::oneshot;
 
-use crate::{core::Core, mailbox::Command, worker::Worker};
+use crate::{
+    core::Core,
+    mailbox::{Command, DataMessage},
+    worker::Worker,
+};
 
 impl<C: Core> Worker<C> {
     pub(crate) fn obey(&mut self, now: Instant, command: Command<C::Statistics>) {
@@ -43,14 +47,25 @@ impl<C: Core> Worker<C> {
             Command::Close { session, reply } => {
                 let _ = reply.send(engine.close(now, session, EndReason::Closed, out));
             }
-            Command::SendData {
-                session,
-                channel,
-                data,
-                binary,
-                reply,
-            } => {
-                let _ = reply.send(engine.send_data(now, session, (channel, &data, binary), out));
+            Command::SendData { messages, reply } => {
+                let mut untaken = Vec::new();
+                for DataMessage {
+                    session,
+                    channel,
+                    text,
+                } in messages
+                {
+                    let message = (channel, text.as_bytes(), false);
+                    if engine.send_data(now, session, message, out).is_err() {
+                        untaken.push(session);
+                    }
+                }
+                let _ = reply.send(untaken);
+            }
+            Command::VideoClocks { sessions, reply } => {
+                let clocks = sessions.into_iter();
+                let clocks = clocks.filter_map(|session| engine.video_clock(now, session));
+                let _ = reply.send(clocks.collect());
             }
             Command::Statistics { reply } => {
                 let _ = reply.send(self.statistics(now));

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use spillway_sfu::{
     Accepted, Disposition, EndReason, Engine, EngineStatistics, IceCredentials, LayerSelection,
-    LayerStatistics, Output, Path, PeerMessage, PublishRequest, Reject, SessionId, WatchRequest,
-    WorkerId,
+    LayerStatistics, Output, Path, PeerMessage, PublishRequest, Reject, SessionId, VideoClock,
+    WatchRequest, WorkerId,
 };
 
 /// The sans-IO engine of one worker, with the driving contract of [`spillway_sfu`]. Every method is [`Engine`]'s.
@@ -78,6 +78,7 @@ pub trait Core: 'static {
         now: Instant,
         session: SessionId,
     ) -> Result<Vec<LayerStatistics>, Reject>;
+    fn video_clock(&self, now: Instant, session: SessionId) -> Option<VideoClock>;
     fn statistics(&self, now: Instant) -> Self::Statistics;
 }
 
@@ -191,6 +192,10 @@ impl Core for Engine {
         session: SessionId,
     ) -> Result<Vec<LayerStatistics>, Reject> {
         Engine::session_layers(self, now, session)
+    }
+
+    fn video_clock(&self, now: Instant, session: SessionId) -> Option<VideoClock> {
+        Engine::video_clock(self, now, session)
     }
 
     fn statistics(&self, now: Instant) -> Self::Statistics {

@@ -9,7 +9,8 @@ use std::{
 
 use spillway_sfu::{
     Accepted, Disposition, EndReason, Event, IceCredentials, LayerSelection, LayerStatistics,
-    Output, Path, PeerMessage, PublishRequest, Reject, SessionId, WatchRequest, WorkerId,
+    Output, Path, PeerMessage, PublishRequest, Reject, SessionId, VideoClock, WatchRequest,
+    WorkerId,
 };
 
 use crate::core::Core;
@@ -148,6 +149,14 @@ impl Core for FakeCore {
         }
     }
 
+    fn video_clock(&self, _: Instant, session: SessionId) -> Option<VideoClock> {
+        self.sessions.contains(&session).then_some(VideoClock {
+            session,
+            rtp: session.serial as u32,
+            since_1970: std::time::Duration::from_secs(1),
+        })
+    }
+
     fn send_data(
         &mut self,
         _: Instant,
@@ -155,6 +164,7 @@ impl Core for FakeCore {
         (id, data, binary): (u16, &[u8], bool),
         out: &mut dyn Output,
     ) -> Result<(), Reject> {
+        self.expect(session)?;
         out.event(Event::Data {
             session,
             id,

@@ -36,6 +36,7 @@ mod tests;
 
 pub use config::{MAX_WORKERS, MediaConfig, NetConfig, TcpLimits};
 pub use error::NetError;
+pub use mailbox::DataMessage;
 pub use media::{Handle, Media};
 pub use statistics::{WorkerCounters, WorkerStatistics};
 pub use tcp::TcpCounters;

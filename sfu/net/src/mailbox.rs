@@ -13,7 +13,7 @@ use std::{
 use mio::{Registry, Waker};
 use spillway_sfu::{
     Accepted, IceCredentials, LayerSelection, LayerStatistics, PeerMessage, PublishRequest, Reject,
-    SessionId, WatchRequest, WorkerId,
+    SessionId, VideoClock, WatchRequest, WorkerId,
 };
 use tokio::sync::oneshot;
 
@@ -36,6 +36,17 @@ pub(crate) enum Letter<S> {
     Strays(Strays),
     /// A TCP connection that another worker accepted.
     Connection(MovedConnection),
+}
+
+/// A message for one data channel, of text in UTF-8. The bytes are shared, so one message for many costs no copies.
+#[derive(Debug, Clone)]
+pub struct DataMessage {
+    /// To whom.
+    pub session: SessionId,
+    /// Its SCTP stream.
+    pub channel: u16,
+    /// What.
+    pub text: Arc<str>,
 }
 
 /// What the platform asks of a worker, each with the way back for the answer.
@@ -67,11 +78,13 @@ pub(crate) enum Command<S> {
         reply: oneshot::Sender<Result<(), Reject>>,
     },
     SendData {
-        session: SessionId,
-        channel: u16,
-        data: Arc<[u8]>,
-        binary: bool,
-        reply: oneshot::Sender<Result<(), Reject>>,
+        messages: Vec<DataMessage>,
+        /// The sessions that didn't take theirs.
+        reply: oneshot::Sender<Vec<SessionId>>,
+    },
+    VideoClocks {
+        sessions: Vec<SessionId>,
+        reply: oneshot::Sender<Vec<VideoClock>>,
     },
     Statistics {
         reply: oneshot::Sender<WorkerStatistics<S>>,

@@ -9,7 +9,7 @@ use std::{
 use mio::Poll;
 use spillway_sfu::{
     Accepted, Candidate, Engine, EngineConfig, Event, IceCredentials, LayerSelection,
-    LayerStatistics, PublishRequest, Reject, SessionId, WatchRequest, WorkerId,
+    LayerStatistics, PublishRequest, Reject, SessionId, VideoClock, WatchRequest, WorkerId,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,7 +20,7 @@ use crate::{
     core::Core,
     directory::{Directory, NoPlace},
     error::NetError,
-    mailbox::{Command, Letter, Mailbox, Undelivered, mailbox},
+    mailbox::{Command, DataMessage, Letter, Mailbox, Undelivered, mailbox},
     outlet::{EVENTS, Outlet},
     reflexive::{self, Keepalive},
     statistics::WorkerStatistics,
@@ -35,6 +35,9 @@ const DROP_DEADLINE: Duration = Duration::from_millis(500);
 /// How long a viewer waits for workers that are late: a machine's hiccup is over by then, and an overload isn't.
 const LATENESS: Duration = Duration::from_secs(1);
 const ASK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Messages of data channels that a worker sends before it looks after media again.
+const DATA_AT_ONCE: usize = 16;
 
 /// The media workers of a node. Clones are handles to the same workers; when the last is dropped the workers end.
 pub struct Handle<C: Core>(Arc<Shared<C>>);
@@ -257,22 +260,50 @@ impl<C: Core> Handle<C> {
             .await?
     }
 
-    /// Sends a message on a session's data channel. The bytes are shared, so one message for many costs no copies.
-    pub async fn send_data(
-        &self,
-        session: SessionId,
-        channel: u16,
-        data: Arc<[u8]>,
-        binary: bool,
-    ) -> Result<(), Reject> {
-        self.ask(session.worker, |reply| Command::SendData {
-            session,
-            channel,
-            data,
-            binary,
-            reply,
-        })
-        .await?
+    /// Sends messages on data channels, each session's in the order of the calls. The answers, as they come, name the
+    /// sessions that didn't take theirs: they read too slowly, or their channel or they themselves are gone.
+    pub fn send_data(&self, messages: Vec<DataMessage>) -> Vec<oneshot::Receiver<Vec<SessionId>>> {
+        let mut of_workers: Vec<Vec<DataMessage>> = vec![Vec::new(); self.0.mailboxes.len()];
+        for message in messages {
+            if let Some(of_worker) = of_workers.get_mut(usize::from(message.session.worker.0)) {
+                of_worker.push(message);
+            }
+        }
+        let mut answers = Vec::new();
+        for (worker, messages) in self.workers().zip(of_workers) {
+            // A worker has other things to do in between.
+            for messages in messages.chunks(DATA_AT_ONCE) {
+                let (reply, answer) = oneshot::channel();
+                let messages = messages.to_vec();
+                let sessions: Vec<_> = messages.iter().map(|message| message.session).collect();
+                let posted = self.post(worker, Command::SendData { messages, reply });
+                answers.push(if posted.is_ok() {
+                    answer
+                } else {
+                    answered_already(sessions)
+                });
+            }
+        }
+        answers
+    }
+
+    /// How the pictures of viewers relate to the wall clock now; those that get none are left out.
+    pub async fn video_clocks(&self, sessions: Vec<SessionId>) -> Result<Vec<VideoClock>, Reject> {
+        let mut clocks = Vec::with_capacity(sessions.len());
+        for worker in self.workers() {
+            let sessions: Vec<_> = sessions
+                .iter()
+                .copied()
+                .filter(|session| session.worker == worker)
+                .collect();
+            if !sessions.is_empty() {
+                clocks.extend(
+                    self.ask(worker, |reply| Command::VideoClocks { sessions, reply })
+                        .await?,
+                );
+            }
+        }
+        Ok(clocks)
     }
 
     /// Every worker's figures, in the order of the workers.
@@ -386,6 +417,13 @@ impl Drop for Absence {
 
 async fn answered<T>(worker: WorkerId, answer: oneshot::Receiver<T>) -> Result<T, Reject> {
     answer.await.map_err(|_| gone(worker))
+}
+
+fn answered_already<T>(answer: T) -> oneshot::Receiver<T> {
+    let (reply, receiver) = oneshot::channel();
+    // The receiver is there.
+    let _ = reply.send(answer);
+    receiver
 }
 
 fn gone(worker: WorkerId) -> Reject {

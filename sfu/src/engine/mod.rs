@@ -21,7 +21,9 @@ use std::{
 use slab::Slab;
 
 pub use ingress::Disposition;
-pub use statistics::{EngineStatistics, LayerStatistics, SessionStatistics, SubLayerStatistics};
+pub use statistics::{
+    EngineStatistics, LayerStatistics, SessionStatistics, SubLayerStatistics, VideoClock,
+};
 
 use crate::{
     Candidate, ChannelName, EndReason, Event, Output, Path, SessionId, WorkerId,

@@ -53,6 +53,17 @@ pub struct EngineStatistics {
     pub sessions: Vec<SessionStatistics>,
 }
 
+/// How a viewer's picture relates to our wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VideoClock {
+    /// The viewer's session.
+    pub session: SessionId,
+    /// An RTP timestamp of its video, at 90 kHz.
+    pub rtp: u32,
+    /// What our clock says, or said, when a picture of that timestamp was captured, or arrived while that isn't known.
+    pub since_1970: Duration,
+}
+
 /// One session's figures.
 #[derive(Debug, Clone)]
 pub struct SessionStatistics {
@@ -159,6 +170,22 @@ impl Engine {
     ) -> Result<Vec<LayerStatistics>, Reject> {
         let index = self.index_of(session).ok_or(Reject::NoSession)?;
         Ok(self.layers(now, &self.sessions[index]))
+    }
+
+    /// The RTP timestamp of the picture that a viewer gets now, and what our wall clock says; `None` while it gets none.
+    pub fn video_clock(&self, now: Instant, session: SessionId) -> Option<VideoClock> {
+        let session = &self.sessions[self.index_of(session)?];
+        let Role::Viewer(viewer) = &session.role else {
+            return None;
+        };
+        let channel = self.channels.get(session.channel)?;
+        let rtp = viewer.video_time(now, self.wall(now), channel)?;
+        let since_1970 = self.config.unix_time + now.saturating_duration_since(self.started);
+        Some(VideoClock {
+            session: session.id,
+            rtp,
+            since_1970,
+        })
     }
 
     fn session_statistics(

@@ -272,6 +272,16 @@ impl Viewer {
     }
 }
 
+impl Viewer {
+    /// The RTP timestamp at which this viewer's picture is at `wall`, while it gets one.
+    pub(crate) fn video_time(&self, now: Instant, wall: NtpTime, channel: &Channel) -> Option<u32> {
+        let mut egress = self.egress.iter().flatten();
+        let video =
+            egress.find(|egress| egress.outgoing.kind == MediaKind::Video && egress.packets > 0)?;
+        rtp_at(video, (now, wall), channel)
+    }
+}
+
 /// Whether the packet with this number has parameter sets of the keyframe that the viewer began with, or was switched with.
 /// A decoder that has others under the same name doesn't wait for them: it shows rubbish, and doesn't complain.
 fn is_head(egress: &Egress, sequence: u16, track: &Track) -> bool {

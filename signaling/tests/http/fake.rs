@@ -5,14 +5,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use spillway_signaling::{
-    ChannelName, EventFeed, EventSet, HlsSource, IceServerLink, OnAirFeed, Platform, Refusal,
-    SessionKey, SidecarId, SidecarUrl, Ticket,
+    ChannelName, ChatInlet, ChatLine, EventFeed, EventSet, HlsSource, IceServerLink, OnAirFeed,
+    Platform, Refusal, SessionKey, SidecarId, SidecarUrl, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Sidecar, SidecarRegistration, Timestamp, Token, TokenKind,
@@ -203,6 +203,15 @@ fn page<T>(items: impl IntoIterator<Item = T>, page: &PageRequest) -> Listing<T>
     Listing { items, next }
 }
 
+/// A room that says what it's told, and lets go who says `bye`.
+struct Echo(tokio::sync::mpsc::Sender<Arc<str>>);
+
+impl ChatInlet for Echo {
+    fn say(&self, frame: String) {
+        self.0.try_send(frame.into()).unwrap();
+    }
+}
+
 #[async_trait]
 impl Platform for Fake {
     async fn publish(&self, call: PublishCall) -> Result<NewSession, Refusal> {
@@ -224,6 +233,19 @@ impl Platform for Fake {
         }
         self.state().last_watch = Some(call.clone());
         self.accept(Role::Viewer, call.channel, &call.offer, &call.caller)
+    }
+
+    async fn join_chat(&self, channel: &ChannelName, caller: &Caller) -> Result<ChatLine, Refusal> {
+        let known = self.state().channels.get(channel).cloned();
+        let known = known.ok_or_else(|| not_found("channel"))?;
+        if known.settings.restricted_viewing {
+            check(caller, &[&format!("view:{channel}")])?;
+        }
+        let (said, frames) = tokio::sync::mpsc::channel(9);
+        Ok(ChatLine {
+            inlet: Box::new(Echo(said)),
+            frames,
+        })
     }
 
     async fn ice_tag(&self, session: &SessionRef) -> Result<String, Refusal> {

@@ -1,6 +1,7 @@
 //! What every [`Store`] must do. A new form of the store calls [`all`] from its own tests.
 #![allow(clippy::unwrap_used)]
 
+mod chat;
 mod recordings;
 
 use spillway_signaling::api::model::{
@@ -44,6 +45,14 @@ pub(crate) async fn all<S: Store, Guard>(fresh: impl Fn() -> (S, Guard)) {
         recordings::a_recording_that_nobody_finishes_is_given_up,
         recordings::recordings_are_counted,
         recordings::markers_are_sorted_bounded_and_taken_out,
+        chat::a_log_has_one_order_without_gaps,
+        chat::what_has_a_key_is_appended_once,
+        chat::appends_at_once_find_their_places,
+        chat::the_latest_entries_come_in_order,
+        chat::moderation_changes_with_its_entry_and_a_deleted_text_is_gone,
+        chat::donations_are_summed_by_broadcast_and_currency,
+        chat::followers_are_kept_and_bounded,
+        chat::old_entries_are_forgotten_and_numbers_go_on,
     );
 }
 

@@ -10,7 +10,7 @@ use super::StoreError;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Each step raises the version (`user_version`) by one. Steps are never changed once released: add another one.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE channels (
         name TEXT PRIMARY KEY, title TEXT NOT NULL, tags TEXT NOT NULL, settings TEXT NOT NULL,
@@ -38,6 +38,19 @@ const MIGRATIONS: [&str; 2] = [
     CREATE TABLE markers (
         broadcast TEXT NOT NULL REFERENCES broadcasts (id) ON DELETE CASCADE, at INTEGER NOT NULL,
         id TEXT NOT NULL, title TEXT NOT NULL, PRIMARY KEY (broadcast, at, id)
+    ) STRICT, WITHOUT ROWID;
+",
+    "
+    CREATE TABLE rooms (channel TEXT PRIMARY KEY, last INTEGER NOT NULL, state TEXT) STRICT, WITHOUT ROWID;
+    CREATE TABLE entries (
+        channel TEXT NOT NULL, seq INTEGER NOT NULL, broadcast TEXT, kind TEXT NOT NULL, author TEXT, key TEXT,
+        at INTEGER, time INTEGER NOT NULL, shown INTEGER NOT NULL, deleted INTEGER NOT NULL, members TEXT NOT NULL,
+        currency TEXT, amount INTEGER, PRIMARY KEY (channel, seq)
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX entries_by_key ON entries (channel, key) WHERE key IS NOT NULL;
+    CREATE INDEX entries_by_broadcast ON entries (broadcast, seq) WHERE broadcast IS NOT NULL;
+    CREATE TABLE followers (
+        channel TEXT NOT NULL, author TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (channel, author)
     ) STRICT, WITHOUT ROWID;
 ",
 ];
@@ -102,6 +115,9 @@ mod tests {
             "INSERT INTO recordings SELECT id, '\"ready\"', 1, 1, NULL, 1, 'kept' FROM broadcasts";
         assert_eq!(present.execute(recording, []).unwrap(), 1);
         drop(present);
-        assert_eq!(migrate(&mut open(&path).unwrap()).unwrap(), 2);
+        assert_eq!(
+            migrate(&mut open(&path).unwrap()).unwrap(),
+            MIGRATIONS.len() as u32
+        );
     }
 }

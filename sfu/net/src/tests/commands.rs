@@ -1,8 +1,7 @@
-use std::sync::Arc;
-
 use spillway_sfu::{EndReason, PublishRequest, Reject, SessionId, WatchRequest, WorkerId};
 
 use super::*;
+use crate::DataMessage;
 
 fn publish(offer: &str, take_over: bool) -> PublishRequest {
     PublishRequest {
@@ -111,13 +110,14 @@ async fn a_session_of_no_worker_is_no_session() {
 async fn a_platform_that_does_not_read_loses_data_but_no_ends() {
     let (media, mut events) = start(&config(1));
     let session = media.watch(watch()).await.unwrap().session;
-    let data: Arc<[u8]> = b"hello"[..].into();
+    let message = DataMessage {
+        session,
+        channel: 1,
+        text: "hello".into(),
+    };
     let sent = crate::outlet::EVENTS + 100;
-    for _ in 0..sent {
-        media
-            .send_data(session, 1, data.clone(), false)
-            .await
-            .unwrap();
+    for answer in media.send_data(vec![message; sent]) {
+        assert_eq!(answer.await, Ok(Vec::new()));
     }
     media.close(session).await.unwrap();
     assert_eq!(media.statistics().await.unwrap()[0].worker.event_drops, 100);
@@ -150,4 +150,31 @@ async fn layers_are_chosen_and_asked_for_on_the_sessions_worker() {
         let gone = media.session_layers(session).await;
         assert_eq!(gone, Err(Reject::NoSession));
     }
+}
+
+#[tokio::test]
+async fn messages_reach_sessions_of_all_workers_and_who_is_gone_is_named() {
+    let (media, _events) = start(&config(2));
+    let mut sessions = Vec::new();
+    for _ in 0..4 {
+        sessions.push(media.watch(watch()).await.unwrap().session);
+    }
+    media.close(sessions[2]).await.unwrap();
+    let message = |session: &SessionId| DataMessage {
+        session: *session,
+        channel: 1,
+        text: "hello".into(),
+    };
+    let messages: Vec<_> = sessions.iter().cycle().take(100).map(message).collect();
+    let mut untaken = Vec::new();
+    for answer in media.send_data(messages) {
+        untaken.extend(answer.await.unwrap());
+    }
+    assert_eq!(untaken, vec![sessions[2]; 25]);
+    let clocks = media.video_clocks(sessions.clone()).await.unwrap();
+    let mut known: Vec<_> = clocks.iter().map(|clock| clock.session).collect();
+    known.sort();
+    sessions.remove(2);
+    sessions.sort();
+    assert_eq!(known, sessions);
 }

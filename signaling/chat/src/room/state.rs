@@ -1,0 +1,197 @@
+//! What moderators decided, which outlives the room's being in memory.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AuthorId, Millis,
+    protocol::{Action, GoalSetting, Rules, RulesChange},
+};
+
+/// The most bans and time-outs of a channel; beyond it those that end first, then the oldest, are lifted.
+pub const MAX_BANS: usize = 10_000;
+
+/// A channel's moderation, as it's stored with the action that made it so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RoomState {
+    pub(super) slow_s: u32,
+    pub(super) followers_only_s: Option<u32>,
+    pub(super) no_links: bool,
+    pub(super) words: Vec<String>,
+    pub(super) pinned: Option<u64>,
+    pub(super) goal: Option<GoalSetting>,
+    pub(super) bans: BTreeMap<AuthorId, Ban>,
+}
+
+/// Somebody mayn't write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ban {
+    /// From when on.
+    pub(super) since: Millis,
+    /// Until when; `None`: until it's lifted, and for all who come from the same address.
+    pub(super) until: Option<Millis>,
+    /// The keyed hash of the author's address, never the address.
+    pub(super) address: Option<AddressHash>,
+    pub(super) reason: Option<String>,
+}
+
+/// A keyed hash of somebody's address, by which a ban is held against who comes back under another name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AddressHash(pub u64);
+
+impl RoomState {
+    /// The rules, with the words if they're for a moderator.
+    pub(super) fn rules(&self, max_length: usize, with_words: bool) -> Rules {
+        Rules {
+            slow_s: self.slow_s,
+            followers_only_s: self.followers_only_s,
+            links: !self.no_links,
+            max_length,
+            words: with_words.then(|| self.words.clone()),
+        }
+    }
+
+    /// What keeps somebody from writing now. A ban goes before a time-out.
+    pub(super) fn ban(&self, author: &AuthorId, address: AddressHash, now: Millis) -> Option<&Ban> {
+        let own = self.bans.get(author);
+        if own.is_some_and(|ban| ban.until.is_none()) {
+            return own;
+        }
+        let holds_for_address = |ban: &&Ban| ban.until.is_none() && ban.address == Some(address);
+        self.bans
+            .values()
+            .find(holds_for_address)
+            .or_else(|| own.filter(|ban| ban.until.is_some_and(|until| now < until)))
+    }
+
+    /// Does what an action says. `address`: where its author was last seen, if it's about one.
+    pub fn apply(&mut self, action: &Action, now: Millis, address: Option<AddressHash>) {
+        match action {
+            Action::Delete { seq } => {
+                if self.pinned == Some(*seq) {
+                    self.pinned = None;
+                }
+            }
+            Action::Timeout {
+                author,
+                seconds,
+                reason,
+            } => self.add(
+                author,
+                now,
+                Some(now + u64::from(*seconds) * 1000),
+                None,
+                reason,
+            ),
+            Action::Ban { author, reason } => self.add(author, now, None, address, reason),
+            Action::Unban { author } => {
+                self.bans.remove(author);
+            }
+            Action::Pin { seq } => self.pinned = *seq,
+            Action::Rules(change) => self.change(change),
+            Action::Goal(goal) => self.goal = (goal.amount > 0).then(|| goal.clone()),
+        }
+    }
+
+    fn add(
+        &mut self,
+        author: &AuthorId,
+        since: Millis,
+        until: Option<Millis>,
+        address: Option<AddressHash>,
+        reason: &Option<String>,
+    ) {
+        self.bans
+            .retain(|_, ban| ban.until.is_none_or(|until| since < until));
+        while self.bans.len() >= MAX_BANS {
+            let first = self
+                .bans
+                .iter()
+                .min_by_key(|(_, ban)| (ban.until.unwrap_or(Millis::MAX), ban.since))
+                .map(|(author, _)| author.clone());
+            first.and_then(|first| self.bans.remove(&first));
+        }
+        let ban = Ban {
+            since,
+            until,
+            address,
+            reason: reason.clone(),
+        };
+        self.bans.insert(author.clone(), ban);
+    }
+
+    fn change(&mut self, change: &RulesChange) {
+        if let Some(slow_s) = change.slow_s {
+            self.slow_s = slow_s;
+        }
+        if let Some(followers_only_s) = change.followers_only_s {
+            self.followers_only_s = followers_only_s;
+        }
+        if let Some(links) = change.links {
+            self.no_links = !links;
+        }
+        if let Some(words) = &change.words {
+            self.words.clone_from(words);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn id(name: &str) -> AuthorId {
+        name.to_owned().try_into().unwrap()
+    }
+
+    fn ban(name: &str) -> Action {
+        Action::Ban {
+            author: id(name),
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn a_ban_holds_for_the_address_and_a_time_out_for_the_author_alone() {
+        let mut state = RoomState::default();
+        let (home, away) = (AddressHash(1), AddressHash(2));
+        state.apply(&ban("a"), 0, Some(home));
+        assert!(state.ban(&id("a"), away, 1).is_some());
+        assert!(state.ban(&id("b"), home, 1).is_some());
+        let timeout = Action::Timeout {
+            author: id("c"),
+            seconds: 10,
+            reason: None,
+        };
+        state.apply(&timeout, 0, Some(away));
+        assert!(state.ban(&id("c"), home, 0).is_some() && state.ban(&id("d"), away, 0).is_none());
+        assert!(state.ban(&id("c"), away, 10_000).is_none());
+        state.apply(&Action::Unban { author: id("a") }, 5, None);
+        assert!(state.ban(&id("b"), home, 5).is_none());
+    }
+
+    #[test]
+    fn bans_are_bounded_and_the_first_to_end_go() {
+        let mut state = RoomState::default();
+        for number in 0..=MAX_BANS {
+            state.apply(&ban(&format!("a{number}")), number as u64, None);
+        }
+        assert_eq!(state.bans.len(), MAX_BANS);
+        assert!(!state.bans.contains_key(&id("a0")) && state.bans.contains_key(&id("a1")));
+    }
+
+    #[test]
+    fn it_is_stored_and_read_again() {
+        let mut state = RoomState::default();
+        state.apply(&ban("a"), 7, Some(AddressHash(u64::MAX)));
+        let text = serde_json::to_string(&state).unwrap();
+        assert_eq!(serde_json::from_str::<RoomState>(&text).unwrap(), state);
+        assert_eq!(
+            serde_json::from_str::<RoomState>("{}").unwrap(),
+            RoomState::default()
+        );
+    }
+}

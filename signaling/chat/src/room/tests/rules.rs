@@ -1,0 +1,147 @@
+//! Names, times, rates, counts.
+
+use serde_json::json;
+
+use super::world::{STARTED, World};
+use crate::{Role, room::RoomLimits};
+
+#[test]
+fn the_picture_that_was_seen_is_within_the_last_minute() {
+    let mut world = World::new();
+    world.viewer(1);
+    world.pass(100_000);
+    for (name, at) in [
+        ("a", json!(99_000)),
+        ("b", json!(1)),
+        ("c", json!(999_999)),
+        ("d", json!(null)),
+    ] {
+        world.say(
+            1,
+            &json!({"type": "message", "id": name, "text": "x", "at": at}),
+        );
+    }
+    world.pass(200);
+    let at: Vec<_> = world
+        .got(1, "message")
+        .iter()
+        .map(|message| message["at"].as_u64().unwrap())
+        .collect();
+    assert_eq!(at, [99_000, 40_000, 100_000, 100_000]);
+    world.room.set_on_air(world.now, None);
+    world.write(1, "e", "x");
+    world.pass(2000);
+    assert_eq!(world.got(1, "message").last().unwrap()["at"], json!(null));
+    assert_eq!(
+        world.got(1, "broadcast").last().unwrap()["broadcast"],
+        json!(null)
+    );
+    assert_eq!(
+        world.got(1, "welcome")[0]["broadcast"],
+        json!({"id": "b1", "started_at": STARTED, "now": 0})
+    );
+}
+
+#[test]
+fn an_author_is_the_same_by_another_connection() {
+    let mut world = World::new();
+    world.enter(1, Role::Viewer, &json!({"author": "ada", "name": "Ada"}));
+    world.enter(2, Role::Viewer, &json!({"author": "ada"}));
+    assert_eq!(world.got(2, "welcome")[0]["author"]["name"], "Ada");
+    world.say(2, &json!({"type": "rename", "name": "Ada L."}));
+    assert_eq!(world.got(1, "renamed")[0]["name"], "Ada L.");
+    world.leave(1);
+    world.write(2, "c1", "still here");
+    world.pass(3000);
+    assert_eq!(world.got(2, "message")[0]["author"]["name"], "Ada L.");
+    assert_eq!(world.got(2, "presence").last().unwrap()["chatters"], 1);
+    world.enter(3, Role::Viewer, &json!({"name": "ada l"}));
+    assert_eq!(world.problem(3), Some("name_taken"));
+    assert_eq!(world.got(3, "welcome").len(), 1, "it's let in all the same");
+}
+
+#[test]
+fn who_writes_too_fast_is_told_for_how_long_to_wait() {
+    let mut world = World::new();
+    world.viewer(1);
+    for n in 0..6 {
+        world.write(1, &format!("c{n}"), "x");
+    }
+    assert_eq!(
+        (world.problem(1), world.log.entries.len()),
+        (Some("rate"), 5)
+    );
+    world.pass(1000);
+    world.write(1, "c5", "x");
+    assert_eq!(world.log.entries.len(), 6);
+    world.write(1, "c6", &"x".repeat(501));
+    assert_eq!(world.problem(1), Some("too_long"));
+}
+
+#[test]
+fn taps_are_counted_and_told_ten_times_a_second() {
+    let mut world = World::new();
+    (1..=50).for_each(|id| world.viewer(id));
+    world.pass(3000);
+    for _ in 0..20 {
+        for id in 1..=50 {
+            world.say(id, &json!({"type": "reaction", "emoji": "🔥", "count": 3}));
+        }
+        world.pass(200);
+    }
+    world.pass(1000);
+    let told = world.got(7, "reactions");
+    let sum: u64 = told
+        .iter()
+        .map(|counts| counts["counts"]["🔥"].as_u64().unwrap())
+        .sum();
+    assert_eq!(sum, 20 * 50 * 3);
+    assert!(told.len() <= 50, "{} times in 5 s", told.len());
+    world.say(1, &json!({"type": "reaction", "emoji": "nope"}));
+    assert_eq!(world.problem(1), Some("not_found"));
+    for _ in 0..20 {
+        world.say(2, &json!({"type": "reaction", "emoji": "🔥"}));
+    }
+    assert_eq!(world.problem(2), Some("rate"));
+    world.pass(1000);
+    let last = world.got(7, "reactions").last().unwrap()["counts"]["🔥"]
+        .as_u64()
+        .unwrap();
+    assert!(last <= 11, "refused taps aren't counted: {last}");
+}
+
+#[test]
+fn presence_is_told_when_it_changes_and_not_all_the_time() {
+    let mut world = World::new();
+    world.viewer(1);
+    world.pass(5000);
+    for viewers in 0..100 {
+        world.room.set_viewers(world.now, viewers);
+        world.pass(100);
+    }
+    world.pass(5000);
+    let told = world.got(1, "presence");
+    assert!((4..=8).contains(&told.len()), "{}", told.len());
+    assert_eq!(told.last().unwrap()["viewers"], 99);
+}
+
+#[test]
+fn a_slow_reader_is_served_from_the_log_when_it_reads_again() {
+    let mut world = World::with(RoomLimits {
+        recent: 5,
+        author_rate: 100.0,
+        author_burst: 100.0,
+        ..RoomLimits::default()
+    });
+    world.viewer(1);
+    world.viewer(2);
+    world.stuck.insert(2);
+    for n in 0..60 {
+        world.write(1, &format!("c{n}"), "x");
+        world.pass(50);
+    }
+    assert!(world.texts(2).is_empty());
+    world.stuck.clear();
+    world.pass(2000);
+    assert_eq!(world.numbers(2), (1..=60).collect::<Vec<_>>());
+}

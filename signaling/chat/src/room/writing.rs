@@ -1,0 +1,431 @@
+//! What clients say: judged, and put on its way to the log.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Appended, Lane, MAX_BEHIND_MS, MAX_WAITING, Output, ParticipantId, Room, TAP_BURST, TAP_RATE,
+    Ticket, Waiting,
+};
+use crate::{
+    AuthorId, Entry, Kind, Millis, Role,
+    entry::{Draft, MAX_KEY},
+    protocol::{Action, Code, NewMessage, Problem, Reaction, ServerObject},
+    text,
+};
+
+/// How much faster those may write who keep order.
+const STAFF_FACTOR: f64 = 5.0;
+
+/// Something from outside that the log takes in: a donation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEvent {
+    /// What makes it the same when it's told twice. At most [`MAX_KEY`] bytes.
+    pub key: String,
+    /// The `event` object that clients are sent, in JSON.
+    pub event: String,
+    /// What it gives: currency, and amount in minor units.
+    pub donation: Option<(String, u64)>,
+}
+
+impl Room {
+    pub(super) fn write(
+        &mut self,
+        now: Millis,
+        id: ParticipantId,
+        author: &AuthorId,
+        message: NewMessage,
+    ) {
+        match self.judge(now, id, author, &message) {
+            Ok(text) => {
+                let role = self
+                    .people
+                    .get(author)
+                    .map_or(Role::Viewer, |person| person.role);
+                let shown = role > Role::Viewer || self.is_shown(now);
+                let members = members(&[
+                    ("id", &message.id),
+                    ("author", &self.people.author(author)),
+                    ("text", &text),
+                ]);
+                let draft = Draft {
+                    kind: Kind::Message,
+                    author: Some(author.clone()),
+                    key: Some(key(author, &message.id)),
+                    at: self.seen_at(now, message.at),
+                    time: now,
+                    shown,
+                    members,
+                };
+                let waiting = Waiting {
+                    asker: Some((id, Some(message.id))),
+                    ..Waiting::of(draft)
+                };
+                self.append(waiting, None, None);
+            }
+            Err(problem) => self.tell(now, id, problem.about(Some(message.id))),
+        }
+    }
+
+    /// The text to be shown, or why it isn't.
+    fn judge(
+        &mut self,
+        now: Millis,
+        id: ParticipantId,
+        author: &AuthorId,
+        message: &NewMessage,
+    ) -> Result<String, Problem> {
+        self.may_write(now, id, author)?;
+        let text = text::clean(&message.text);
+        if text.is_empty() {
+            return Err(Problem::new(
+                Code::Empty,
+                "there is nothing to show in this message",
+            ));
+        }
+        let most = self.limits.message_length;
+        if text.chars().count() > most {
+            return Err(Problem::new(
+                Code::TooLong,
+                format!("a message has {most} characters at most"),
+            ));
+        }
+        let is_staff = self
+            .people
+            .get(author)
+            .is_some_and(|person| person.role > Role::Viewer);
+        if !is_staff {
+            if self.state.no_links && text::has_link(&text) {
+                return Err(Problem::new(
+                    Code::Links,
+                    "links aren't allowed in this chat",
+                ));
+            }
+            if self.filter.catches(&text) {
+                return Err(Problem::new(
+                    Code::Filtered,
+                    "this message has a word that isn't allowed in this chat",
+                ));
+            }
+        }
+        self.has_room(now, author, is_staff)?;
+        Ok(text)
+    }
+
+    fn may_write(&self, now: Millis, id: ParticipantId, author: &AuthorId) -> Result<(), Problem> {
+        let Some(person) = self.people.get(author) else {
+            return Err(Problem::new(Code::HelloFirst, "say hello first"));
+        };
+        if person.role > Role::Viewer {
+            return Ok(());
+        }
+        let address = self
+            .participants
+            .get(&id)
+            .map_or(person.address, |p| p.address);
+        if let Some(ban) = self.state.ban(author, address, now) {
+            return Err(match ban.until {
+                Some(until) => {
+                    let seconds = until.saturating_sub(now).div_ceil(1000);
+                    Problem::new(
+                        Code::TimedOut,
+                        format!("you may write again in {seconds} s"),
+                    )
+                    .after(seconds)
+                }
+                None => Problem::new(Code::Banned, "you are banned from this chat"),
+            });
+        }
+        if let Some(seconds) = self.state.followers_only_s {
+            let seconds = u64::from(seconds);
+            let until = person.following_since.map(|since| since + seconds * 1000);
+            match until {
+                Some(until) if until <= now => {}
+                Some(until) => {
+                    let wait = (until - now).div_ceil(1000);
+                    let text = format!(
+                        "only those write who have followed for {seconds} s: wait {wait} s"
+                    );
+                    return Err(Problem::new(Code::FollowersOnly, text).after(wait));
+                }
+                None => {
+                    return Err(Problem::new(
+                        Code::FollowersOnly,
+                        "only followers write in this chat: follow the channel first",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether author, room and log take one more now; taken then.
+    fn has_room(&mut self, now: Millis, author: &AuthorId, is_staff: bool) -> Result<(), Problem> {
+        let slow = u64::from(self.state.slow_s) * 1000;
+        let (rate, burst) = (self.limits.author_rate, self.limits.author_burst);
+        let factor = if is_staff { STAFF_FACTOR } else { 1.0 };
+        let Some(person) = self.people.get_mut(author) else {
+            return Err(Problem::new(Code::HelloFirst, "say hello first"));
+        };
+        if let Some(last) = person.last_message.filter(|_| !is_staff)
+            && now < last + slow
+        {
+            let wait = (last + slow - now).div_ceil(1000);
+            return Err(Problem::new(Code::Slow, format!("slow mode: wait {wait} s")).after(wait));
+        }
+        if let Err(wait) = person.bucket.take(rate * factor, burst * factor, now) {
+            let wait = wait.div_ceil(1000);
+            return Err(
+                Problem::new(Code::Rate, format!("you write too fast: wait {wait} s")).after(wait),
+            );
+        }
+        if self.waiting.len() >= MAX_WAITING || !self.share.take(author, self.limits.room_rate, now)
+        {
+            person.bucket.give_back();
+            return Err(Problem::new(
+                Code::Busy,
+                "more is written here than can be taken: try again in a moment",
+            )
+            .after(1));
+        }
+        person.last_message = Some(now);
+        Ok(())
+    }
+
+    fn is_shown(&mut self, now: Millis) -> bool {
+        let rate = f64::from(self.limits.shown_rate);
+        self.shown.take(rate, rate, now).is_ok()
+    }
+
+    /// The stream time that an author saw, as far as it can be.
+    fn seen_at(&self, now: Millis, said: Option<u64>) -> Option<u64> {
+        let present = self.stream_time(now)?;
+        Some(
+            said.unwrap_or(present)
+                .clamp(present.saturating_sub(MAX_BEHIND_MS), present),
+        )
+    }
+
+    pub(super) fn react(
+        &mut self,
+        now: Millis,
+        id: ParticipantId,
+        author: &AuthorId,
+        reaction: &Reaction,
+    ) {
+        let Some(participant) = self.participants.get_mut(&id) else {
+            return;
+        };
+        let address = participant.address;
+        if participant.taps.take(TAP_RATE, TAP_BURST, now).is_err() {
+            self.tell(
+                now,
+                id,
+                Problem::new(
+                    Code::Rate,
+                    "send reactions 5 times a second at most, with their count",
+                ),
+            );
+        } else if self.state.ban(author, address, now).is_some() {
+            self.tell(
+                now,
+                id,
+                Problem::new(Code::TimedOut, "you mayn't react now"),
+            );
+        } else if self.reactions.add(&reaction.emoji, reaction.count) {
+            self.flush_soon(now);
+        } else {
+            self.tell(
+                now,
+                id,
+                Problem::new(Code::NotFound, "this emoji isn't among welcome.reactions"),
+            );
+        }
+    }
+
+    pub(super) fn follow(&mut self, now: Millis, author: AuthorId, on: bool) {
+        let Some(person) = self.people.get_mut(&author) else {
+            return;
+        };
+        let since = on.then(|| person.following_since.unwrap_or(now));
+        if person.following_since != since {
+            person.following_since = since;
+            self.outputs.push_back(Output::Follow { author, since });
+        }
+    }
+
+    pub(super) fn rename(&mut self, now: Millis, id: ParticipantId, author: &AuthorId, name: &str) {
+        match self.people.rename(author, name) {
+            Ok(()) => {
+                let name = self.people.author(author).name;
+                self.send(
+                    self.connections(author),
+                    Lane::Chat,
+                    &[ServerObject::Renamed { name }],
+                );
+            }
+            Err(problem) => self.tell(now, id, problem),
+        }
+    }
+
+    /// Puts something from outside on its way to the log; the ticket names it in [`Output::Append`].
+    pub fn event(&mut self, now: Millis, event: NewEvent) -> Ticket {
+        debug_assert!(event.key.len() <= MAX_KEY, "the caller bounds keys");
+        let draft = Draft {
+            kind: Kind::Event,
+            author: None,
+            key: Some(event.key),
+            at: self.stream_time(now),
+            time: now,
+            shown: true,
+            members: format!("\"event\":{}", event.event),
+        };
+        let waiting = Waiting {
+            donation: event.donation,
+            ..Waiting::of(draft)
+        };
+        self.append(waiting, None, None)
+    }
+
+    pub(super) fn append(
+        &mut self,
+        mut waiting: Waiting,
+        state: Option<super::RoomState>,
+        deletes: Option<u64>,
+    ) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        waiting.ticket = ticket;
+        self.outputs.push_back(Output::Append {
+            ticket,
+            draft: waiting.draft.clone(),
+            state: state.map(Box::new),
+            deletes,
+            donation: waiting.donation.clone(),
+        });
+        self.waiting.push_back(waiting);
+        ticket
+    }
+
+    /// How the next append went, in the order of [`Output::Append`].
+    pub fn appended(&mut self, now: Millis, ticket: Ticket, how: Appended) {
+        let Some(waiting) = self.waiting.pop_front() else {
+            return;
+        };
+        debug_assert_eq!(
+            waiting.ticket, ticket,
+            "answers come in the order of appends"
+        );
+        match how {
+            Appended::New(seq) => self.take_in(now, seq, waiting),
+            Appended::Known(seq) => self.tell_stored(waiting.asker, seq),
+            Appended::Failed => {
+                if let Some((id, name)) = waiting.asker {
+                    let text =
+                        "the chat's log can't be written now; nothing was stored, try again later";
+                    self.tell(
+                        now,
+                        id,
+                        Problem::new(Code::Store, text).about(name).after(5),
+                    );
+                }
+            }
+        }
+    }
+
+    fn take_in(&mut self, now: Millis, seq: u64, waiting: Waiting) {
+        let shown = waiting.draft.shown;
+        self.ring.push(Entry {
+            seq,
+            draft: waiting.draft,
+            deleted: false,
+        });
+        if !shown {
+            self.tell_stored(waiting.asker, seq);
+        }
+        if let Some(action) = waiting.action {
+            self.has_acted(now, &action, waiting.state);
+        }
+        if let Some((currency, amount)) = waiting.donation {
+            self.has_given(currency, amount);
+        }
+        self.flush_soon(now);
+    }
+
+    fn tell_stored(&mut self, asker: Option<(ParticipantId, Option<String>)>, seq: u64) {
+        if let Some((id, Some(name))) = asker {
+            self.send(
+                vec![id],
+                Lane::Chat,
+                &[ServerObject::Stored { id: name, seq }],
+            );
+        }
+    }
+
+    fn has_given(&mut self, currency: String, amount: u64) {
+        let Some(air) = &mut self.on_air else {
+            return;
+        };
+        let counts = self
+            .state
+            .goal
+            .as_ref()
+            .is_some_and(|goal| goal.currency == currency);
+        let raised: &mut BTreeMap<_, _> = &mut air.raised;
+        let sum = raised.entry(currency).or_default();
+        *sum = sum.saturating_add(amount);
+        if counts {
+            self.send_to_all(&[ServerObject::Goal { goal: self.goal() }]);
+        }
+    }
+}
+
+impl Waiting {
+    pub(super) fn of(draft: Draft) -> Self {
+        Self {
+            ticket: Ticket(0),
+            draft,
+            asker: None,
+            action: None,
+            state: None,
+            donation: None,
+        }
+    }
+
+    pub(super) fn action(
+        draft: Draft,
+        asker: (ParticipantId, Option<String>),
+        action: Action,
+    ) -> Self {
+        Self {
+            asker: Some(asker),
+            action: Some(action),
+            ..Self::of(draft)
+        }
+    }
+}
+
+/// What makes a message the same when it's said again.
+fn key(author: &AuthorId, id: &str) -> String {
+    format!("m/{author}/{id}")
+}
+
+/// JSON members of an object, without its braces.
+pub(super) fn members(members: &[(&str, &dyn Json)]) -> String {
+    let members: Vec<_> = members
+        .iter()
+        .map(|(name, value)| format!("\"{name}\":{}", value.json()))
+        .collect();
+    members.join(",")
+}
+
+/// What can be written as JSON behind a reference.
+pub(super) trait Json {
+    fn json(&self) -> String;
+}
+
+impl<T: serde::Serialize> Json for T {
+    fn json(&self) -> String {
+        // Strings, authors and actions: nothing that writing to a string fails for.
+        serde_json::to_string(self).unwrap_or_else(|_| "null".into())
+    }
+}

@@ -1,0 +1,314 @@
+//! Chat on this node: rooms that run while somebody is in them, and the ways into them.
+//!
+//! A [`Room`](spillway_chat::Room) decides; its task (`room_task.rs`) moves frames between it, data channels, WebSockets, the log
+//! and the clock. [`Chat`] finds the room for what comes.
+
+mod identity;
+mod log_writer;
+mod outlets;
+mod room_task;
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use spillway_chat::{
+    Millis, Role, RoomLimits,
+    room::{AddressHash, Appended, NewEvent, ParticipantId},
+};
+use spillway_sfu::SessionId;
+use spillway_signaling::{ChannelName, ChatInlet, ChatLine, OnAir};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    auth::{SigningKey, Verifier},
+    media::MediaPlane,
+    store::Store,
+    time,
+};
+
+use identity::Identities;
+use log_writer::LogWriter;
+use outlets::Outlet;
+use room_task::{Input, RoomTask};
+
+/// Things that wait for a room; what comes beyond it is lost, and said again by clients that hear nothing of it.
+const INBOX: usize = 8192;
+/// Frames that wait for a WebSocket; a room sends the log again to who has as many.
+const SOCKET_FRAMES: usize = 32;
+/// The labels of data channels.
+const CHAT: &str = "chat";
+const REACTIONS: &str = "reactions";
+
+/// What rooms are made of.
+pub struct Parts {
+    /// Where logs are.
+    pub store: Arc<dyn Store>,
+    /// Whose tokens are believed.
+    pub verifier: Arc<Verifier>,
+    /// Where data channels are.
+    pub media: Arc<dyn MediaPlane>,
+    /// What is on air.
+    pub on_air: watch::Receiver<OnAir>,
+    /// The bounds of rooms.
+    pub limits: RoomLimits,
+    /// The most followers of a channel.
+    pub followers: usize,
+}
+
+/// The chat of a node. Clones are handles to the same.
+#[derive(Clone)]
+pub struct Chat(Arc<Shared>);
+
+struct Shared {
+    parts: Parts,
+    identities: Identities,
+    log: LogWriter,
+    clock: Clock,
+    rooms: Mutex<HashMap<ChannelName, mpsc::Sender<Input>>>,
+    /// The data channels of sessions.
+    lines: Mutex<HashMap<SessionId, Line>>,
+    next_participant: AtomicU64,
+}
+
+/// A session's data channels.
+struct Line {
+    channel: ChannelName,
+    participant: ParticipantId,
+    chat: Option<u16>,
+    reactions: Option<u16>,
+}
+
+/// Whose session data channels belong to.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// The session.
+    pub session: SessionId,
+    /// Its channel.
+    pub channel: ChannelName,
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// It publishes.
+    pub is_streamer: bool,
+}
+
+/// The node's wall clock as it was at the start, and what has passed since: it doesn't step.
+struct Clock {
+    began: Instant,
+    at: Millis,
+}
+
+impl Clock {
+    fn now(&self) -> Millis {
+        self.at + self.began.elapsed().as_millis() as u64
+    }
+}
+
+impl Chat {
+    /// The chat of a node with that key.
+    pub fn new(parts: Parts, key: &SigningKey) -> Self {
+        Self(Arc::new(Shared {
+            identities: Identities::new(key),
+            log: LogWriter::start(Arc::clone(&parts.store)),
+            parts,
+            clock: Clock {
+                began: Instant::now(),
+                at: time::now().0,
+            },
+            rooms: Mutex::default(),
+            lines: Mutex::default(),
+            next_participant: AtomicU64::new(1),
+        }))
+    }
+
+    /// A peer opened a data channel.
+    pub fn channel_opened(&self, holder: &Holder, id: u16, label: &str) {
+        let mut lines = self.0.lines();
+        let line = lines.entry(holder.session).or_insert_with(|| Line {
+            channel: holder.channel.clone(),
+            participant: self.0.new_participant(),
+            chat: None,
+            reactions: None,
+        });
+        match label {
+            CHAT if line.chat.is_none() => {
+                line.chat = Some(id);
+                let input = Input::Enter {
+                    id: line.participant,
+                    outlet: Outlet::channel(holder.session, id),
+                    entrance: Entrance {
+                        address: self.0.identities.hash(holder.address),
+                        own_role: if holder.is_streamer {
+                            Role::Streamer
+                        } else {
+                            Role::Viewer
+                        },
+                        may_view: true,
+                    },
+                };
+                self.0.post(&line.channel, input);
+            }
+            REACTIONS if line.reactions.is_none() => line.reactions = Some(id),
+            _ => return,
+        }
+        // Whichever was opened last.
+        if let (Some(_), Some(reactions)) = (line.chat, line.reactions) {
+            self.0
+                .post(&line.channel, Input::Reactions(line.participant, reactions));
+        }
+    }
+
+    /// A message came on a data channel.
+    pub fn data(&self, session: SessionId, id: u16, data: Vec<u8>) {
+        let lines = self.0.lines();
+        if let Some(line) = lines.get(&session)
+            && (line.chat == Some(id) || (line.chat.is_some() && line.reactions == Some(id)))
+        {
+            self.0
+                .post_to_open(&line.channel, Input::Frame(line.participant, data));
+        }
+    }
+
+    /// A session is gone.
+    pub fn session_ended(&self, session: SessionId) {
+        let line = self.0.lines().remove(&session);
+        if let Some(line) = line {
+            self.0
+                .post_to_open(&line.channel, Input::Leave(line.participant));
+        }
+    }
+
+    /// Lets somebody in by WebSocket. `may_view`: what they came with is enough to see the channel.
+    pub fn join(&self, channel: &ChannelName, address: IpAddr, may_view: bool) -> ChatLine {
+        let (outlet, frames) = mpsc::channel(SOCKET_FRAMES);
+        let participant = self.0.new_participant();
+        let entrance = Entrance {
+            address: self.0.identities.hash(address),
+            own_role: Role::Viewer,
+            may_view,
+        };
+        let input = Input::Enter {
+            id: participant,
+            outlet: Outlet::Socket(outlet),
+            entrance,
+        };
+        self.0.post(channel, input);
+        let inlet = Inlet {
+            shared: Arc::clone(&self.0),
+            channel: channel.clone(),
+            participant,
+        };
+        ChatLine {
+            inlet: Box::new(inlet),
+            frames,
+        }
+    }
+
+    /// Puts a donation or the like into a channel's log. `None`: the room has too much to do, or is gone.
+    pub async fn event(&self, channel: &ChannelName, event: NewEvent) -> Option<Appended> {
+        let (reply, answer) = oneshot::channel();
+        self.0.post(channel, Input::Event { event, reply });
+        answer.await.ok()
+    }
+
+    /// Lets everybody go from a channel that is deleted.
+    pub fn close(&self, channel: &ChannelName) {
+        // The room's task ends with its inbox, and its clients' ways with the task.
+        self.0.rooms().remove(channel);
+    }
+
+    /// How many watch channels whose rooms are open.
+    pub fn tell_viewers(&self, viewers: impl Fn(&ChannelName) -> u32) {
+        for (channel, room) in self.0.rooms().iter() {
+            // One that is full hears the next number.
+            let _ = room.try_send(Input::Viewers(viewers(channel)));
+        }
+    }
+}
+
+impl Shared {
+    /// Posts to a channel's room, which is opened if need be.
+    fn post(self: &Arc<Self>, channel: &ChannelName, input: Input) {
+        let mut rooms = self.rooms();
+        let room = rooms.entry(channel.clone()).or_insert_with(|| {
+            let (sender, inbox) = mpsc::channel(INBOX);
+            tokio::spawn(RoomTask::run(Arc::clone(self), channel.clone(), inbox));
+            sender
+        });
+        put(room, channel, input);
+    }
+
+    fn post_to_open(&self, channel: &ChannelName, input: Input) {
+        if let Some(room) = self.rooms().get(channel) {
+            put(room, channel, input);
+        }
+    }
+
+    /// Ends a room that nothing waits for. What is posted from then on opens another.
+    fn close(&self, channel: &ChannelName, inbox: &mpsc::Receiver<Input>) -> bool {
+        let mut rooms = self.rooms();
+        let is_idle = inbox.is_empty();
+        if is_idle {
+            rooms.remove(channel);
+        }
+        is_idle
+    }
+
+    fn new_participant(&self) -> ParticipantId {
+        ParticipantId(self.next_participant.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, HashMap<ChannelName, mpsc::Sender<Input>>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lines(&self) -> MutexGuard<'_, HashMap<SessionId, Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn put(room: &mpsc::Sender<Input>, channel: &ChannelName, input: Input) {
+    if room.try_send(input).is_err() {
+        tracing::debug!(%channel, "a room has more to do than it can; something is lost");
+    }
+}
+
+/// How somebody came.
+#[derive(Debug, Clone, Copy)]
+struct Entrance {
+    address: AddressHash,
+    /// What they are without a token.
+    own_role: Role,
+    /// They may see the channel without a token.
+    may_view: bool,
+}
+
+/// The way of one WebSocket into its room. The room hears of its end.
+struct Inlet {
+    shared: Arc<Shared>,
+    channel: ChannelName,
+    participant: ParticipantId,
+}
+
+impl ChatInlet for Inlet {
+    fn say(&self, frame: String) {
+        let input = Input::Frame(self.participant, frame.into_bytes());
+        self.shared.post_to_open(&self.channel, input);
+    }
+}
+
+impl Drop for Inlet {
+    fn drop(&mut self) {
+        self.shared
+            .post_to_open(&self.channel, Input::Leave(self.participant));
+    }
+}
+
+/// How long a room stays that nobody is in: who reconnects finds it as it was.
+const IDLE: Duration = Duration::from_secs(60);

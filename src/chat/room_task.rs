@@ -1,0 +1,499 @@
+//! The task of one room: everything that it decides is done here, and everything that happens to it comes through here.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use spillway_chat::{
+    Millis, Role, Room,
+    protocol::{ClientFrame, Code, Hello, Problem, ServerObject, frame, parse},
+    room::{Appended, Joining, NewEvent, OnAir, Opened, Output, ParticipantId, Ticket},
+};
+use spillway_sfu::VideoClock;
+use spillway_signaling::{
+    ChannelName,
+    api::model::{Timestamp, TokenKind},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
+};
+
+use super::{
+    Entrance, IDLE, Shared,
+    log_writer::Job,
+    outlets::{Outlet, Outlets},
+};
+use crate::{auth::TokenError, store::NewEntry};
+
+/// How often clients are told how their picture's time relates to the broadcast's.
+const CLOCK_EVERY: Duration = Duration::from_secs(1);
+/// Entries that a client is caught up with at a time.
+const LOADED: usize = 200;
+/// How soon a log is asked for again that couldn't be read.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// Answers that wait for the room; their tasks wait beyond it.
+const ANSWERS: usize = 1024;
+
+/// What happens to a room.
+pub(super) enum Input {
+    Enter {
+        id: ParticipantId,
+        outlet: Outlet,
+        entrance: Entrance,
+    },
+    /// The client's data channel for reactions.
+    Reactions(ParticipantId, u16),
+    Frame(ParticipantId, Vec<u8>),
+    Leave(ParticipantId),
+    Event {
+        event: NewEvent,
+        reply: oneshot::Sender<Appended>,
+    },
+    Viewers(u32),
+}
+
+/// What the room's own errands bring back.
+enum Answer {
+    /// Who said hello.
+    Known(ParticipantId, Result<Joining, Problem>),
+    /// Who took a part of the log.
+    Sent(Vec<(ParticipantId, bool)>),
+    Loaded(ParticipantId, Option<Vec<spillway_chat::Entry>>),
+    Clocks(Vec<VideoClock>),
+}
+
+pub(super) struct RoomTask {
+    shared: Arc<Shared>,
+    channel: ChannelName,
+    room: Room,
+    outlets: Outlets,
+    entrances: HashMap<ParticipantId, Entrance>,
+    /// Events whose senders wait.
+    events: HashMap<Ticket, oneshot::Sender<Appended>>,
+    on_air: Option<OnAir>,
+    answers: mpsc::Sender<Answer>,
+    appended: mpsc::UnboundedSender<(Ticket, Appended)>,
+}
+
+impl RoomTask {
+    pub(super) async fn run(
+        shared: Arc<Shared>,
+        channel: ChannelName,
+        mut inbox: mpsc::Receiver<Input>,
+    ) {
+        let opened = open(&shared, &channel).await;
+        let now = shared.clock.now();
+        let room = Room::new(channel.as_str(), shared.parts.limits.clone(), opened, now);
+        let (answers, mut answered) = mpsc::channel(ANSWERS);
+        let (appended, mut placed) = mpsc::unbounded_channel();
+        let mut on_air = shared.parts.on_air.clone();
+        on_air.mark_changed();
+        let mut clock = interval(CLOCK_EVERY);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut task = Self {
+            shared,
+            channel,
+            room,
+            outlets: Outlets::default(),
+            entrances: HashMap::new(),
+            events: HashMap::new(),
+            on_air: None,
+            answers,
+            appended,
+        };
+        let mut idle_since = Instant::now();
+        loop {
+            let due = task.due();
+            tokio::select! {
+                input = inbox.recv() => match input {
+                    Some(input) => task.take(input),
+                    None => return,
+                },
+                Some(answer) = answered.recv() => task.hear(answer),
+                Some((ticket, how)) = placed.recv() => task.place(ticket, how),
+                Ok(()) = on_air.changed() => task.follow_air(&mut on_air).await,
+                _ = clock.tick() => task.ask_clocks(),
+                () = sleep_until(due) => {
+                    let now = task.now();
+                    task.room.handle_timeout(now);
+                }
+            }
+            task.act().await;
+            if !task.room.is_empty() {
+                idle_since = Instant::now();
+            } else if idle_since.elapsed() >= IDLE && task.shared.close(&task.channel, &inbox) {
+                return;
+            }
+        }
+    }
+
+    fn now(&self) -> Millis {
+        self.shared.clock.now()
+    }
+
+    fn due(&self) -> Instant {
+        let wait = self.room.next_timeout().map_or(IDLE, |at| {
+            Duration::from_millis(at.saturating_sub(self.now()))
+        });
+        Instant::now() + wait.min(IDLE)
+    }
+
+    fn take(&mut self, input: Input) {
+        let now = self.now();
+        match input {
+            Input::Enter {
+                id,
+                outlet,
+                entrance,
+            } => {
+                self.outlets.add(id, outlet);
+                self.entrances.insert(id, entrance);
+                self.room.enter(now, id, entrance.address);
+            }
+            Input::Reactions(id, stream) => self.outlets.add_reactions(id, stream),
+            Input::Frame(id, data) => self.read(now, id, &data),
+            Input::Leave(id) => {
+                self.room.leave(now, id);
+                self.let_go(id);
+            }
+            Input::Event { event, reply } => {
+                let ticket = self.room.event(now, event);
+                self.events.insert(ticket, reply);
+            }
+            Input::Viewers(viewers) => self.room.set_viewers(now, viewers),
+        }
+    }
+
+    fn read(&mut self, now: Millis, id: ParticipantId, data: &[u8]) {
+        if !self.room.admits(now, id) {
+            return;
+        }
+        match parse(data) {
+            Ok(ClientFrame::Hello(hello)) if !self.room.has_joined(id) => self.greet(id, hello),
+            Ok(frame) => self.room.handle(now, id, frame),
+            Err(problem) => self.room.refuse(now, id, problem),
+        }
+    }
+
+    /// Finds out who said hello, beside everything else.
+    fn greet(&mut self, id: ParticipantId, hello: Hello) {
+        // Taken out: a second hello while the first is looked into finds nothing.
+        let Some(entrance) = self.entrances.remove(&id) else {
+            return;
+        };
+        let (shared, channel, answers) = (
+            Arc::clone(&self.shared),
+            self.channel.clone(),
+            self.answers.clone(),
+        );
+        tokio::spawn(async move {
+            let joining = identify(&shared, &channel, entrance, hello).await;
+            // A room that has ended has nobody to let in.
+            let _ = answers.send(Answer::Known(id, joining)).await;
+        });
+    }
+
+    fn hear(&mut self, answer: Answer) {
+        let now = self.now();
+        match answer {
+            Answer::Known(id, Ok(joining)) => self.room.join(now, id, joining),
+            Answer::Known(id, Err(problem)) => self.room.refuse(now, id, problem),
+            Answer::Sent(sent) => {
+                for (id, taken) in sent {
+                    self.room.sent(now, id, taken);
+                }
+            }
+            Answer::Loaded(id, entries) => self.room.loaded(now, id, entries.as_deref()),
+            Answer::Clocks(clocks) => self.tell_clocks(&clocks),
+        }
+    }
+
+    fn place(&mut self, ticket: Ticket, how: Appended) {
+        let now = self.now();
+        self.room.appended(now, ticket, how);
+        if let Some(reply) = self.events.remove(&ticket) {
+            // Who asked may be gone: it's in the log all the same.
+            let _ = reply.send(how);
+        }
+    }
+
+    /// What is on air may have changed.
+    async fn follow_air(
+        &mut self,
+        on_air: &mut tokio::sync::watch::Receiver<spillway_signaling::OnAir>,
+    ) {
+        let told = on_air.borrow_and_update().get(&self.channel).cloned();
+        let is_same =
+            told.as_ref().map(|air| &air.broadcast) == self.on_air.as_ref().map(|air| &air.id);
+        if is_same {
+            return;
+        }
+        self.on_air = match told {
+            Some(air) => {
+                let raised = self.shared.parts.store.raised(&air.broadcast).await;
+                if let Err(error) = &raised {
+                    tracing::error!(%error, channel = %self.channel, "what donations make so far can't be read");
+                }
+                Some(OnAir {
+                    id: air.broadcast,
+                    started_at: air.started_at.0,
+                    raised: raised.unwrap_or_default(),
+                })
+            }
+            None => None,
+        };
+        let now = self.now();
+        self.room.set_on_air(now, self.on_air.clone());
+    }
+
+    fn ask_clocks(&self) {
+        let sessions = self.outlets.sessions();
+        if self.on_air.is_none() || sessions.is_empty() {
+            return;
+        }
+        let (media, answers) = (Arc::clone(&self.shared.parts.media), self.answers.clone());
+        tokio::spawn(async move {
+            if let Ok(clocks) = media.video_clocks(sessions).await {
+                let _ = answers.send(Answer::Clocks(clocks)).await;
+            }
+        });
+    }
+
+    fn tell_clocks(&mut self, clocks: &[VideoClock]) {
+        let Some(started_at) = self.on_air.as_ref().map(|air| air.started_at) else {
+            return;
+        };
+        let mut messages = Vec::with_capacity(clocks.len());
+        for clock in clocks {
+            let at = (clock.since_1970.as_millis() as u64).saturating_sub(started_at);
+            let object = ServerObject::Clock { rtp: clock.rtp, at };
+            let Some(id) = self
+                .outlets
+                .participant(clock.session)
+                .filter(|id| self.room.has_joined(*id))
+            else {
+                continue;
+            };
+            let text: Arc<str> = frame(&[object]).into();
+            messages.extend(
+                self.outlets
+                    .dispatch(&[id], spillway_chat::room::Lane::Reactions, &text)
+                    .messages,
+            );
+        }
+        // One that gets lost is followed by another.
+        drop(self.shared.parts.media.send_data(messages));
+    }
+
+    /// Does all that the room wants.
+    async fn act(&mut self) {
+        while let Some(output) = self.room.poll() {
+            match output {
+                Output::Append {
+                    ticket,
+                    draft,
+                    state,
+                    deletes,
+                    donation,
+                } => {
+                    let entry = NewEntry {
+                        channel: self.channel.clone(),
+                        broadcast: self.on_air.as_ref().map(|air| air.id.clone()),
+                        draft,
+                        state,
+                        deletes,
+                        donation,
+                    };
+                    let answer = self.appended.clone();
+                    self.shared
+                        .log
+                        .append(Job {
+                            entry,
+                            ticket,
+                            answer,
+                        })
+                        .await;
+                }
+                Output::Send {
+                    to,
+                    lane,
+                    frame,
+                    is_log,
+                } => {
+                    let dispatch = self.outlets.dispatch(&to, lane, &frame);
+                    self.send(dispatch, is_log);
+                }
+                Output::Load { participant, after } => self.load(participant, after),
+                Output::Close(id) => {
+                    let now = self.now();
+                    self.room.leave(now, id);
+                    self.let_go(id);
+                }
+                Output::Follow { author, since } => {
+                    let (shared, channel) = (Arc::clone(&self.shared), self.channel.clone());
+                    tokio::spawn(async move {
+                        let store = &shared.parts.store;
+                        let most = shared.parts.followers;
+                        if let Err(error) = store
+                            .follow(&channel, &author, since.map(Timestamp), most)
+                            .await
+                        {
+                            tracing::error!(%error, %channel, "a follower can't be noted");
+                        }
+                    });
+                }
+                Output::Report { .. } => {}
+            }
+        }
+    }
+
+    fn let_go(&mut self, id: ParticipantId) {
+        self.outlets.remove(id);
+        self.entrances.remove(&id);
+    }
+
+    fn send(&mut self, dispatch: super::outlets::Dispatch, is_log: bool) {
+        let sessions: Vec<_> = dispatch
+            .messages
+            .iter()
+            .map(|message| message.session)
+            .collect();
+        let answers = self.shared.parts.media.send_data(dispatch.messages);
+        if !is_log {
+            return;
+        }
+        let now = self.now();
+        for (id, taken) in dispatch.known {
+            self.room.sent(now, id, taken);
+        }
+        if sessions.is_empty() {
+            return;
+        }
+        let ids: HashMap<_, _> = sessions
+            .into_iter()
+            .filter_map(|session| Some((session, self.outlets.participant(session)?)))
+            .collect();
+        let reply = self.answers.clone();
+        tokio::spawn(async move {
+            let mut taken = ids;
+            let mut sent = Vec::with_capacity(taken.len());
+            for answer in answers {
+                // A worker that is gone took its sessions with it.
+                for session in answer.await.unwrap_or_default() {
+                    sent.extend(taken.remove(&session).map(|id| (id, false)));
+                }
+            }
+            sent.extend(taken.into_values().map(|id| (id, true)));
+            let _ = reply.send(Answer::Sent(sent)).await;
+        });
+    }
+
+    fn load(&self, id: ParticipantId, after: u64) {
+        let (shared, channel, answers) = (
+            Arc::clone(&self.shared),
+            self.channel.clone(),
+            self.answers.clone(),
+        );
+        tokio::spawn(async move {
+            let entries = shared.parts.store.entries(&channel, after, LOADED).await;
+            if entries.is_err() {
+                sleep(ASK_AGAIN).await;
+            }
+            let _ = answers.send(Answer::Loaded(id, entries.ok())).await;
+        });
+    }
+}
+
+/// What the log has of a channel, as soon as it can be read.
+async fn open(shared: &Shared, channel: &ChannelName) -> Opened {
+    loop {
+        let store = &shared.parts.store;
+        let recent = store
+            .latest_entries(channel, None, shared.parts.limits.recent)
+            .await;
+        match (store.room(channel).await, recent) {
+            (Ok((state, last)), Ok(recent)) => {
+                return Opened {
+                    state,
+                    recent,
+                    last,
+                };
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::error!(%error, %channel, "the chat's log can't be read; trying again");
+                sleep(ASK_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Who says hello, and what they may do.
+async fn identify(
+    shared: &Shared,
+    channel: &ChannelName,
+    entrance: Entrance,
+    hello: Hello,
+) -> Result<Joining, Problem> {
+    let role = match &hello.token {
+        Some(token) => role_by(shared, channel, token)
+            .await?
+            .max(entrance.own_role),
+        None if entrance.may_view => entrance.own_role,
+        None => {
+            return Err(Problem::new(
+                Code::Unauthorized,
+                "this channel's viewing is restricted: say hello with a token for it",
+            ));
+        }
+    };
+    let known = hello
+        .identity
+        .as_deref()
+        .and_then(|identity| shared.identities.read(identity));
+    let (author, identity) = match (known, hello.identity) {
+        (Some(author), Some(identity)) => (author, identity),
+        _ => shared.identities.make(),
+    };
+    let following_since = shared
+        .parts
+        .store
+        .following_since(channel, &author)
+        .await
+        .unwrap_or_else(|error| {
+            tracing::error!(%error, %channel, "followers can't be read");
+            None
+        });
+    Ok(Joining {
+        author,
+        identity,
+        name: hello.name,
+        role,
+        following_since: following_since.map(|since| since.0),
+        after: hello.after,
+        history: hello.history,
+    })
+}
+
+async fn role_by(shared: &Shared, channel: &ChannelName, token: &str) -> Result<Role, Problem> {
+    let parts = &shared.parts;
+    let grant = parts
+        .verifier
+        .verify(token, parts.store.as_ref())
+        .await
+        .map_err(|error| match error {
+            TokenError::Store(_) => {
+                Problem::new(Code::Store, "tokens can't be checked now; try again later")
+            }
+            other => Problem::new(Code::Unauthorized, other.to_string()),
+        })?;
+    if !grant.allows_viewing(channel) {
+        return Err(Problem::new(
+            Code::Forbidden,
+            "the token is for another channel",
+        ));
+    }
+    Ok(match grant.kind {
+        TokenKind::Publish | TokenKind::Admin => Role::Streamer,
+        TokenKind::Moderate => Role::Moderator,
+        TokenKind::View | TokenKind::Service => Role::Viewer,
+    })
+}

@@ -1,0 +1,267 @@
+//! Rooms over a real store: who comes in by which way, and what survives.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use spillway_chat::room::{Appended, NewEvent};
+use spillway_signaling::ChatLine;
+use tokio::time::timeout;
+
+use super::*;
+
+/// How long something may take that is done at once.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A client of a chat, by WebSocket.
+struct Client {
+    line: ChatLine,
+    received: Vec<Value>,
+}
+
+impl Client {
+    async fn join(fixture: &Fixture, hello: Value) -> Self {
+        let line = fixture
+            .node
+            .join_chat(&demo(), &caller(None))
+            .await
+            .unwrap();
+        let client = Self {
+            line,
+            received: Vec::new(),
+        };
+        client.say(hello);
+        client
+    }
+
+    fn say(&self, frame: Value) {
+        self.line.inlet.say(frame.to_string());
+    }
+
+    fn write(&self, id: &str, text: &str) {
+        self.say(json!({"type": "message", "id": id, "text": text}));
+    }
+
+    /// The next object of that type; those before it are kept.
+    async fn next(&mut self, kind: &str) -> Value {
+        loop {
+            if let Some(place) = self
+                .received
+                .iter()
+                .position(|object| object["type"] == kind)
+            {
+                return self.received.remove(place);
+            }
+            let frame = timeout(PATIENCE, self.line.frames.recv())
+                .await
+                .expect(kind)
+                .expect(kind);
+            self.received
+                .extend(serde_json::from_str::<Vec<Value>>(&frame).unwrap());
+        }
+    }
+
+    /// The room lets the client go.
+    async fn is_let_go(&mut self) {
+        while timeout(PATIENCE, self.line.frames.recv())
+            .await
+            .unwrap()
+            .is_some()
+        {}
+    }
+}
+
+fn hello() -> Value {
+    json!({"type": "hello"})
+}
+
+#[tokio::test]
+async fn two_talk_and_a_third_reads_it_later() {
+    let fixture = fixture().await;
+    fixture.add_channel(false).await;
+    let mut ada = Client::join(&fixture, json!({"type": "hello", "name": "Ada"})).await;
+    let mut bob = Client::join(&fixture, json!({"type": "hello", "name": "Bob"})).await;
+    assert_eq!(ada.next("welcome").await["author"]["name"], "Ada");
+    bob.next("welcome").await;
+    ada.write("c1", "hello <b>all</b>");
+    bob.next("message").await;
+    bob.write("c1", "hi");
+    assert_eq!(ada.next("message").await["seq"], 1);
+    assert_eq!(ada.next("message").await["text"], "hi");
+    let mut late = Client::join(&fixture, hello()).await;
+    assert_eq!(late.next("welcome").await["last"], 2);
+    assert_eq!(late.next("message").await["text"], "hello <b>all</b>");
+    late.next("message").await;
+    let mut resumed = Client::join(&fixture, json!({"type": "hello", "after": 1})).await;
+    assert_eq!(resumed.next("message").await["seq"], 2);
+}
+
+#[tokio::test]
+async fn an_identity_is_the_same_author_and_a_forged_one_is_nobody() {
+    let fixture = fixture().await;
+    fixture.add_channel(false).await;
+    let mut first = Client::join(&fixture, json!({"type": "hello", "name": "Ada"})).await;
+    let welcome = first.next("welcome").await;
+    drop(first);
+    let again = json!({"type": "hello", "identity": welcome["identity"]});
+    let mut again = Client::join(&fixture, again).await;
+    assert_eq!(again.next("welcome").await["author"], welcome["author"]);
+    let id = welcome["author"]["id"].as_str().unwrap();
+    let forged = json!({"type": "hello", "identity": format!("{id}.AAAAAAAAAAAAAAAAAAAAAA")});
+    let mut forged = Client::join(&fixture, forged).await;
+    assert_ne!(forged.next("welcome").await["author"]["id"], id);
+}
+
+#[tokio::test]
+async fn tokens_give_rights_and_unsound_ones_are_refused() {
+    let fixture = fixture().await;
+    fixture.add_channel(false).await;
+    let moderate = fixture.token(TokenKind::Moderate, Some("demo")).await;
+    let hello = |token: &str| json!({"type": "hello", "token": token});
+    let mut moderator = Client::join(&fixture, hello(&moderate)).await;
+    assert_eq!(moderator.next("welcome").await["rights"]["moderate"], true);
+    let other = fixture.token(TokenKind::Moderate, Some("other")).await;
+    for (token, code) in [("rubbish", "unauthorized"), (&*other, "forbidden")] {
+        let mut client = Client::join(&fixture, hello(token)).await;
+        assert_eq!(client.next("error").await["code"], code);
+        client.is_let_go().await;
+    }
+}
+
+#[tokio::test]
+async fn a_restricted_channel_wants_a_token_in_the_hello() {
+    let fixture = fixture().await;
+    fixture.add_channel(true).await;
+    let mut stranger = Client::join(&fixture, hello()).await;
+    assert_eq!(stranger.next("error").await["code"], "unauthorized");
+    stranger.is_let_go().await;
+    let view = fixture.token(TokenKind::View, Some("demo")).await;
+    let mut viewer = Client::join(&fixture, json!({"type": "hello", "token": view})).await;
+    assert_eq!(viewer.next("welcome").await["rights"]["write"], true);
+    let missing = "missing".parse().unwrap();
+    let refusal = fixture.node.join_chat(&missing, &caller(None)).await.err();
+    assert!(matches!(refusal, Some(Refusal::NotFound(_))));
+}
+
+#[tokio::test]
+async fn data_channels_of_a_session_lead_into_its_channels_room() {
+    let fixture = fixture().await;
+    let token = fixture.token(TokenKind::Publish, Some("demo")).await;
+    fixture.publish(Some(&token)).await.unwrap();
+    fixture.live(0).await;
+    for (stream, label) in [(1, "reactions"), (3, "chat"), (5, "other")] {
+        let label = label.into();
+        fixture
+            .event(Event::ChannelOpened {
+                session: id(0),
+                id: stream,
+                label,
+            })
+            .await;
+    }
+    let say = async |stream: u16, frame: Value| {
+        let data = frame.to_string().into_bytes();
+        fixture
+            .event(Event::Data {
+                session: id(0),
+                id: stream,
+                data,
+                binary: false,
+            })
+            .await;
+    };
+    say(5, json!({"type": "hello", "name": "nobody hears this"})).await;
+    say(3, hello()).await;
+    let mut viewer = Client::join(&fixture, hello()).await;
+    assert!(viewer.next("welcome").await["broadcast"]["started_at"].is_u64());
+    say(
+        3,
+        json!({"type": "message", "id": "c1", "text": "welcome to my stream"}),
+    )
+    .await;
+    let message = viewer.next("message").await;
+    assert_eq!(message["author"]["role"], "streamer");
+    assert_eq!(message["author"]["name"], "demo");
+    assert!(message["at"].is_u64());
+    say(1, json!({"type": "reaction", "emoji": "👍", "count": 2})).await;
+    assert_eq!(viewer.next("reactions").await["counts"]["👍"], 2);
+    let said = |what: &str| {
+        fixture
+            .media
+            .said
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|message| message.text.contains(what))
+    };
+    assert!(said("\"welcome\"") && said("welcome to my stream"));
+    fixture.ended(0).await;
+    viewer.write("c1", "still here?");
+    viewer.next("message").await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_crash() {
+    let fixture = fixture().await;
+    fixture.add_channel(false).await;
+    let mut ada = Client::join(&fixture, json!({"type": "hello", "name": "Ada"})).await;
+    let identity = ada.next("welcome").await["identity"].clone();
+    ada.write("c1", "remember me");
+    ada.next("message").await;
+    let event = NewEvent {
+        key: "e/pay/1".into(),
+        event: json!({"kind": "donation", "amount": 5}).to_string(),
+        donation: None,
+    };
+    assert_eq!(
+        fixture.node.chat.event(&demo(), event.clone()).await,
+        Some(Appended::New(2))
+    );
+    let database = fixture.directory.path().join("spillway.db");
+    let key = SigningKey::load_or_create(fixture.directory.path()).unwrap();
+    let node = restarted(&database, key).await;
+    let line = node.join_chat(&demo(), &caller(None)).await.unwrap();
+    let mut again = Client {
+        line,
+        received: Vec::new(),
+    };
+    again.say(json!({"type": "hello", "identity": identity, "after": 0}));
+    assert_eq!(again.next("message").await["text"], "remember me");
+    assert_eq!(again.next("event").await["seq"], 2);
+    again.write("c1", "remember me");
+    assert_eq!(again.next("stored").await["seq"], 1);
+    assert_eq!(
+        node.chat.event(&demo(), event).await,
+        Some(Appended::Known(2))
+    );
+}
+
+/// Another node over the same database.
+async fn restarted(database: &std::path::Path, key: SigningKey) -> Node {
+    let config = Config::default();
+    let metrics = Metrics::default();
+    let directory = database.parent().unwrap();
+    let parts = Parts {
+        store: Arc::new(Sqlite::open(database).unwrap()),
+        storage: storage_in(directory, &config),
+        verifier: Arc::new(Verifier::new(key, Issuers::default())),
+        media: Arc::new(FakeMedia::default()),
+        webhooks: Webhooks::start(&config.webhooks, &metrics).unwrap(),
+        metrics,
+        connections: Connections::new(ConnectionLimits {
+            total: 1,
+            per_address: 1,
+            exempt: Vec::new(),
+        }),
+    };
+    Node::new(&config, parts).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_channel_that_is_deleted_has_no_chat() {
+    let fixture = fixture().await;
+    fixture.add_channel(false).await;
+    let mut ada = Client::join(&fixture, hello()).await;
+    ada.next("welcome").await;
+    fixture.node.delete_channel(&demo()).await.unwrap();
+    ada.is_let_go().await;
+}

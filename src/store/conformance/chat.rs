@@ -1,0 +1,255 @@
+//! What every store must do about chat.
+
+use spillway_chat::{
+    AuthorId, Entry, Kind,
+    entry::Draft,
+    protocol::{Action, RulesChange},
+    room::RoomState,
+};
+use spillway_signaling::{ChannelName, api::model::Timestamp};
+
+use super::{MANY, broadcast};
+use crate::store::{NewEntry, Placed, Store};
+
+fn name(name: &str) -> ChannelName {
+    name.parse().unwrap()
+}
+
+fn author(id: &str) -> AuthorId {
+    id.to_owned().try_into().unwrap()
+}
+
+fn message(channel: &str, key: &str, time: u64) -> NewEntry {
+    NewEntry {
+        channel: name(channel),
+        broadcast: None,
+        draft: Draft {
+            kind: Kind::Message,
+            author: Some(author("ada")),
+            key: Some(key.into()),
+            at: Some(7),
+            time,
+            shown: true,
+            members: format!(
+                "\"id\":\"{key}\",\"author\":{{\"id\":\"ada\"}},\"text\":\"said {key}\""
+            ),
+        },
+        state: None,
+        deletes: None,
+        donation: None,
+    }
+}
+
+fn donation(broadcast: &str, key: &str, currency: &str, amount: u64) -> NewEntry {
+    let mut event = message("demo", key, 1);
+    event.broadcast = Some(broadcast.into());
+    event.draft.kind = Kind::Event;
+    event.draft.author = None;
+    event.donation = Some((currency.into(), amount));
+    event
+}
+
+fn numbers(entries: &[Entry]) -> Vec<u64> {
+    entries.iter().map(|entry| entry.seq).collect()
+}
+
+pub(super) async fn a_log_has_one_order_without_gaps(store: &impl Store) {
+    let batch = vec![
+        message("demo", "a", 1),
+        message("other", "a", 2),
+        message("demo", "b", 3),
+    ];
+    let placed = store.append(batch).await.unwrap();
+    assert_eq!(placed, [Placed::New(1), Placed::New(1), Placed::New(2)]);
+    let entries = store.entries(&name("demo"), 0, MANY).await.unwrap();
+    assert_eq!(entries[0].draft, message("demo", "a", 1).draft);
+    assert_eq!(numbers(&entries), [1, 2]);
+    assert_eq!(
+        numbers(&store.entries(&name("demo"), 1, MANY).await.unwrap()),
+        [2]
+    );
+    assert_eq!(
+        numbers(&store.entries(&name("demo"), 0, 1).await.unwrap()),
+        [1]
+    );
+    assert_eq!(
+        store.room(&name("demo")).await.unwrap(),
+        (RoomState::default(), 2)
+    );
+    assert_eq!(
+        store.room(&name("none")).await.unwrap(),
+        (RoomState::default(), 0)
+    );
+}
+
+pub(super) async fn what_has_a_key_is_appended_once(store: &impl Store) {
+    let batch = |keys: &[&str]| keys.iter().map(|key| message("demo", key, 1)).collect();
+    store.append(batch(&["a"])).await.unwrap();
+    let placed = store.append(batch(&["b", "a", "b", "c"])).await.unwrap();
+    assert_eq!(
+        placed,
+        [
+            Placed::New(2),
+            Placed::Known(1),
+            Placed::Known(2),
+            Placed::New(3)
+        ]
+    );
+    let mut keyless = message("demo", "", 1);
+    keyless.draft.key = None;
+    let placed = store.append(vec![keyless.clone(), keyless]).await.unwrap();
+    assert_eq!(placed, [Placed::New(4), Placed::New(5)]);
+}
+
+pub(super) async fn appends_at_once_find_their_places(store: &impl Store) {
+    let appends = (0..20).map(|n| {
+        store.append(vec![
+            message("demo", &format!("a{n}"), 1),
+            message("demo", &format!("b{n}"), 1),
+        ])
+    });
+    let placed = futures_util::future::join_all(appends).await;
+    let mut seqs: Vec<_> = placed.into_iter().flat_map(Result::unwrap).collect();
+    seqs.sort_by_key(|placed| match placed {
+        Placed::New(seq) | Placed::Known(seq) => *seq,
+    });
+    assert_eq!(seqs, (1..=40).map(Placed::New).collect::<Vec<_>>());
+}
+
+pub(super) async fn the_latest_entries_come_in_order(store: &impl Store) {
+    let mut action = message("demo", "x", 1);
+    action.draft.kind = Kind::Action;
+    let batch = vec![
+        message("demo", "a", 1),
+        action,
+        message("demo", "b", 1),
+        message("demo", "c", 1),
+    ];
+    store.append(batch).await.unwrap();
+    let latest = async |kind, most| {
+        numbers(
+            &store
+                .latest_entries(&name("demo"), kind, most)
+                .await
+                .unwrap(),
+        )
+    };
+    assert_eq!(latest(None, 2).await, [3, 4]);
+    assert_eq!(latest(Some(Kind::Message), 3).await, [1, 3, 4]);
+    assert_eq!(latest(Some(Kind::Action), 3).await, [2]);
+}
+
+pub(super) async fn moderation_changes_with_its_entry_and_a_deleted_text_is_gone(
+    store: &impl Store,
+) {
+    store.append(vec![message("demo", "a", 1)]).await.unwrap();
+    let mut state = RoomState::default();
+    let rules = RulesChange {
+        slow_s: Some(9),
+        ..RulesChange::default()
+    };
+    state.apply(&Action::Rules(rules), 1, None);
+    let mut action = message("demo", "x", 2);
+    action.draft.kind = Kind::Action;
+    action.state = Some(Box::new(state.clone()));
+    action.deletes = Some(1);
+    store.append(vec![action]).await.unwrap();
+    store.append(vec![message("demo", "b", 3)]).await.unwrap();
+    assert_eq!(store.room(&name("demo")).await.unwrap(), (state, 3));
+    let entries = store.entries(&name("demo"), 0, MANY).await.unwrap();
+    assert!(entries[0].deleted && !entries[0].draft.members.contains("said"));
+    assert!(!entries[2].deleted);
+    store.forget_room(&name("demo")).await.unwrap();
+    assert_eq!(
+        store.room(&name("demo")).await.unwrap(),
+        (RoomState::default(), 3)
+    );
+}
+
+pub(super) async fn donations_are_summed_by_broadcast_and_currency(store: &impl Store) {
+    store
+        .save_broadcast(&broadcast("01", "demo"), Timestamp(1))
+        .await
+        .unwrap();
+    let batch = vec![
+        donation("01", "p1", "EUR", 500),
+        donation("01", "p2", "USD", 1),
+        donation("01", "p1", "EUR", 500),
+        donation("01", "p3", "EUR", 7),
+        donation("02", "p4", "EUR", 9),
+    ];
+    store.append(batch).await.unwrap();
+    let raised = store.raised("01").await.unwrap();
+    assert_eq!(
+        raised,
+        [("EUR".to_owned(), 507), ("USD".to_owned(), 1)].into()
+    );
+    assert_eq!(
+        numbers(&store.broadcast_entries("01", 1, MANY).await.unwrap()),
+        [2, 3]
+    );
+}
+
+pub(super) async fn followers_are_kept_and_bounded(store: &impl Store) {
+    let follow = async |who, since: Option<u64>| {
+        store
+            .follow(&name("demo"), &author(who), since.map(Timestamp), 2)
+            .await
+            .unwrap()
+    };
+    assert!(
+        follow("ada", Some(5)).await
+            && follow("ada", Some(9)).await
+            && follow("bob", Some(6)).await
+    );
+    assert!(!follow("eve", Some(7)).await, "there are two");
+    let since = async |who| {
+        store
+            .following_since(&name("demo"), &author(who))
+            .await
+            .unwrap()
+    };
+    assert_eq!(
+        (since("ada").await, since("eve").await),
+        (Some(Timestamp(5)), None)
+    );
+    assert!(follow("ada", None).await && follow("eve", Some(8)).await);
+    assert_eq!(since("ada").await, None);
+}
+
+pub(super) async fn old_entries_are_forgotten_and_numbers_go_on(store: &impl Store) {
+    store
+        .save_broadcast(&broadcast("01", "demo"), Timestamp(1))
+        .await
+        .unwrap();
+    let mut kept = message("demo", "a", 1);
+    kept.broadcast = Some("01".into());
+    let batch = vec![
+        kept,
+        message("demo", "b", 1),
+        message("demo", "c", 10),
+        donation("01", "p", "EUR", 5),
+    ];
+    store.append(batch).await.unwrap();
+    let left = async || numbers(&store.entries(&name("demo"), 0, MANY).await.unwrap());
+    assert_eq!(
+        store
+            .forget_entries(Timestamp(10), 100, MANY)
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(left().await, [1, 3, 4]);
+    store.append(vec![message("demo", "d", 11)]).await.unwrap();
+    assert_eq!(
+        store.forget_entries(Timestamp(0), 1, MANY).await.unwrap(),
+        2
+    );
+    assert_eq!(
+        left().await,
+        [4, 5],
+        "a donation is kept with its broadcast"
+    );
+    store.append(vec![message("demo", "a", 12)]).await.unwrap();
+    assert_eq!(left().await, [4, 5, 6]);
+}
