@@ -295,13 +295,17 @@ describe('Chat', () => {
     expect(texts()).toEqual(['one', 'two', 'three']);
   });
 
-  it('is called as before when the new name can’t be had', async () => {
+  it('is called what the server says', async () => {
     await start();
     chat.rename('Ada L.');
+    expect(server.heard.at(-1)).toEqual({ type: 'rename', name: 'Ada L.' });
+    server.tell({ type: 'renamed', name: 'Ada L.' });
+    await pass(50);
     expect([chat.name, memory.name]).toEqual(['Ada L.', 'Ada L.']);
+    chat.rename('Grace');
     server.tell({ type: 'error', code: 'name_taken', text: '' });
     await pass(50);
-    expect([chat.name, memory.name]).toEqual(['Ada', 'Ada']);
+    expect([chat.name, memory.name]).toEqual(['Ada L.', 'Ada L.']);
     expect(refusals).toEqual(['Somebody else has that name.']);
   });
 

@@ -23,6 +23,8 @@ import { describeRefusal } from './words.ts';
 const LOOK_MS = 50;
 /** What isn't answered for so long was said into a dead connection. */
 const ANSWER_MS = 10_000;
+/** A name that can't be had, of a hello or a change. */
+const NAMES: readonly string[] = ['name_taken', 'name_refused'];
 
 export interface ChatPorts {
   openSocket: () => Transport;
@@ -63,8 +65,6 @@ export class Chat {
   #state: LineState = { name: 'off' };
   /** The name that was refused isn't asked for again. */
   #refusedName: string | null = null;
-  /** What one was called before a change that may be refused yet. */
-  #nameBefore: string | null = null;
   /** When the next message may be sent in slow mode. */
   #slowUntil = -Infinity;
   #requests = 0;
@@ -194,9 +194,7 @@ export class Chat {
   }
 
   rename(name: string): void {
-    if (!this.#connection.say({ type: 'rename', name })) return;
-    this.#nameBefore = this.name;
-    this.#call(name);
+    this.#connection.say({ type: 'rename', name });
   }
 
   report(report: Report): void {
@@ -238,6 +236,9 @@ export class Chat {
         break;
       case 'stored':
         this.#stored(item.id, item.seq);
+        break;
+      case 'renamed':
+        this.#renamed(item.name);
         break;
       case 'error':
         this.#refused(item, now);
@@ -295,23 +296,16 @@ export class Chat {
     const { code, id, retryAfterS } = refusal;
     const text = describeRefusal(refusal);
     if (code === 'slow' && retryAfterS !== null) this.#slowUntil = now + retryAfterS * 1_000;
-    if (code === 'name_taken' || code === 'name_refused') this.#nameRefused();
+    if (NAMES.includes(code)) this.#refusedName = this.#ports.memory.name;
     if (id !== null && this.#outbox.get(id) !== null) this.#outbox.refused(id, text);
     else this.#ports.onRefusal?.(text);
   }
 
-  /** Of a hello, or of a change. */
-  #nameRefused(): void {
-    const before = this.#nameBefore;
-    this.#refusedName = this.#ports.memory.name;
-    this.#nameBefore = null;
-    if (before !== null) this.#call(before);
-  }
-
-  #call(name: string): void {
+  /** Perhaps on another page of the same author. */
+  #renamed(name: string): void {
     this.#ports.memory.name = name;
+    this.#refusedName = null;
     if (this.room.self !== null) this.room.self = { ...this.room.self, name };
-    this.#changed();
   }
 
   /** What the author of a message sees, or else what is on air. */

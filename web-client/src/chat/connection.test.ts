@@ -204,26 +204,27 @@ describe('ChatConnection', () => {
   });
 
   it('asks no more when it is refused for good, until somebody wants it', async () => {
-    const socket = await connectSocket();
-    socket.says({ type: 'error', code: 'banned', text: 'banned' });
-    socket.breaks();
+    connection.start();
+    await pass(0);
+    const [socket] = sockets;
+    socket?.opens();
+    socket?.says({ type: 'error', code: 'unauthorized', text: 'no' });
+    socket?.breaks();
     await pass(600_000);
     expect(sockets).toHaveLength(1);
-    expect(connection.state).toMatchObject({ name: 'refused', code: 'banned' });
+    expect(connection.state).toMatchObject({ name: 'refused', code: 'unauthorized' });
     connection.start();
     await pass(0);
     expect(sockets).toHaveLength(2);
   });
 
-  it('says hello once more when the name can’t be had, and then not again', async () => {
-    connection.start();
-    await pass(0);
-    const [socket] = sockets;
-    socket?.opens();
-    socket?.says({ type: 'error', code: 'name_taken', text: 'x' });
-    expect(socket && hellos(socket)).toBe(2);
-    socket?.says({ type: 'error', code: 'name_taken', text: 'x' });
-    expect(socket && hellos(socket)).toBe(2);
+  it('stays where only something that was asked for is refused', async () => {
+    const socket = await connectSocket();
+    for (const code of ['forbidden', 'banned', 'slow', 'name_taken']) {
+      socket.says({ type: 'error', code, text: 'no' });
+    }
+    expect(connection.state.name).toBe('ready');
+    expect(socket.closed).toBe(false);
   });
 
   it('begins anew where a second hello is none', async () => {

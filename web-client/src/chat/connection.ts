@@ -27,10 +27,8 @@ export interface ConnectionPorts {
   random?: () => number;
 }
 
-/** After these the server hears nothing more. */
-const FINAL: readonly string[] = ['unauthorized', 'banned'];
-/** A name that can't be had: the hello may be said without it. */
-const NAMES: readonly string[] = ['name_taken', 'name_refused'];
+/** Said of a hello, these are the end of it. */
+const FINAL: readonly string[] = ['unauthorized', 'forbidden'];
 
 /**
  * Keeps the chat connected over whatever there is: data channels that are `offer`ed, as soon as and as long as they are open; else a
@@ -48,7 +46,6 @@ export class ChatConnection {
   #socket: Transport | null = null;
   /** What is spoken through; null while there is nothing open. */
   #current: Transport | null = null;
-  #saidHello = 0;
   #failures = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -177,15 +174,9 @@ export class ChatConnection {
 
   #use(transport: Transport): void {
     this.#current = transport;
-    this.#saidHello = 0;
     this.#become({ name: 'connecting' });
     this.#giveUpIn(WELCOME_MS);
-    this.#sayHello();
-  }
-
-  #sayHello(): void {
-    this.#saidHello += 1;
-    this.#current?.send(JSON.stringify(this.#ports.hello()));
+    transport.send(JSON.stringify(this.#ports.hello()));
   }
 
   #take(transport: Transport | null, frame: string): void {
@@ -205,13 +196,11 @@ export class ChatConnection {
   }
 
   #refused(code: string, text: string): void {
-    if (FINAL.includes(code)) {
+    if (FINAL.includes(code) && this.#state.name !== 'ready') {
       this.stop();
       this.#become({ name: 'refused', code, text });
     } else if (code === 'hello_first') {
       this.drop();
-    } else if (NAMES.includes(code) && this.#state.name !== 'ready' && this.#saidHello === 1) {
-      this.#sayHello();
     }
   }
 

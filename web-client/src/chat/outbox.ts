@@ -22,7 +22,7 @@ export class Outbox {
   readonly #drafts = new Map<string, Draft>();
 
   /** `makeId` never gives one twice, on no page of this author. */
-  constructor(makeId: () => string = () => crypto.randomUUID()) {
+  constructor(makeId: () => string = randomId) {
     this.#makeId = makeId;
   }
 
@@ -85,6 +85,12 @@ export class Outbox {
     const draft = this.#drafts.get(id);
     if (draft !== undefined) this.#drafts.set(id, { ...draft, ...change });
   }
+}
+
+/** 128 bits; `randomUUID` is there on secure origins only. */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** One's own message that the log doesn't have yet; null before one is anybody. */
