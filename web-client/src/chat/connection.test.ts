@@ -110,6 +110,17 @@ describe('ChatConnection', () => {
     expect(connection.state).toEqual({ name: 'ready', over: 'data-channels' });
   });
 
+  it('speaks through channels that were open before it started', async () => {
+    const both = channels();
+    connection.offer(both, true);
+    both.opens();
+    connection.start();
+    both.welcomes();
+    await pass(10_000);
+    expect(sockets).toHaveLength(0);
+    expect(connection.state).toEqual({ name: 'ready', over: 'data-channels' });
+  });
+
   it('does without channels that don’t open, until they do', async () => {
     const both = channels();
     connection.offer(both, true);

@@ -41,8 +41,9 @@ export class ChatConnection {
   #state: LineState = { name: 'off' };
   /** What is offered and not known to be of no use. */
   #channels: Transport | null = null;
-  /** Whether channels are to be had soon. */
+  /** Whether channels are to be had soon, and whether those that are offered are open. */
   #areComing = false;
+  #areOpen = false;
   #socket: Transport | null = null;
   /** What is spoken through; null while there is nothing open. */
   #current: Transport | null = null;
@@ -61,7 +62,8 @@ export class ChatConnection {
     if (this.#state.name !== 'off' && this.#state.name !== 'refused') return;
     this.#failures = 0;
     this.#become({ name: 'connecting' });
-    this.#openSoon();
+    if (this.#channels !== null && this.#areOpen) this.#use(this.#channels);
+    else this.#openSoon();
   }
 
   /** Says hello anew on another transport: as somebody else, or because the last one proved dead. */
@@ -136,6 +138,7 @@ export class ChatConnection {
   }
 
   #channelsOpened(channels: Transport): void {
+    this.#areOpen = true;
     if (!this.#isOn) return;
     this.#closeSocket();
     this.#use(channels);
@@ -232,6 +235,7 @@ export class ChatConnection {
   #closeChannels(): void {
     const channels = this.#channels;
     this.#channels = null;
+    this.#areOpen = false;
     channels?.close();
   }
 
