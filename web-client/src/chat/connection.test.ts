@@ -192,6 +192,22 @@ describe('ChatConnection', () => {
     expect(sockets).toHaveLength(2);
   });
 
+  it('believes no socket from before the network was gone, but its channels', async () => {
+    const socket = await connectSocket();
+    connection.hurry();
+    expect(socket.closed).toBe(true);
+    expect(sockets).toHaveLength(2);
+    sockets[1]?.opens();
+    sockets[1]?.welcomes();
+    const both = channels();
+    connection.offer(both, true);
+    both.opens();
+    both.welcomes();
+    connection.hurry();
+    expect(both.closed).toBe(false);
+    expect(sockets).toHaveLength(2);
+  });
+
   it('gives up what doesn’t open, or doesn’t answer', async () => {
     connection.start();
     await pass(10_000);

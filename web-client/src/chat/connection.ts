@@ -76,10 +76,12 @@ export class ChatConnection {
     this.#lost();
   }
 
-  /** There's no use in waiting any longer: the network is back. */
+  /** The network is back: there's no use in waiting, nor in a socket that may have died unseen. Channels notice that themselves. */
   hurry(): void {
-    if (this.#state.name !== 'pausing') return;
+    const isSocket = this.#current !== null && this.#current === this.#socket;
+    if (this.#state.name !== 'pausing' && !isSocket) return;
     clearTimeout(this.#timer);
+    this.#closeSocket();
     this.#openSocket();
   }
 
