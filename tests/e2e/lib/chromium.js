@@ -14,14 +14,18 @@ const FLAGS = [
   '--disable-backgrounding-occluded-windows',
 ];
 
+/** Pages that don't come from the node count as from elsewhere, whence no WebSocket leads to this machine. */
+const FLAGS_OF_OTHER_PAGES = ['--disable-features=LocalNetworkAccessChecks'];
+
 /** Launches headless Chromium. `args` are added to its flags; `env` may move it into a network namespace. */
 export async function launchChromium({ args = [], executablePath = EXECUTABLE } = {}) {
+  const pages = process.env.SPILLWAY_PAGES;
   const browser = await chromium.launch({
     executablePath,
     headless: true,
-    args: [...FLAGS, ...args],
+    args: [...FLAGS, ...(pages === undefined ? [] : FLAGS_OF_OTHER_PAGES), ...args],
   });
-  if (process.env.SPILLWAY_PAGES !== undefined) takePagesFrom(process.env.SPILLWAY_PAGES, browser);
+  if (pages !== undefined) takePagesFrom(pages, browser);
   return browser;
 }
 

@@ -108,6 +108,16 @@ describe('Chat', () => {
     expect(server.heard.at(-1)).toMatchObject({ text: 'lost on its way' });
   });
 
+  it('says at once what was lost, when it is connected again', async () => {
+    await start();
+    socket().isLost = true;
+    chat.send('lost');
+    expect(server.log).toHaveLength(0);
+    socket().breaks();
+    await pass(1_000);
+    expect(server.log).toHaveLength(1);
+  });
+
   it('says it again where it was heard, but the answer got lost', async () => {
     await start();
     chat.send('once');
@@ -228,6 +238,25 @@ describe('Chat', () => {
     expect(texts()).toEqual(['before', 'of this one']);
   });
 
+  it('goes on with the next broadcast’s stream time', async () => {
+    server.startedAt = Date.now() - 3_600_000;
+    picture = 3_599_000;
+    await start();
+    server.say('at the end', { at: 3_600_100 });
+    await pass(50);
+    expect(texts()).toEqual([]);
+    server.startedAt = Date.now();
+    const broadcast = { id: 'c', started_at: server.startedAt, now: 0 };
+    server.tell({ type: 'broadcast', broadcast });
+    picture = 0;
+    server.say('at the beginning', { at: 60 });
+    await pass(100);
+    expect(texts()).toEqual(['at the end']);
+    picture = 60;
+    await pass(50);
+    expect(texts()).toEqual(['at the end', 'at the beginning']);
+  });
+
   it('tells of which picture one speaks', async () => {
     server.startedAt = Date.now() - 60_000;
     await start();
@@ -293,6 +322,20 @@ describe('Chat', () => {
     expect(texts()).toEqual(['one']);
     await pass(2_000);
     expect(texts()).toEqual(['one', 'two', 'three']);
+  });
+
+  it('is called what the server says', async () => {
+    await start();
+    chat.rename('Ada L.');
+    expect(server.heard.at(-1)).toEqual({ type: 'rename', name: 'Ada L.' });
+    server.tell({ type: 'renamed', name: 'Ada L.' });
+    await pass(50);
+    expect([chat.name, memory.name]).toEqual(['Ada L.', 'Ada L.']);
+    chat.rename('Grace');
+    server.tell({ type: 'error', code: 'name_taken', text: '' });
+    await pass(50);
+    expect([chat.name, memory.name]).toEqual(['Ada L.', 'Ada L.']);
+    expect(refusals).toEqual(['Somebody else has that name.']);
   });
 
   it('tells why something can’t be done', async () => {

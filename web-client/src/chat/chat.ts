@@ -2,7 +2,7 @@ import { ChatConnection, type LineState } from './connection.ts';
 import { HOLD_MS, type Look } from './gate.ts';
 import { ChatLog, type Line } from './log.ts';
 import type { Memory } from './memory.ts';
-import { Outbox, type Draft } from './outbox.ts';
+import { lineOfDraft, Outbox } from './outbox.ts';
 import type {
   Action,
   Caption,
@@ -23,6 +23,8 @@ import { describeRefusal } from './words.ts';
 const LOOK_MS = 50;
 /** What isn't answered for so long was said into a dead connection. */
 const ANSWER_MS = 10_000;
+/** A name that can't be had, of a hello or a change. */
+const NAMES: readonly string[] = ['name_taken', 'name_refused'];
 
 export interface ChatPorts {
   openSocket: () => Transport;
@@ -96,7 +98,7 @@ export class Chat {
   /** What is to be seen, in order: the log, then one's own that it hasn't. */
   get lines(): Line[] {
     const { self } = this.room;
-    const drafts = this.#outbox.drafts.map((draft) => draftLine(draft, self));
+    const drafts = this.#outbox.drafts.map((draft) => lineOfDraft(draft, self));
     return [...this.#log.lines(self), ...drafts.flatMap((line) => line ?? [])];
   }
 
@@ -192,12 +194,7 @@ export class Chat {
   }
 
   rename(name: string): void {
-    const { memory } = this.#ports;
-    memory.name = name;
-    this.#refusedName = null;
-    if (name === '' || !this.#connection.say({ type: 'rename', name })) return;
-    if (this.room.self !== null) this.room.self = { ...this.room.self, name };
-    this.#changed();
+    this.#connection.say({ type: 'rename', name });
   }
 
   report(report: Report): void {
@@ -239,6 +236,9 @@ export class Chat {
         break;
       case 'stored':
         this.#stored(item.id, item.seq);
+        break;
+      case 'renamed':
+        this.#renamed(item.name);
         break;
       case 'error':
         this.#refused(item, now);
@@ -296,11 +296,16 @@ export class Chat {
     const { code, id, retryAfterS } = refusal;
     const text = describeRefusal(refusal);
     if (code === 'slow' && retryAfterS !== null) this.#slowUntil = now + retryAfterS * 1_000;
-    if (code === 'name_taken' || code === 'name_refused') {
-      this.#refusedName = this.#ports.memory.name;
-    }
+    if (NAMES.includes(code)) this.#refusedName = this.#ports.memory.name;
     if (id !== null && this.#outbox.get(id) !== null) this.#outbox.refused(id, text);
     else this.#ports.onRefusal?.(text);
+  }
+
+  /** Perhaps on another page of the same author. */
+  #renamed(name: string): void {
+    this.#ports.memory.name = name;
+    this.#refusedName = null;
+    if (this.room.self !== null) this.room.self = { ...this.room.self, name };
   }
 
   /** What the author of a message sees, or else what is on air. */
@@ -371,21 +376,3 @@ export class Chat {
     this.#ports.onChange();
   }
 }
-
-/** One's own message that the log doesn't have yet; null before one is anybody. */
-function draftLine(draft: Draft, self: Chat['room']['self']): Line | null {
-  if (self === null) return null;
-  const { id, text, at, refused } = draft;
-  const known = draftLines.get(draft);
-  if (known !== undefined) return known;
-  const line: Line = {
-    key: `p${id}`,
-    entry: { type: 'message', seq: 0, id, author: self, text, at, time: 0, deleted: false },
-    isPending: refused === null,
-    refused,
-  };
-  draftLines.set(draft, line);
-  return line;
-}
-
-const draftLines = new WeakMap<Draft, Line>();

@@ -110,6 +110,17 @@ describe('ChatConnection', () => {
     expect(connection.state).toEqual({ name: 'ready', over: 'data-channels' });
   });
 
+  it('speaks through channels that were open before it started', async () => {
+    const both = channels();
+    connection.offer(both, true);
+    both.opens();
+    connection.start();
+    both.welcomes();
+    await pass(10_000);
+    expect(sockets).toHaveLength(0);
+    expect(connection.state).toEqual({ name: 'ready', over: 'data-channels' });
+  });
+
   it('does without channels that don’t open, until they do', async () => {
     const both = channels();
     connection.offer(both, true);
@@ -181,6 +192,22 @@ describe('ChatConnection', () => {
     expect(sockets).toHaveLength(2);
   });
 
+  it('believes no socket from before the network was gone, but its channels', async () => {
+    const socket = await connectSocket();
+    connection.hurry();
+    expect(socket.closed).toBe(true);
+    expect(sockets).toHaveLength(2);
+    sockets[1]?.opens();
+    sockets[1]?.welcomes();
+    const both = channels();
+    connection.offer(both, true);
+    both.opens();
+    both.welcomes();
+    connection.hurry();
+    expect(both.closed).toBe(false);
+    expect(sockets).toHaveLength(2);
+  });
+
   it('gives up what doesn’t open, or doesn’t answer', async () => {
     connection.start();
     await pass(10_000);
@@ -204,26 +231,27 @@ describe('ChatConnection', () => {
   });
 
   it('asks no more when it is refused for good, until somebody wants it', async () => {
-    const socket = await connectSocket();
-    socket.says({ type: 'error', code: 'banned', text: 'banned' });
-    socket.breaks();
+    connection.start();
+    await pass(0);
+    const [socket] = sockets;
+    socket?.opens();
+    socket?.says({ type: 'error', code: 'unauthorized', text: 'no' });
+    socket?.breaks();
     await pass(600_000);
     expect(sockets).toHaveLength(1);
-    expect(connection.state).toMatchObject({ name: 'refused', code: 'banned' });
+    expect(connection.state).toMatchObject({ name: 'refused', code: 'unauthorized' });
     connection.start();
     await pass(0);
     expect(sockets).toHaveLength(2);
   });
 
-  it('says hello once more when the name can’t be had, and then not again', async () => {
-    connection.start();
-    await pass(0);
-    const [socket] = sockets;
-    socket?.opens();
-    socket?.says({ type: 'error', code: 'name_taken', text: 'x' });
-    expect(socket && hellos(socket)).toBe(2);
-    socket?.says({ type: 'error', code: 'name_taken', text: 'x' });
-    expect(socket && hellos(socket)).toBe(2);
+  it('stays where only something that was asked for is refused', async () => {
+    const socket = await connectSocket();
+    for (const code of ['forbidden', 'banned', 'slow', 'name_taken']) {
+      socket.says({ type: 'error', code, text: 'no' });
+    }
+    expect(connection.state.name).toBe('ready');
+    expect(socket.closed).toBe(false);
   });
 
   it('begins anew where a second hello is none', async () => {

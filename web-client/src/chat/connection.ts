@@ -27,10 +27,8 @@ export interface ConnectionPorts {
   random?: () => number;
 }
 
-/** After these the server hears nothing more. */
-const FINAL: readonly string[] = ['unauthorized', 'banned'];
-/** A name that can't be had: the hello may be said without it. */
-const NAMES: readonly string[] = ['name_taken', 'name_refused'];
+/** Said of a hello, these are the end of it. */
+const FINAL: readonly string[] = ['unauthorized', 'forbidden'];
 
 /**
  * Keeps the chat connected over whatever there is: data channels that are `offer`ed, as soon as and as long as they are open; else a
@@ -43,12 +41,12 @@ export class ChatConnection {
   #state: LineState = { name: 'off' };
   /** What is offered and not known to be of no use. */
   #channels: Transport | null = null;
-  /** Whether channels are to be had soon. */
+  /** Whether channels are to be had soon, and whether those that are offered are open. */
   #areComing = false;
+  #areOpen = false;
   #socket: Transport | null = null;
   /** What is spoken through; null while there is nothing open. */
   #current: Transport | null = null;
-  #saidHello = 0;
   #failures = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -64,7 +62,8 @@ export class ChatConnection {
     if (this.#state.name !== 'off' && this.#state.name !== 'refused') return;
     this.#failures = 0;
     this.#become({ name: 'connecting' });
-    this.#openSoon();
+    if (this.#channels !== null && this.#areOpen) this.#use(this.#channels);
+    else this.#openSoon();
   }
 
   /** Says hello anew on another transport: as somebody else, or because the last one proved dead. */
@@ -77,10 +76,12 @@ export class ChatConnection {
     this.#lost();
   }
 
-  /** There's no use in waiting any longer: the network is back. */
+  /** The network is back: there's no use in waiting, nor in a socket that may have died unseen. Channels notice that themselves. */
   hurry(): void {
-    if (this.#state.name !== 'pausing') return;
+    const isSocket = this.#current !== null && this.#current === this.#socket;
+    if (this.#state.name !== 'pausing' && !isSocket) return;
     clearTimeout(this.#timer);
+    this.#closeSocket();
     this.#openSocket();
   }
 
@@ -139,6 +140,7 @@ export class ChatConnection {
   }
 
   #channelsOpened(channels: Transport): void {
+    this.#areOpen = true;
     if (!this.#isOn) return;
     this.#closeSocket();
     this.#use(channels);
@@ -177,15 +179,9 @@ export class ChatConnection {
 
   #use(transport: Transport): void {
     this.#current = transport;
-    this.#saidHello = 0;
     this.#become({ name: 'connecting' });
     this.#giveUpIn(WELCOME_MS);
-    this.#sayHello();
-  }
-
-  #sayHello(): void {
-    this.#saidHello += 1;
-    this.#current?.send(JSON.stringify(this.#ports.hello()));
+    transport.send(JSON.stringify(this.#ports.hello()));
   }
 
   #take(transport: Transport | null, frame: string): void {
@@ -205,13 +201,11 @@ export class ChatConnection {
   }
 
   #refused(code: string, text: string): void {
-    if (FINAL.includes(code)) {
+    if (FINAL.includes(code) && this.#state.name !== 'ready') {
       this.stop();
       this.#become({ name: 'refused', code, text });
     } else if (code === 'hello_first') {
       this.drop();
-    } else if (NAMES.includes(code) && this.#state.name !== 'ready' && this.#saidHello === 1) {
-      this.#sayHello();
     }
   }
 
@@ -243,6 +237,7 @@ export class ChatConnection {
   #closeChannels(): void {
     const channels = this.#channels;
     this.#channels = null;
+    this.#areOpen = false;
     channels?.close();
   }
 

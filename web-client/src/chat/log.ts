@@ -27,7 +27,8 @@ type Lined = Line['entry'];
  * picture has reached shown.
  */
 export class ChatLog {
-  readonly #gate = new Gate<Entry>(MAX_HELD);
+  readonly #gate: Gate<Entry>;
+  readonly #maxShown: number;
   #shown: Line[] = [];
   /** One's own messages that the room is too busy to show, by `seq`. */
   readonly #own = new Map<number, Lined>();
@@ -38,6 +39,12 @@ export class ChatLog {
   /** Whether the next entry may be any: nothing came since the log was asked for. */
   #isFresh = true;
   #skipped = 0;
+
+  /** So many lines are kept. */
+  constructor(maxShown = MAX_SHOWN) {
+    this.#maxShown = maxShown;
+    this.#gate = new Gate(Math.max(MAX_HELD, maxShown));
+  }
 
   /** The last `seq` that came; null before the first. */
   get last(): number | null {
@@ -107,7 +114,7 @@ export class ChatLog {
   release(look: Look): boolean {
     const fresh = this.#gate.release(look).flatMap((entry) => lineOf(entry) ?? []);
     if (fresh.length === 0) return false;
-    this.#shown = [...this.#shown, ...fresh].slice(-MAX_SHOWN);
+    this.#shown = [...this.#shown, ...fresh].slice(-this.#maxShown);
     return true;
   }
 
@@ -179,7 +186,9 @@ export class ChatLog {
   #withOwn(): Line[] {
     if (this.#own.size === 0) return this.#shown;
     const own = [...this.#own.values()].flatMap((entry) => lineOf(entry) ?? []);
-    return [...this.#shown, ...own].sort((a, b) => a.entry.seq - b.entry.seq).slice(-MAX_SHOWN);
+    return [...this.#shown, ...own]
+      .sort((a, b) => a.entry.seq - b.entry.seq)
+      .slice(-this.#maxShown);
   }
 }
 

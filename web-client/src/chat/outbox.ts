@@ -1,3 +1,6 @@
+import type { Line } from './log.ts';
+import type { Author } from './protocol.ts';
+
 /** So many messages may wait to be taken; who types faster waits. */
 export const MAX_WAITING = 20;
 
@@ -19,7 +22,7 @@ export class Outbox {
   readonly #drafts = new Map<string, Draft>();
 
   /** `makeId` never gives one twice, on no page of this author. */
-  constructor(makeId: () => string = () => crypto.randomUUID()) {
+  constructor(makeId: () => string = randomId) {
     this.#makeId = makeId;
   }
 
@@ -83,3 +86,27 @@ export class Outbox {
     if (draft !== undefined) this.#drafts.set(id, { ...draft, ...change });
   }
 }
+
+/** 128 bits; `randomUUID` is there on secure origins only. */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** One's own message that the log doesn't have yet; null before one is anybody. */
+export function lineOfDraft(draft: Draft, self: Author | null): Line | null {
+  if (self === null) return null;
+  const { id, text, at, refused } = draft;
+  const known = draftLines.get(draft);
+  if (known !== undefined) return known;
+  const line: Line = {
+    key: `p${id}`,
+    entry: { type: 'message', seq: 0, id, author: self, text, at, time: 0, deleted: false },
+    isPending: refused === null,
+    refused,
+  };
+  draftLines.set(draft, line);
+  return line;
+}
+
+const draftLines = new WeakMap<Draft, Line>();

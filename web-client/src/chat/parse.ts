@@ -58,6 +58,10 @@ function parseItem(item: Fields): ServerItem | null {
         text: text(item.text, MAX_TEXT),
         retryAfterS: whole(item.retry_after_s),
       };
+    case 'renamed': {
+      const name = text(item.name, MAX_NAME);
+      return name === '' ? null : { type: 'renamed', name };
+    }
     case 'rights':
       return {
         type: 'rights',

@@ -161,7 +161,8 @@ export type ServerItem =
   | { type: 'rules'; rules: Rules }
   | { type: 'goal'; goal: Goal | null }
   | Caption
-  | { type: 'rights'; write: boolean; until: number | null; reason: string };
+  | { type: 'rights'; write: boolean; until: number | null; reason: string }
+  | { type: 'renamed'; name: string };
 
 /** How a player did since its last report. Whole numbers. */
 export interface Report {

@@ -1,4 +1,5 @@
 import type { ChatChannels } from '../shared/chat-channels.ts';
+import { showUnloaded } from './chat/unloaded.ts';
 import { pageLoaded } from './page-loaded.ts';
 import type { StudioChat } from './studio-chat.ts';
 
@@ -8,7 +9,7 @@ export class StudioChatLink {
   #channels: ChatChannels | null = null;
 
   constructor(channel: string, token: () => string) {
-    void this.#load(channel, token);
+    this.#load(channel, token).catch(showUnloaded);
   }
 
   /** For tests and the curious. */

@@ -2,8 +2,9 @@ import type { PageAddress } from '../shared/address.ts';
 import { byId, setText } from '../shared/dom.ts';
 import type { CaptionsMenu } from './captions-menu.ts';
 import type { ChatSource } from './chat/source.ts';
-import type { WatchChat } from './watch-chat.ts';
+import { showUnloaded } from './chat/unloaded.ts';
 import { pageLoaded } from './page-loaded.ts';
+import type { WatchChat } from './watch-chat.ts';
 import { page } from './watch-page.ts';
 
 const HIDDEN_KEY = 'spillway-chat-hidden';
@@ -15,7 +16,7 @@ export class ChatLink {
 
   constructor(address: PageAddress, captions: CaptionsMenu) {
     letHide();
-    void this.#load(address, captions);
+    this.#load(address, captions).catch(showUnloaded);
   }
 
   /** For tests and the curious. */

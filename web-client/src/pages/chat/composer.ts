@@ -93,7 +93,7 @@ export class Composer {
     });
     this.#field.addEventListener('keydown', (event) => {
       // What an input method is given isn't a message yet.
-      if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+      if (event.key !== 'Enter' || event.isComposing) return;
       event.preventDefault();
       picker.close();
       this.#submit();

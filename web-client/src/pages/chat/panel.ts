@@ -204,7 +204,7 @@ export class ChatPanel {
     if (state.name === 'refused') {
       text = describeRefusal({ ...state, type: 'error', id: null, retryAfterS: null });
     } else if (state.name === 'pausing' && state.attempt > 2) {
-      text = 'The chat can’t be reached. It’s tried again by itself.';
+      text = 'The chat isn’t there yet, or can’t be reached. It’s tried again by itself.';
     } else if (state.name !== 'ready' && isSlow) {
       text = 'Connecting to the chat…';
     }
