@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fuzzes the parsers of network input, one target after the other, FUZZ_SECONDS each (default 600). What is found
-# lands in sfu/fuzz/artifacts and hls-fallback/fuzz/artifacts. Names of targets as arguments: only these. See docs/fuzzing.md.
+# lands in fuzz/artifacts of sfu, hls-fallback and signaling/chat. Names of targets as arguments: only these. See docs/fuzzing.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${FUZZ_SECONDS:-600}
@@ -26,7 +26,7 @@ is_wanted() { # is_wanted TARGET NAME...: it is named, or none is
     return 1
 }
 
-for crate in sfu hls-fallback; do
+for crate in sfu hls-fallback signaling/chat; do
     pushd "$crate" >/dev/null
     mapfile -t targets < <(fuzz list)
     for target in "${targets[@]}"; do

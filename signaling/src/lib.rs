@@ -44,6 +44,7 @@ use hyper_util::{rt::TokioExecutor, server::conn::auto::Builder};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use api::said::Said;
 use app::App;
 pub use chat::{ChatInlet, ChatLine};
 pub use config::{Config, ForwardedHeader, RequestRate};

@@ -13,8 +13,8 @@ use std::{fmt, net::IpAddr};
 use async_trait::async_trait;
 
 use crate::{
-    ChannelName, ChatLine, EventFeed, EventPlace, EventSet, HlsSource, IceServerLink, OnAirFeed,
-    Recordings, Refusal, SessionKey, SidecarId, SidecarUrl, SignedEvent, Ticket,
+    BroadcastId, ChannelName, ChatLine, EventFeed, EventPlace, EventSet, HlsSource, IceServerLink,
+    OnAirFeed, Recordings, Refusal, Said, SessionKey, SidecarId, SidecarUrl, SignedEvent, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Sidecar, SidecarRegistration, Token, TokenRequest, Webhook,
@@ -123,6 +123,9 @@ pub trait Platform: Recordings + Send + Sync + 'static {
         channel: &ChannelName,
         event: SignedEvent,
     ) -> Result<EventPlace, Refusal>;
+
+    /// What was said in a broadcast. 400 when the page doesn't begin behind an entry.
+    async fn said(&self, broadcast: &BroadcastId, page: PageRequest) -> Result<Said, Refusal>;
 
     // REST API: the caller was authorized before
 

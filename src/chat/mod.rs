@@ -84,7 +84,16 @@ struct Shared {
     rooms: Mutex<HashMap<ChannelName, mpsc::Sender<Input>>>,
     /// The data channels of sessions.
     lines: Mutex<HashMap<SessionId, Line>>,
+    /// Those who came with a token that can be revoked.
+    tokens: Mutex<HashMap<ParticipantId, Held>>,
     next_participant: AtomicU64,
+}
+
+/// A token that gives somebody rights.
+struct Held {
+    channel: ChannelName,
+    /// Its identifier.
+    token: String,
 }
 
 /// A session's data channels.
@@ -137,6 +146,7 @@ impl Chat {
             },
             rooms: Mutex::default(),
             lines: Mutex::default(),
+            tokens: Mutex::default(),
             next_participant: AtomicU64::new(1),
         }))
     }
@@ -260,6 +270,19 @@ impl Chat {
         answer.await.ok()
     }
 
+    /// Lets those go whose tokens don't hold any more. They may come back without.
+    pub fn forget_tokens(&self, is_void: impl Fn(&str) -> bool) {
+        let void: Vec<_> = {
+            let mut tokens = self.0.tokens();
+            let void = tokens.extract_if(|_, held| is_void(&held.token));
+            void.map(|(participant, held)| (held.channel, participant))
+                .collect()
+        };
+        for (channel, participant) in void {
+            self.0.post_to_open(&channel, Input::Dismiss(participant));
+        }
+    }
+
     /// Lets everybody go from a channel that is deleted.
     pub fn close(&self, channel: &ChannelName) {
         // The room's task ends with its inbox, and its clients' ways with the task.
@@ -309,6 +332,10 @@ impl Shared {
 
     fn rooms(&self) -> MutexGuard<'_, HashMap<ChannelName, mpsc::Sender<Input>>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, HashMap<ParticipantId, Held>> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lines(&self) -> MutexGuard<'_, HashMap<SessionId, Line>> {

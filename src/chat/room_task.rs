@@ -18,11 +18,14 @@ use tokio::{
 };
 
 use super::{
-    Entrance, IDLE, Shared,
+    Entrance, Held, IDLE, Shared,
     log_writer::Job,
     outlets::{Outlet, Outlets},
 };
-use crate::{auth::TokenError, store::NewEntry};
+use crate::{
+    auth::{Grant, TokenError},
+    store::NewEntry,
+};
 
 /// How often clients are told how their picture's time relates to the broadcast's.
 const CLOCK_EVERY: Duration = Duration::from_secs(1);
@@ -44,6 +47,8 @@ pub(super) enum Input {
     Reactions(ParticipantId, u16),
     Frame(ParticipantId, Vec<u8>),
     Leave(ParticipantId),
+    /// The client's token doesn't hold any more.
+    Dismiss(ParticipantId),
     Event {
         event: NewEvent,
         reply: oneshot::Sender<Appended>,
@@ -155,6 +160,11 @@ impl RoomTask {
                 self.room.leave(now, id);
                 self.let_go(id);
             }
+            Input::Dismiss(id) => {
+                let text = "the token was revoked; come back without, or with another";
+                self.room
+                    .dismiss(now, id, Problem::new(Code::Unauthorized, text));
+            }
             Input::Event { event, reply } => {
                 let ticket = self.room.event(now, event);
                 self.events.insert(ticket, reply);
@@ -186,7 +196,7 @@ impl RoomTask {
             self.answers.clone(),
         );
         tokio::spawn(async move {
-            let joining = identify(&shared, &channel, entrance, hello).await;
+            let joining = identify(&shared, &channel, id, entrance, hello).await;
             // A room that has ended has nobody to let in.
             let _ = answers.send(Answer::Known(id, joining)).await;
         });
@@ -349,6 +359,7 @@ impl RoomTask {
     fn let_go(&mut self, id: ParticipantId) {
         self.outlets.remove(id);
         self.entrances.remove(&id);
+        self.shared.tokens().remove(&id);
     }
 
     fn send(&mut self, dispatch: super::outlets::Dispatch, is_log: bool) {
@@ -430,19 +441,18 @@ async fn open(shared: &Shared, channel: &ChannelName) -> Opened {
 async fn identify(
     shared: &Shared,
     channel: &ChannelName,
+    id: ParticipantId,
     entrance: Entrance,
     hello: Hello,
 ) -> Result<Joining, Problem> {
     let role = match &hello.token {
-        Some(token) => role_by(shared, channel, token)
+        Some(token) => role_by(shared, channel, id, token)
             .await?
             .max(entrance.own_role),
         None if entrance.may_view => entrance.own_role,
         None => {
-            return Err(Problem::new(
-                Code::Unauthorized,
-                "this channel's viewing is restricted: say hello with a token for it",
-            ));
+            let text = "this channel's viewing is restricted: say hello with a token for it";
+            return Err(Problem::new(Code::Unauthorized, text));
         }
     };
     let known = hello
@@ -473,7 +483,28 @@ async fn identify(
     })
 }
 
-async fn role_by(shared: &Shared, channel: &ChannelName, token: &str) -> Result<Role, Problem> {
+/// What a token makes somebody. It's noted, and looked at once more: it may have been revoked meanwhile.
+async fn role_by(
+    shared: &Shared,
+    channel: &ChannelName,
+    id: ParticipantId,
+    token: &str,
+) -> Result<Role, Problem> {
+    let grant = grant_of(shared, channel, token).await?;
+    let held = Held {
+        channel: channel.clone(),
+        token: grant.id.clone(),
+    };
+    shared.tokens().insert(id, held);
+    let grant = grant_of(shared, channel, token).await?;
+    Ok(match grant.kind {
+        TokenKind::Publish | TokenKind::Admin => Role::Streamer,
+        TokenKind::Moderate => Role::Moderator,
+        TokenKind::View | TokenKind::Service => Role::Viewer,
+    })
+}
+
+async fn grant_of(shared: &Shared, channel: &ChannelName, token: &str) -> Result<Grant, Problem> {
     let parts = &shared.parts;
     let grant = parts
         .verifier
@@ -491,9 +522,5 @@ async fn role_by(shared: &Shared, channel: &ChannelName, token: &str) -> Result<
             "the token is for another channel",
         ));
     }
-    Ok(match grant.kind {
-        TokenKind::Publish | TokenKind::Admin => Role::Streamer,
-        TokenKind::Moderate => Role::Moderator,
-        TokenKind::View | TokenKind::Service => Role::Viewer,
-    })
+    Ok(grant)
 }

@@ -464,6 +464,7 @@ impl Node {
         let mut state = self.state();
         state.admissions.forget();
         state.followers.end(|token| token.is_some_and(&is_void));
+        self.chat.forget_tokens(&is_void);
     }
 
     async fn close_all(&self, doomed: impl Fn(&Session) -> bool) {

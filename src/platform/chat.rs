@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
 use spillway_sfu::SessionId;
 use spillway_signaling::{
-    ChannelName, ChatLine, EventPlace, OnAir, Refusal, SignedEvent,
+    BroadcastId, ChannelName, ChatLine, EventPlace, OnAir, Refusal, Said, SignedEvent,
+    api::model::PageRequest,
     platform::{Caller, Role},
 };
 
@@ -87,6 +89,29 @@ impl Node {
     ) -> Result<EventPlace, Refusal> {
         self.known_channel(channel).await?;
         self.chat.tell(channel, event).await
+    }
+
+    /// [`spillway_signaling::Platform::said`].
+    pub(super) async fn list_said(
+        &self,
+        broadcast: &BroadcastId,
+        page: PageRequest,
+    ) -> Result<Said, Refusal> {
+        let after = page.after.map_or(Ok(0), |after| after.parse());
+        let after = after
+            .map_err(|_| Refusal::Malformed("after is the `next` of the page before".into()))?;
+        let most = page.limit as usize;
+        let store = &self.parts.store;
+        let entries = store.broadcast_entries(broadcast.as_str(), after, most);
+        let entries = entries.await.map_err(refusals::from_store)?;
+        let last = entries.last().filter(|_| entries.len() == most);
+        let next = last.map(|entry| entry.seq.to_string());
+        let shown = entries.iter().filter(|entry| entry.draft.shown);
+        let items = shown.filter_map(|entry| RawValue::from_string(entry.to_json()).ok());
+        Ok(Said {
+            items: items.collect(),
+            next,
+        })
     }
 
     /// Ends the chat of a channel that is deleted: its moderation and followers are forgotten, and nobody stays in the room.

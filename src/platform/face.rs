@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use spillway_signaling::{
-    ChannelName, ChatLine, EventFeed, EventPlace, EventSet, HlsSource, OnAirFeed, Platform,
-    Refusal, SidecarId, SidecarUrl, SignedEvent, Ticket,
+    BroadcastId, ChannelName, ChatLine, EventFeed, EventPlace, EventSet, HlsSource, OnAirFeed,
+    Platform, Refusal, Said, SidecarId, SidecarUrl, SignedEvent, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel,
         Node as NodeState, PageRequest, Session, Sidecar, SidecarRegistration, Token, TokenRequest,
@@ -110,6 +110,10 @@ impl Platform for Node {
         event: SignedEvent,
     ) -> Result<EventPlace, Refusal> {
         self.note_event(channel, &event).await
+    }
+
+    async fn said(&self, broadcast: &BroadcastId, page: PageRequest) -> Result<Said, Refusal> {
+        self.list_said(broadcast, page).await
     }
 
     async fn live(&self, page: PageRequest) -> Result<Listing<LiveChannel>, Refusal> {

@@ -9,6 +9,7 @@ mod node;
 pub(crate) mod openapi;
 mod page;
 mod recordings;
+pub(crate) mod said;
 mod sessions;
 mod sidecars;
 mod tokens;
@@ -28,6 +29,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(broadcasts::routes())
         .merge(recordings::routes())
         .merge(markers::routes())
+        .merge(said::routes())
         .merge(tokens::routes())
         .merge(sidecars::routes())
         .merge(node::routes())

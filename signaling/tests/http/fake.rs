@@ -11,8 +11,9 @@ use std::{
 
 use async_trait::async_trait;
 use spillway_signaling::{
-    ChannelName, ChatInlet, ChatLine, EventFeed, EventPlace, EventSet, HlsSource, IceServerLink,
-    OnAirFeed, Platform, Refusal, SessionKey, SidecarId, SidecarUrl, SignedEvent, Ticket,
+    BroadcastId, ChannelName, ChatInlet, ChatLine, EventFeed, EventPlace, EventSet, HlsSource,
+    IceServerLink, OnAirFeed, Platform, Refusal, Said, SessionKey, SidecarId, SidecarUrl,
+    SignedEvent, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Sidecar, SidecarRegistration, Timestamp, Token, TokenKind,
@@ -256,6 +257,14 @@ impl Platform for Fake {
             }),
             _ => Err(Refusal::Unauthorized("sign it".into())),
         }
+    }
+
+    async fn said(&self, _: &BroadcastId, page: PageRequest) -> Result<Said, Refusal> {
+        let entry = format!("{{\"after\":{:?}}}", page.after.unwrap_or_default());
+        Ok(Said {
+            items: vec![serde_json::value::RawValue::from_string(entry).unwrap()],
+            next: None,
+        })
     }
 
     async fn ice_tag(&self, session: &SessionRef) -> Result<String, Refusal> {

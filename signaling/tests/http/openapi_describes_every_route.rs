@@ -24,6 +24,7 @@ const ROUTES: [&str; 50] = [
     "DELETE /whip/{channel}/{session}",
     "GET /api/v1/broadcasts",
     "GET /api/v1/broadcasts/{broadcast}",
+    "GET /api/v1/broadcasts/{broadcast}/chat",
     "GET /api/v1/broadcasts/{broadcast}/markers",
     "GET /api/v1/channels",
     "GET /api/v1/channels/{channel}",

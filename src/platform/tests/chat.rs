@@ -274,3 +274,55 @@ async fn a_channel_that_is_deleted_has_no_chat() {
     fixture.node.delete_channel(&demo()).await.unwrap();
     ada.is_let_go().await;
 }
+
+#[tokio::test]
+async fn a_moderator_whose_token_is_revoked_is_let_go() {
+    let fixture = fixture().await;
+    fixture.add_channel(false).await;
+    let (token, id) = fixture
+        .token_with_id(TokenKind::Moderate, Some("demo"))
+        .await;
+    let mut moderator = Client::join(&fixture, json!({"type": "hello", "token": token})).await;
+    moderator.next("welcome").await;
+    fixture.node.revoke_token(&id).await.unwrap();
+    assert_eq!(moderator.next("error").await["code"], "unauthorized");
+    moderator.is_let_go().await;
+    let mut again = Client::join(&fixture, json!({"type": "hello", "token": token})).await;
+    assert_eq!(again.next("error").await["code"], "unauthorized");
+}
+
+#[tokio::test]
+async fn what_was_said_in_a_broadcast_is_listed_in_parts() {
+    let fixture = fixture().await;
+    let token = fixture.token(TokenKind::Publish, Some("demo")).await;
+    fixture.publish(Some(&token)).await.unwrap();
+    fixture.live(0).await;
+    let mut ada = Client::join(&fixture, hello()).await;
+    let broadcast = ada.next("welcome").await["broadcast"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for n in 0..3 {
+        ada.write(&format!("c{n}"), &format!("text {n}"));
+        ada.next("message").await;
+    }
+    let list = async |after: Option<String>| {
+        let page = PageRequest { limit: 2, after };
+        let said = fixture
+            .node
+            .said(&broadcast.parse().unwrap(), page)
+            .await
+            .unwrap();
+        (
+            said.items
+                .iter()
+                .map(|item| item.get().to_owned())
+                .collect::<String>(),
+            said.next,
+        )
+    };
+    let (first, next) = list(None).await;
+    assert!(first.contains("text 1") && !first.contains("text 2"));
+    let (second, end) = list(next).await;
+    assert!(second.contains("text 2") && end.is_none());
+}

@@ -334,6 +334,8 @@ impl Room {
                 to: next - 1,
             });
         }
+        let (viewers, chatters) = self.presence();
+        objects.push(ServerObject::Presence { viewers, chatters });
         self.send(vec![id], Lane::Chat, &objects);
         if let Some(problem) = refused {
             self.tell(now, id, problem);
@@ -383,6 +385,12 @@ impl Room {
         if ends {
             self.outputs.push_back(Output::Close(id));
         }
+    }
+
+    /// A client's rights don't hold any more: it's told why, and let go.
+    pub fn dismiss(&mut self, now: Millis, id: ParticipantId, problem: Problem) {
+        self.tell(now, id, problem);
+        self.outputs.push_back(Output::Close(id));
     }
 
     /// A client is gone.

@@ -1,0 +1,51 @@
+//! What was said in a broadcast, for its recording.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::page::{Page, PageQuery};
+use crate::{
+    app::App,
+    caller::Petitioner,
+    paths::InBroadcast,
+    platform::Action,
+    problem::{Problem, ProblemDetails},
+};
+
+/// A part of what was said in a broadcast.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Said {
+    /// Entries of the log, in order, as clients of the chat are sent them (docs/chat-protocol.md).
+    #[schema(value_type = Vec<Object>)]
+    pub items: Vec<Box<RawValue>>,
+    /// The `after` of the next part; none behind the last.
+    pub next: Option<String>,
+}
+
+pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(list))
+}
+
+/// Lists what was said in a broadcast, in order, to whoever may watch its channel.
+#[utoipa::path(get, path = "/api/v1/broadcasts/{broadcast}/chat", tag = "Chat", operation_id = "list_said",
+    params(("broadcast" = String, Path), PageQuery),
+    responses(
+        (status = 200, body = Said, description = "One page"),
+        (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "There's no such broadcast"),
+    ),
+    security((), ("token" = [])))]
+async fn list(
+    petitioner: Petitioner,
+    InBroadcast(broadcast): InBroadcast,
+    State(app): State<Arc<App>>,
+    Page(page): Page,
+) -> Result<Json<Said>, Problem> {
+    let channel = app.platform.broadcast(broadcast.as_str()).await?.channel;
+    petitioner.may(&app, Action::View(&channel)).await?;
+    Ok(Json(app.platform.said(&broadcast, page).await?))
+}
