@@ -11,32 +11,32 @@ const PAIR_STALE_MS = 15_000;
 
 type Pair = Pick<ClockPair, 'rtp' | 'at'> & { cameAt: number };
 
+/** The latest frame on screen. */
+export interface ShownFrame {
+  rtp: number;
+  shownAt: number;
+}
+
 /**
- * The stream time of the picture that is seen over WebRTC: what the node says of some frames' RTP timestamps, and the timestamps
- * of the frames that are shown. One for each session: the next one counts from elsewhere.
+ * The stream time of the picture that is seen over WebRTC: what the node says of some frames' RTP timestamps, and the timestamp
+ * of the frame that is shown. One for each session: the next one counts from elsewhere.
  */
 export class PictureClock {
   #pairs: Pair[] = [];
-  #frame: { rtp: number; shownAt: number } | null = null;
 
   pair({ rtp, at }: Pick<ClockPair, 'rtp' | 'at'>, now: number): void {
     this.#pairs = [...this.#pairs, { rtp, at, cameAt: now }].slice(-MAX_PAIRS);
   }
 
-  frameShown(rtp: number, now: number): void {
-    this.#frame = { rtp: rtp >>> 0, shownAt: now };
-  }
-
   /**
-   * Null where it can't be told. `delayMs`: how long pictures take from their arrival to the screen, for browsers that don't tell
-   * which frame is shown.
+   * Null where it can't be told. Browsers that don't tell which frame is shown have none; for them `delayMs` is how long pictures take
+   * from their arrival to the screen.
    */
-  time(now: number, delayMs: number): number | null {
+  time(frame: ShownFrame | null, now: number, delayMs: number): number | null {
     const newest = this.#pairs.at(-1);
     if (newest === undefined) return null;
-    if (this.#frame !== null) {
-      const { rtp, shownAt } = this.#frame;
-      return now - shownAt > STALE_MS ? null : this.#timeOf(rtp, newest);
+    if (frame !== null) {
+      return now - frame.shownAt > STALE_MS ? null : this.#timeOf(frame.rtp, newest);
     }
     const age = now - newest.cameAt;
     return age > PAIR_STALE_MS ? null : Math.max(0, newest.at + age - delayMs);

@@ -1,5 +1,6 @@
 import { Captions } from '../chat/captions.ts';
 import { Chat } from '../chat/chat.ts';
+import { PictureClock } from '../chat/picture-clock.ts';
 import { ChatMemory } from '../chat/memory.ts';
 import { REPORT_MS, Viewing } from '../chat/report.ts';
 import { ChatSocket, chatUrl, DataChannels } from '../chat/transport.ts';
@@ -29,6 +30,8 @@ export class WatchChat {
   readonly #viewing = new Viewing();
   #source: ChatSource | null = null;
   #channels: ChatChannels | null = null;
+  /** Of these channels: those of another session count from elsewhere. */
+  #clock = new PictureClock();
   #reportedAt = performance.now();
 
   constructor({ channel, token }: PageAddress, captionsMenu: CaptionsMenu) {
@@ -39,14 +42,16 @@ export class WatchChat {
       openSocket: () => new ChatSocket(url),
       memory: new ChatMemory(channel),
       token: () => token,
-      picture: (startedAt) => this.#source?.pictureTime(startedAt) ?? null,
+      picture: (startedAt) => this.#source?.pictureTime(startedAt, this.#clock) ?? null,
       onChange: () => {
         this.#panel.refresh();
       },
       onReaction: (emoji, count) => {
         floating.float(emoji, count);
       },
-      onClock: (pair) => this.#source?.takeClock(pair),
+      onClock: (pair) => {
+        this.#clock.pair(pair, performance.now());
+      },
       onCaption: (caption) => {
         this.#captions.take(caption);
         captionsMenu.offerSpoken(this.#captions.languages);
@@ -83,12 +88,14 @@ export class WatchChat {
     this.#source = source;
     this.#channels = channels;
     if (isKnown) return;
+    this.#clock = new PictureClock();
     this.#chat.offer(channels === null ? null : new DataChannels(channels), hasChannels);
   }
 
   get #pictureTime(): number | null {
     const { broadcast } = this.#chat.room;
-    return broadcast === null ? null : (this.#source?.pictureTime(broadcast.startedAt) ?? null);
+    if (broadcast === null) return null;
+    return this.#source?.pictureTime(broadcast.startedAt, this.#clock) ?? null;
   }
 
   #listen(): void {

@@ -129,7 +129,6 @@ export class HlsWay implements PageWay {
         const shown = moves ? (this.#engine?.programTimeMs() ?? null) : null;
         return shown === null ? null : shown - startedAt;
       },
-      takeClock: () => undefined,
       sample: () => ({
         player: 'hls',
         picture: this.video.paused ? 'none' : pictureOf(this.state),

@@ -1,4 +1,4 @@
-import type { ClockPair } from '../../chat/protocol.ts';
+import type { PictureClock } from '../../chat/picture-clock.ts';
 import type { Sample } from '../../chat/report.ts';
 import type { PlayerState } from '../../player/state.ts';
 import type { ChatChannels } from '../../shared/chat-channels.ts';
@@ -9,10 +9,11 @@ export interface ChatSource {
   readonly channels: ChatChannels | null;
   /** Whether it has channels, once it has a session. */
   readonly hasChannels: boolean;
-  /** The stream time of what it shows, given stream time 0 in Unix milliseconds; null where it shows nothing that moves. */
-  pictureTime: (startedAt: number) => number | null;
-  /** The node tells of a frame's stream time. */
-  takeClock: (pair: ClockPair) => void;
+  /**
+   * The stream time of what it shows, given stream time 0 in Unix milliseconds and what the node tells of frames over these channels;
+   * null where it shows nothing that moves.
+   */
+  pictureTime: (startedAt: number, clock: PictureClock) => number | null;
   /** How it does. */
   sample: () => Sample;
 }

@@ -1,5 +1,4 @@
-import { PictureClock } from '../../chat/picture-clock.ts';
-import type { ClockPair } from '../../chat/protocol.ts';
+import type { PictureClock, ShownFrame } from '../../chat/picture-clock.ts';
 import type { Sample } from '../../chat/report.ts';
 import type { PlayerState } from '../../player/state.ts';
 import type { ChatChannels } from '../../shared/chat-channels.ts';
@@ -17,7 +16,7 @@ export interface WebRtcLook {
 export class WebRtcSource implements ChatSource {
   readonly hasChannels = true;
   readonly #look: () => WebRtcLook;
-  #clock = new PictureClock();
+  #frame: ShownFrame | null = null;
   #channels: ChatChannels | null = null;
 
   constructor(look: () => WebRtcLook) {
@@ -31,22 +30,18 @@ export class WebRtcSource implements ChatSource {
   /** The next session counts from elsewhere. */
   sessionOpened(channels: ChatChannels): void {
     this.#channels = channels;
-    this.#clock = new PictureClock();
+    this.#frame = null;
   }
 
   frameShown(rtp: number): void {
-    this.#clock.frameShown(rtp, performance.now());
+    this.#frame = { rtp, shownAt: performance.now() };
   }
 
-  takeClock(pair: ClockPair): void {
-    this.#clock.pair(pair, performance.now());
-  }
-
-  pictureTime(): number | null {
+  pictureTime(_startedAt: number, clock: PictureClock): number | null {
     const { state, stats, isPaused } = this.#look();
     if (state.name !== 'playing' || isPaused) return null;
     const delayMs = (stats?.video?.jitterBufferMs ?? 0) + (stats?.video?.decodeMs ?? 0);
-    return this.#clock.time(performance.now(), delayMs);
+    return clock.time(this.#frame, performance.now(), delayMs);
   }
 
   sample(): Sample {
