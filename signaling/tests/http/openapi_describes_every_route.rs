@@ -12,7 +12,7 @@ use crate::{
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 /// Everything that the node promises.
-const ROUTES: [&str; 50] = [
+const ROUTES: [&str; 53] = [
     "DELETE /api/v1/broadcasts/{broadcast}/markers/{id}",
     "DELETE /api/v1/broadcasts/{broadcast}/recording",
     "DELETE /api/v1/channels/{channel}",
