@@ -150,9 +150,10 @@ impl RoomTask {
                 outlet,
                 entrance,
             } => {
+                let waits = matches!(outlet, Outlet::Channel { .. });
                 self.outlets.add(id, outlet);
                 self.entrances.insert(id, entrance);
-                self.room.enter(now, id, entrance.address);
+                self.room.enter(now, id, entrance.address, waits);
             }
             Input::Reactions(id, stream) => self.outlets.add_reactions(id, stream),
             Input::Frame(id, data) => self.read(now, id, &data),

@@ -10,9 +10,13 @@ use std::{fs, path::Path};
 use proptest::{prelude::*, sample::Index};
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(target);
     let files = fs::read_dir(&folder).expect("a corpus");
-    let inputs: Vec<_> = files.map(|file| fs::read(file.unwrap().path()).unwrap()).collect();
+    let inputs: Vec<_> = files
+        .map(|file| fs::read(file.unwrap().path()).unwrap())
+        .collect();
     assert!(!inputs.is_empty(), "{} is empty", folder.display());
     inputs
 }

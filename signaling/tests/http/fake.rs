@@ -5,15 +5,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use spillway_signaling::{
-    BroadcastId, ChannelName, ChatInlet, ChatLine, EventFeed, EventPlace, EventSet, HlsSource,
-    IceServerLink, OnAirFeed, Platform, Refusal, Said, SessionKey, SidecarId, SidecarUrl,
-    SignedEvent, Ticket,
+    BroadcastId, ChannelName, ChatLine, EventFeed, EventPlace, EventSet, HlsSource, IceServerLink,
+    OnAirFeed, Platform, Refusal, Said, SessionKey, SidecarId, SidecarUrl, SignedEvent, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Sidecar, SidecarRegistration, Timestamp, Token, TokenKind,
@@ -26,7 +25,8 @@ use spillway_signaling::{
 };
 
 use crate::{
-    fake_events::FakeEvents, fake_recordings::FakeRecordings, fake_sidecars::FakeSidecars,
+    fake_chat, fake_events::FakeEvents, fake_recordings::FakeRecordings,
+    fake_sidecars::FakeSidecars,
 };
 
 #[derive(Default)]
@@ -204,15 +204,6 @@ fn page<T>(items: impl IntoIterator<Item = T>, page: &PageRequest) -> Listing<T>
     Listing { items, next }
 }
 
-/// A room that says what it's told, and lets go who says `bye`.
-struct Echo(tokio::sync::mpsc::Sender<Arc<str>>);
-
-impl ChatInlet for Echo {
-    fn say(&self, frame: String) {
-        self.0.try_send(frame.into()).unwrap();
-    }
-}
-
 #[async_trait]
 impl Platform for Fake {
     async fn publish(&self, call: PublishCall) -> Result<NewSession, Refusal> {
@@ -242,29 +233,15 @@ impl Platform for Fake {
         if known.settings.restricted_viewing {
             check(caller, &[&format!("view:{channel}")])?;
         }
-        let (said, frames) = tokio::sync::mpsc::channel(9);
-        Ok(ChatLine {
-            inlet: Box::new(Echo(said)),
-            frames,
-        })
+        Ok(fake_chat::line())
     }
 
     async fn take_event(&self, _: &ChannelName, event: SignedEvent) -> Result<EventPlace, Refusal> {
-        match event.signature.as_deref() {
-            Some("good") => Ok(EventPlace {
-                seq: Some(event.body.len() as u64),
-                known: event.idempotency_key.is_none(),
-            }),
-            _ => Err(Refusal::Unauthorized("sign it".into())),
-        }
+        fake_chat::take(&event)
     }
 
     async fn said(&self, _: &BroadcastId, page: PageRequest) -> Result<Said, Refusal> {
-        let entry = format!("{{\"after\":{:?}}}", page.after.unwrap_or_default());
-        Ok(Said {
-            items: vec![serde_json::value::RawValue::from_string(entry).unwrap()],
-            next: None,
-        })
+        Ok(fake_chat::said(page))
     }
 
     async fn ice_tag(&self, session: &SessionRef) -> Result<String, Refusal> {

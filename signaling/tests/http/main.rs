@@ -5,11 +5,13 @@
 
 mod client;
 mod fake;
+mod fake_chat;
 mod fake_events;
 mod fake_recordings;
 mod fake_sidecars;
 mod server;
 
+mod chats_are_joined;
 mod client_is_found_behind_proxies;
 mod connections_are_bounded;
 mod cors_is_on_every_answer;

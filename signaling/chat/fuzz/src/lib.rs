@@ -15,11 +15,18 @@ use spillway_chat::{
 pub fn protocol(data: &[u8]) {
     match protocol::parse(data) {
         Ok(_) => assert!(data.len() <= MAX_CLIENT_FRAME),
-        Err(problem) => assert!(problem.text.len() < 300, "a problem quotes nobody at length"),
+        Err(problem) => assert!(
+            problem.text.len() < 300,
+            "a problem quotes nobody at length"
+        ),
     }
     if let Ok(said) = str::from_utf8(data) {
         let cleaned = text::clean(said);
-        assert_eq!(text::clean(&cleaned), cleaned, "what is clean stays as it is");
+        assert_eq!(
+            text::clean(&cleaned),
+            cleaned,
+            "what is clean stays as it is"
+        );
         assert!(!cleaned.chars().any(char::is_control));
         let word: String = said.chars().take(20).collect();
         WordFilter::new([word.as_str()]).catches(said);
@@ -93,12 +100,15 @@ impl World {
         if self.told.contains_key(&id) {
             return;
         }
-        self.room.enter(self.now, id, AddressHash(id.0));
-        if number == 255 {
+        self.room
+            .enter(self.now, id, AddressHash(id.0), number == 254);
+        if number >= 254 {
             return;
         }
-        let author = AuthorId::try_from(format!("author{}", number % 4)).expect("letters and a digit");
-        let role = [Role::Viewer, Role::Viewer, Role::Moderator, Role::Streamer][usize::from(number / 4 % 4)];
+        let author =
+            AuthorId::try_from(format!("author{}", number % 4)).expect("letters and a digit");
+        let role = [Role::Viewer, Role::Viewer, Role::Moderator, Role::Streamer]
+            [usize::from(number / 4 % 4)];
         let joining = Joining {
             author,
             identity: String::new(),
@@ -154,10 +164,19 @@ impl World {
                     let how = self.append(draft, state, deletes);
                     self.room.appended(self.now, ticket, how);
                 }
-                Output::Send { to, frame, is_log, .. } => self.send(&to, &frame, is_log),
+                Output::Send {
+                    to, frame, is_log, ..
+                } => self.send(&to, &frame, is_log),
                 Output::Load { participant, after } => {
-                    let behind: Vec<_> = self.entries.iter().filter(|entry| entry.seq > after).take(5).cloned().collect();
-                    self.room.loaded(self.now, participant, (!self.is_full).then_some(&behind));
+                    let behind: Vec<_> = self
+                        .entries
+                        .iter()
+                        .filter(|entry| entry.seq > after)
+                        .take(5)
+                        .cloned()
+                        .collect();
+                    self.room
+                        .loaded(self.now, participant, (!self.is_full).then_some(&behind));
                 }
                 Output::Close(id) => {
                     self.told.remove(&id);
@@ -168,7 +187,12 @@ impl World {
         }
     }
 
-    fn append(&mut self, draft: Draft, state: Option<Box<RoomState>>, deletes: Option<u64>) -> Appended {
+    fn append(
+        &mut self,
+        draft: Draft,
+        state: Option<Box<RoomState>>,
+        deletes: Option<u64>,
+    ) -> Appended {
         if self.is_full {
             return Appended::Failed;
         }
@@ -195,7 +219,8 @@ impl World {
 
     fn send(&mut self, to: &[ParticipantId], frame: &str, is_log: bool) {
         assert!(frame.len() <= MAX_SERVER_FRAME);
-        let objects: Vec<serde_json::Value> = serde_json::from_str(frame).expect("a frame is an array in JSON");
+        let objects: Vec<serde_json::Value> =
+            serde_json::from_str(frame).expect("a frame is an array in JSON");
         for id in to {
             let taken = !(is_log && self.refuses >> id.0 & 1 == 1);
             if let Some(told) = self.told.get_mut(id).filter(|_| taken) {

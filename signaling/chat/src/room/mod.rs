@@ -201,7 +201,8 @@ pub struct Room {
 }
 
 struct Participant {
-    entered: Millis,
+    /// When it must have said hello.
+    hello_by: Option<Millis>,
     address: AddressHash,
     frames: Bucket,
     unread: u32,
@@ -258,10 +259,11 @@ impl Room {
         }
     }
 
-    /// A client comes, and says nothing yet.
-    pub fn enter(&mut self, now: Millis, id: ParticipantId, address: AddressHash) {
+    /// A client comes, and says nothing yet. `waits`: it may be silent for as long as it likes, since what it comes by is bounded: a player
+    /// may get ready long before it's shown.
+    pub fn enter(&mut self, now: Millis, id: ParticipantId, address: AddressHash, waits: bool) {
         let participant = Participant {
-            entered: now,
+            hello_by: (!waits).then_some(now + HELLO_MS),
             address,
             frames: Bucket::new(FRAME_BURST, now),
             unread: 0,
@@ -442,7 +444,7 @@ impl Room {
             .participants
             .values()
             .filter(|participant| participant.joined.is_none())
-            .map(|participant| participant.entered + HELLO_MS)
+            .filter_map(|participant| participant.hello_by)
             .min();
         [self.flush_at, greeting].into_iter().flatten().min()
     }
@@ -455,7 +457,7 @@ impl Room {
         let late: Vec<_> = self
             .participants
             .iter()
-            .filter(|(_, p)| p.joined.is_none() && p.entered + HELLO_MS <= now)
+            .filter(|(_, p)| p.joined.is_none() && p.hello_by.is_some_and(|by| by <= now))
             .map(|(id, _)| *id)
             .collect();
         for id in late {

@@ -195,14 +195,20 @@ fn moderation_outlives_the_room() {
 #[test]
 fn who_says_nothing_sound_is_let_go() {
     let mut world = World::new();
-    world
-        .room
-        .enter(world.now, ParticipantId(1), crate::room::AddressHash(1));
+    world.room.enter(
+        world.now,
+        ParticipantId(1),
+        crate::room::AddressHash(1),
+        false,
+    );
     world.pass(10_000);
     assert!(world.closed.contains(&1));
-    world
-        .room
-        .enter(world.now, ParticipantId(2), crate::room::AddressHash(1));
+    world.room.enter(
+        world.now,
+        ParticipantId(2),
+        crate::room::AddressHash(1),
+        false,
+    );
     world.say(2, &json!({"type": "message", "id": "c", "text": "x"}));
     assert!(world.closed.contains(&2));
     world.viewer(3);

@@ -93,6 +93,7 @@ impl World {
             self.now,
             ParticipantId(id),
             AddressHash(hello["address"].as_u64().unwrap_or(id)),
+            false,
         );
         let author = text("author").unwrap_or_else(|| format!("author{id}"));
         let joining = Joining {
