@@ -131,8 +131,7 @@ fn work(left: u32, kind: EncoderKind) -> (Work, Told) {
 fn made(left: u32) -> (Vec<u64>, Vec<usize>) {
     let (mut work, told) = work(left, EncoderKind::Nvenc);
     broadcast(&mut work).unwrap();
-    let made = told.0.lock().unwrap().clone();
-    made
+    told.0.lock().unwrap().clone()
 }
 
 fn broadcast(work: &mut Work) -> Result<(), EncodeError> {
