@@ -5,7 +5,7 @@ use std::ptr;
 use ffmpeg_next::{
     Error,
     ffi::{
-        AV_BUFFERSRC_FLAG_KEEP_REF, AVFilterContext, AVRational, av_buffersrc_add_frame_flags,
+        AV_BUFFERSRC_FLAG_KEEP_REF, AVRational, av_buffersrc_add_frame_flags,
         av_buffersrc_parameters_alloc, av_buffersrc_parameters_set, av_free,
         avfilter_graph_alloc_filter, avfilter_init_str,
     },
@@ -90,15 +90,11 @@ impl Filter {
             return Err(Error::InvalidData);
         }
         let mut source = self.graph.get("in").ok_or(Error::FilterNotFound)?;
-        let context: *mut AVFilterContext = {
-            // SAFETY: the pointer is used while the graph lives, which owns the context.
-            unsafe { source.as_mut_ptr() }
-        };
-        // SAFETY: the context is that of this graph's source, and nobody else has it meanwhile. With the flag libav only reads the
-        // picture, and makes references of its own to what it shows.
+        // SAFETY: the context is that of this graph's source, which lives as long as the graph, and nobody else has it meanwhile. With the
+        // flag libav only reads the picture, and makes references of its own to what it shows.
         unsafe {
             succeeded(av_buffersrc_add_frame_flags(
-                context,
+                source.as_mut_ptr(),
                 picture.as_ptr().cast_mut(),
                 AV_BUFFERSRC_FLAG_KEEP_REF as i32,
             ))?;

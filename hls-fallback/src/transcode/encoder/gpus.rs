@@ -90,7 +90,10 @@ impl Gpus {
                 began,
             };
             match open(gpu) {
-                Ok(encoder) => return Ok((seat, encoder)),
+                Ok(encoder) => {
+                    tracing::info!(gpu, "a GPU takes a rendition");
+                    return Ok((seat, encoder));
+                }
                 Err(error) => {
                     tracing::info!(gpu, %error, "a GPU takes no rendition");
                     self.placement().refused(gpu, Instant::now());
