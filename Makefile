@@ -18,6 +18,7 @@ run: setup web ## build and run a node with a moving test picture, at http://loc
 web: web-client/dist/index.html ## build the pages
 
 test: setup web ## all tests, browsers included
+	@scripts/setup.sh test
 	@scripts/test.sh
 
 check: web-client/node_modules/.package-lock.json tests/e2e/node_modules/.package-lock.json ## formatting, lints, licences

@@ -9,6 +9,10 @@ turns=${TURNS:-3}
 seconds=${SECONDS_EACH:-30}
 most=1.1 # times ffmpeg
 ffmpeg=${FFMPEG:-ffmpeg}
+"$ffmpeg" -hide_banner -encoders 2>/dev/null | grep -w libx264 >/dev/null || {
+    echo "ladder-cost: no ffmpeg with libx264 at '$ffmpeg': install Debian's (scripts/setup.sh test does), or name one with FFMPEG=…" >&2
+    exit 1
+}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

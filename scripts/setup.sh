@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building Spillway needs and isn't there yet, and says so. Instant when all is there.
-# With `check` or `bench-check`: what that target of make needs on top.
+# With `test`, `check` or `bench-check`: what that target of make needs on top.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -45,6 +45,8 @@ for library in libavcodec libavformat libavutil libavfilter libswscale libswresa
 done
 # Not libclang-cpp.so, which other packages bring.
 needs libclang-dev sh -c 'ls /usr/lib/llvm-*/lib/libclang.so* /usr/lib/llvm-*/lib/clang/*/include/stddef.h'
+# Some of the sidecar's tests have FFmpeg play what it makes.
+[ "${1:-}" != test ] || needs ffmpeg sh -c 'ffmpeg -version && ffprobe -version'
 [ "${1:-}" != bench-check ] || needs valgrind command -v valgrind
 if [ ${#packages[@]} -gt 0 ]; then
     command -v apt-get >/dev/null || fail "these are missing, and there is no apt-get to install them with: ${packages[*]}"

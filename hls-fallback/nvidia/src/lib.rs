@@ -3,7 +3,7 @@
 //! The driver's libraries are loaded when they are first asked for, so that a program with this crate runs on machines without
 //! them too: [`Driver::load`] says what is missing. Then [`Encoder::open`] begins a session on a GPU.
 //!
-//! But for benchmarks no other crate contains unsafe code. Here `driver` and `exports` do, since libraries are loaded and called, and
+//! But for benchmarks and `spillway-cuda` no other crate contains unsafe code. Here `driver` and `exports` do, since libraries are loaded and called, and
 //! `parameters` and `session`, where NVIDIA's bindings offer no other way.
 #![warn(clippy::undocumented_unsafe_blocks)]
 

@@ -1,4 +1,6 @@
-//! Decoding of pictures, through libav.
+//! Decoding of pictures, through libav: by the processor, or by a GPU where they then are.
+
+use std::sync::Arc;
 
 use ffmpeg_next::{
     self as libav, Dictionary, Packet, codec,
@@ -8,6 +10,8 @@ use ffmpeg_next::{
     format::Pixel,
     frame,
 };
+
+use spillway_cuda::{Device, Filter, is_on_gpu};
 
 use super::ladder::Size;
 use crate::media::VideoCodec;
@@ -36,11 +40,35 @@ const MOST_PIXELS: &str = "35651584";
 /// Decodes one codec, without delay.
 pub(super) struct Decoder {
     codec: VideoCodec,
-    decoder: decoder::Video,
+    library: decoder::Video,
+    /// Which may decode it.
+    device: Option<Arc<Device>>,
+    settling: Settling,
+}
+
+/// A GPU's decoder has few pictures, and none left if it isn't given them back soon. So they are copied, and brought into the one form
+/// that the encoders take: 4:2:0 with 8 bits in three planes.
+#[derive(Default)]
+struct Settling(Option<Filter>);
+
+impl Settling {
+    const CHAIN: &str = "scale_cuda=format=yuv420p:passthrough=0";
+
+    fn settle(&mut self, picture: &frame::Video) -> Result<frame::Video, libav::Error> {
+        let filter = match self.0.take() {
+            Some(filter) if filter.fits(picture) => filter,
+            _ => Filter::new(picture, Self::CHAIN)?,
+        };
+        self.0.insert(filter).run(picture)
+    }
 }
 
 impl Decoder {
-    pub(super) fn open(codec: VideoCodec) -> Result<Self, DecodeError> {
+    /// On a GPU what that can decode, all else on the processor.
+    pub(super) fn open(
+        codec: VideoCodec,
+        device: Option<Arc<Device>>,
+    ) -> Result<Self, DecodeError> {
         let id = match codec {
             VideoCodec::H264 => codec::Id::H264,
             VideoCodec::H265 => codec::Id::HEVC,
@@ -48,24 +76,49 @@ impl Decoder {
             VideoCodec::Vp9 => codec::Id::VP9,
             VideoCodec::Av1 => codec::Id::AV1,
         };
-        let library = decoder::find(id).ok_or(DecodeError::Missing(codec))?;
+        let found = decoder::find(id).ok_or(DecodeError::Missing(codec))?;
         let failed = |source| DecodeError::Library { codec, source };
-        let mut context = codec::Context::new_with_codec(library);
+        let mut context = codec::Context::new_with_codec(found);
         context.set_flags(Flags::LOW_DELAY);
         // Several at once would each hold a picture back.
         context.set_threading(threading::Config::count(1));
+        if let Some(device) = &device {
+            device.decode_with(&mut context).map_err(failed)?;
+        }
         let mut options = Dictionary::new();
         options.set("max_pixels", MOST_PIXELS);
-        let decoder = context
+        let library = context
             .decoder()
-            .open_as_with(library, options)
+            .open_as_with(found, options)
             .and_then(decoder::Opened::video)
             .map_err(failed)?;
-        Ok(Self { codec, decoder })
+        Ok(Self {
+            codec,
+            library,
+            device,
+            settling: Settling::default(),
+        })
     }
 
     pub(super) fn codec(&self) -> VideoCodec {
         self.codec
+    }
+
+    /// Whether a GPU may decode it, or does.
+    pub(super) fn may_be_on_gpu(&self) -> bool {
+        self.device.is_some()
+    }
+
+    /// Whether it's the GPU that failed, and not what was sent.
+    pub(super) fn blames_gpu(&self, error: &DecodeError) -> bool {
+        let is_broken = matches!(
+            error,
+            DecodeError::Library {
+                source: libav::Error::InvalidData,
+                ..
+            }
+        );
+        self.device.is_some() && !is_broken
     }
 
     /// Decodes a frame. `time` comes back with the picture, which may be of an earlier frame: B pictures are reordered.
@@ -81,12 +134,18 @@ impl Decoder {
         };
         let mut packet = Packet::copy(data);
         packet.set_pts(Some(time));
-        self.decoder.send_packet(&packet).map_err(failed)?;
+        self.library.send_packet(&packet).map_err(failed)?;
         loop {
             let mut picture = frame::Video::empty();
-            match self.decoder.receive_frame(&mut picture) {
+            match self.library.receive_frame(&mut picture) {
                 Ok(()) => {
                     let time = picture.timestamp().unwrap_or(time);
+                    if is_on_gpu(&picture) {
+                        picture = self.settling.settle(&picture).map_err(failed)?;
+                    } else if self.device.take().is_some() {
+                        let codec = self.codec;
+                        tracing::info!(%codec, "no GPU decodes this source: the processor does");
+                    }
                     take(picture, time);
                 }
                 Err(
@@ -111,7 +170,7 @@ pub(super) struct Shown {
 
 /// Found by decoding it.
 pub(super) fn look_at(codec: VideoCodec, keyframe: &[u8]) -> Result<Shown, DecodeError> {
-    let mut decoder = Decoder::open(codec)?;
+    let mut decoder = Decoder::open(codec, None)?;
     let mut found = None;
     let mut note = |picture: &frame::Video| {
         let (width, height) = (picture.width(), picture.height());
@@ -124,9 +183,9 @@ pub(super) fn look_at(codec: VideoCodec, keyframe: &[u8]) -> Result<Shown, Decod
     decoder.decode(keyframe, 0, |picture, _| note(&picture))?;
     // One that reorders pictures holds it back.
     let failed = |source| DecodeError::Library { codec, source };
-    decoder.decoder.send_eof().map_err(failed)?;
+    decoder.library.send_eof().map_err(failed)?;
     let mut picture = frame::Video::empty();
-    if decoder.decoder.receive_frame(&mut picture).is_ok() {
+    if decoder.library.receive_frame(&mut picture).is_ok() {
         note(&picture);
     }
     found.ok_or(failed(libav::Error::InvalidData))

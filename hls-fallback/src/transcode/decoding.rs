@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use ffmpeg_next::frame;
 
-use super::{DecodeError, decoder::Decoder};
+use super::{DecodeError, decoder::Decoder, home::Home};
 use crate::media::{Content, Frame, Moment};
 
 pub(super) type Picture = Arc<frame::Video>;
 
 /// Decodes a broadcast's pictures, whatever their codec.
-#[derive(Default)]
 pub(super) struct Decoding {
+    home: Home,
     decoder: Option<Decoder>,
     waits_for_keyframe: bool,
     broken: u64,
@@ -19,6 +19,17 @@ pub(super) struct Decoding {
 }
 
 impl Decoding {
+    /// Where its pictures are to be.
+    pub(super) fn new(home: Home) -> Self {
+        Self {
+            home,
+            decoder: None,
+            waits_for_keyframe: false,
+            broken: 0,
+            latest: None,
+        }
+    }
+
     /// Decodes a frame of `time`. False if a keyframe is needed.
     pub(super) fn decode(
         &mut self,
@@ -29,8 +40,10 @@ impl Decoding {
         let Content::Video { codec, keyframe } = frame.content else {
             return true;
         };
-        if self.decoder.as_ref().is_none_or(|d| d.codec() != codec) {
-            match Decoder::open(codec) {
+        let device = self.home.device();
+        let is_right = |d: &Decoder| d.codec() == codec && (device.is_some() || !d.may_be_on_gpu());
+        if !self.decoder.as_ref().is_some_and(is_right) {
+            match Decoder::open(codec, device) {
                 Ok(decoder) => self.decoder = Some(decoder),
                 Err(error) => return self.failed(&error),
             }
@@ -52,7 +65,12 @@ impl Decoding {
         });
         match decoded {
             Ok(()) => true,
-            Err(error) => self.failed(&error),
+            Err(error) => {
+                if decoder.blames_gpu(&error) {
+                    self.home.leave(&error);
+                }
+                self.failed(&error)
+            }
         }
     }
 

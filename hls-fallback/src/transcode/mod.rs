@@ -14,10 +14,13 @@ mod encoder;
 mod fitness;
 mod grid;
 mod history;
+mod home;
 mod inspector;
 mod ladder;
 mod lateness;
 mod layout;
+#[cfg(test)]
+mod on_gpu_tests;
 mod passing;
 mod rate;
 mod rendition;

@@ -15,6 +15,7 @@ use super::{
     Pause, Sink,
     cadence::Cadence,
     encoder::{EncodeError, EncoderKind},
+    home::Home,
     ladder::Rendition,
     segments::Beginning,
     work::Work,
@@ -67,7 +68,7 @@ impl Worker {
     /// Starts the thread of a rendition, which makes nothing yet.
     pub(super) fn start(
         name: &str,
-        kind: EncoderKind,
+        (kind, home): (EncoderKind, Home),
         cadence: Cadence,
         sink: Box<dyn Sink>,
     ) -> Result<Self, EncodeError> {
@@ -79,7 +80,9 @@ impl Worker {
         let thread = thread::Builder::new()
             .name(format!("rendition-{name}"))
             .spawn(move || {
-                span.in_scope(|| Work::new(title, kind, cadence, sink, counter).run(&queue));
+                span.in_scope(|| {
+                    Work::new(title, (kind, home), cadence, sink, counter).run(&queue);
+                });
             })
             .map_err(EncodeError::Thread)?;
         Ok(Self {

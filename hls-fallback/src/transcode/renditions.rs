@@ -7,6 +7,7 @@ use ffmpeg_next::frame;
 use super::{
     Cadence, Description, EncoderKind, PassThrough, Pause, Presenter, Settings,
     history::History,
+    home::Home,
     ladder::Rendition,
     rendition::{Job, Worker},
     segments::Beginning,
@@ -77,6 +78,7 @@ struct Asked {
 /// All of them, the best one first.
 pub(super) struct Renditions {
     kind: EncoderKind,
+    home: Home,
     cadence: Cadence,
     pass_through: bool,
     on_demand: bool,
@@ -90,9 +92,10 @@ pub(super) struct Renditions {
 }
 
 impl Renditions {
-    pub(super) fn new(settings: &Settings, cadence: Cadence) -> Self {
+    pub(super) fn new(settings: &Settings, home: Home, cadence: Cadence) -> Self {
         Self {
             kind: settings.encoder,
+            home,
             cadence,
             pass_through: settings.pass_through != PassThrough::False,
             on_demand: settings.on_demand,
@@ -212,7 +215,8 @@ impl Renditions {
             name: name.clone(),
             permanent,
         });
-        let worker = match Worker::start(&name, self.kind, self.cadence, sink) {
+        let place = (self.kind, self.home.clone());
+        let worker = match Worker::start(&name, place, self.cadence, sink) {
             Ok(worker) => worker,
             Err(error) => {
                 tracing::error!(name, %error, "a rendition can't be made");

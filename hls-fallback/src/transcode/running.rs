@@ -9,6 +9,7 @@ use super::{
     fitness::{Fitness, Reason},
     grid::{Grid, Slot},
     history::History,
+    home::Home,
     inspector::{Inspector, Look, Needs},
     ladder::{Ladder, Size},
     layout::Layout,
@@ -95,6 +96,7 @@ impl Running {
         if let Some(first) = segments.next() {
             sound.announce(first);
         }
+        let home = Home::new(settings.encoder);
         let interval = cadence.ticks_at(u64::from(cadence.segment), 1_000_000);
         Ok(Self {
             timeline,
@@ -103,10 +105,10 @@ impl Running {
             inspector: Inspector::new(settings.pass_through, cadence.rate),
             fitness: Fitness::new(&cadence),
             asking: Asking::new(interval as i64, now),
-            decoding: Decoding::default(),
+            decoding: Decoding::new(home.clone()),
             ladder: settings.ladder.clone(),
             layout: None,
-            renditions: Renditions::new(settings, cadence),
+            renditions: Renditions::new(settings, home, cadence),
             mode: Mode::Encoding(Grid::new(cadence.epoch, cadence.rate)),
             history: History::default(),
             told: None,

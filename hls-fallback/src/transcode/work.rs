@@ -10,12 +10,14 @@ use std::{
 };
 
 use ffmpeg_next::frame;
+use spillway_cuda::is_on_gpu;
 
 use super::{
     Sink,
     cadence::Cadence,
     decoder::Decoder,
     encoder::{self, EncodeError, Encoded, EncoderKind, VideoEncoder},
+    home::Home,
     ladder::Rendition,
     rendition::Job,
     scaler::Scaler,
@@ -27,6 +29,7 @@ use crate::media::{Content, Frame, Sample};
 pub(super) struct Work {
     name: String,
     kind: EncoderKind,
+    home: Home,
     cadence: Cadence,
     sink: Box<dyn Sink>,
     waiting: Arc<AtomicUsize>,
@@ -48,12 +51,14 @@ struct Encoding {
     next: u64,
     /// The sink is to be told how the next sample is encoded.
     starts: bool,
+    /// Another encoder took over, and begins with the next segment: what comes before isn't encoded.
+    pauses: bool,
 }
 
 impl Work {
     pub(super) fn new(
         name: String,
-        kind: EncoderKind,
+        (kind, home): (EncoderKind, Home),
         cadence: Cadence,
         sink: Box<dyn Sink>,
         waiting: Arc<AtomicUsize>,
@@ -61,6 +66,7 @@ impl Work {
         Self {
             name,
             kind,
+            home,
             cadence,
             sink,
             waiting,
@@ -92,7 +98,10 @@ impl Work {
             }
             Job::Encode { from, rendition } => {
                 self.encode_until(from)?;
-                self.encoding = Some(Encoding::open(self.kind, rendition, &self.cadence, from)?);
+                let near = self.home.device().map(|device| device.gpu());
+                let rate = self.cadence.rate;
+                let encoder = encoder::open(self.kind, &rendition, rate, near)?;
+                self.encoding = Some(Encoding::new(encoder, rendition, from));
             }
             Job::Pass { from, config } => {
                 self.encode_until(from)?;
@@ -133,15 +142,21 @@ impl Work {
             return Ok(());
         };
         if encoding.decoder.is_none() {
-            encoding.decoder = Decoder::open(codec).ok();
+            encoding.decoder = Decoder::open(codec, self.home.device()).ok();
         }
         let mut pictures = Vec::new();
         if let Some(decoder) = &mut encoding.decoder {
             // What can't be decoded shows the picture before.
-            let _ = decoder.decode(&frame.data, frame.time.0, |mut picture, _| {
+            let decoded = decoder.decode(&frame.data, frame.time.0, |mut picture, _| {
                 picture.set_kind(ffmpeg_next::picture::Type::None);
                 pictures.push(picture);
             });
+            if let Err(error) = decoded
+                && decoder.blames_gpu(&error)
+            {
+                self.home.leave(&error);
+                encoding.decoder = None;
+            }
         }
         pictures
             .iter()
@@ -156,7 +171,15 @@ impl Work {
             // One of several for a slot.
             return Ok(());
         }
-        let mut scaled = encoding.scaler.scale(picture).map_err(EncodeError::Scale)?;
+        let mut scaled = match encoding.scaler.scale(picture) {
+            Ok(scaled) => scaled,
+            Err(error) if is_on_gpu(picture) => {
+                // The picture before is shown in its place, until they come from the processor.
+                self.home.leave(&error);
+                return Ok(());
+            }
+            Err(error) => return Err(EncodeError::Scale(error)),
+        };
         if encoding.shown.is_some() {
             self.encode_until(slot)?;
         }
@@ -191,10 +214,73 @@ impl Work {
                 self.segments.pop_front();
             }
             let begins = self.segments.pop_front_if(|s| s.slot == slot).is_some();
-            let keyframe = begins || encoding.starts;
-            if let Some(encoded) = encoding.encoder.encode(picture, slot, keyframe)? {
-                self.hand_on(encoded)?;
+            encoding.pauses &= !begins;
+            if !encoding.pauses {
+                self.encode_one(picture, slot, begins)?;
             }
+        }
+        Ok(())
+    }
+
+    fn encode_one(
+        &mut self,
+        picture: &mut frame::Video,
+        slot: u64,
+        begins: bool,
+    ) -> Result<(), EncodeError> {
+        let Some(encoding) = &mut self.encoding else {
+            return Ok(());
+        };
+        let keyframe = begins || encoding.starts;
+        match encoding.encoder.encode(picture, slot, keyframe) {
+            Ok(Some(encoded)) => self.hand_on(encoded),
+            Ok(None) => Ok(()),
+            Err(error) => {
+                self.leave_gpu(error, picture, !begins)?;
+                // Nothing of the segment has been handed on: it may begin with this.
+                if begins {
+                    self.encode_one(picture, slot, begins)
+                } else {
+                    Ok(())
+                }
+            }
+        }
+    }
+
+    /// The encoder failed. Where that was a GPU, the processor goes on, from the next segment on: what it makes doesn't continue what
+    /// there is of this one.
+    fn leave_gpu(
+        &mut self,
+        error: EncodeError,
+        picture: &mut frame::Video,
+        pauses: bool,
+    ) -> Result<(), EncodeError> {
+        let Some(encoding) = &mut self.encoding else {
+            return Ok(());
+        };
+        let (rendition, rate) = (&encoding.rendition, self.cadence.rate);
+        if !encoding.encoder.kind().is_hardware() {
+            return Err(error);
+        }
+        let open = || encoder::open_on_processor(rendition, rate);
+        let (Some(sample), Some(encoder)) = (open(), open()) else {
+            return Err(error);
+        };
+        tracing::warn!(
+            rendition = self.name,
+            reason = %error,
+            encoder = %encoder.kind(),
+            "a GPU fails: the processor encodes this rendition"
+        );
+        if !encoding.starts {
+            self.sink.start(encoder::config_of(sample, rendition)?);
+        }
+        encoding.encoder = encoder;
+        encoding.scaler = Scaler::new(encoding.rendition.size, None);
+        encoding.pauses = pauses;
+        if is_on_gpu(picture) {
+            let fetched = encoding.scaler.scale(picture);
+            *picture = fetched.unwrap_or_else(|_| encoder::black_picture(encoding.rendition.size));
         }
         Ok(())
     }
@@ -220,20 +306,21 @@ impl Work {
 }
 
 impl Encoding {
-    fn open(
-        kind: EncoderKind,
-        rendition: Rendition,
-        cadence: &Cadence,
-        from: u64,
-    ) -> Result<Self, EncodeError> {
-        Ok(Self {
-            encoder: encoder::open(kind, &rendition, cadence.rate)?,
-            scaler: Scaler::new(rendition.size),
+    /// From a slot on, which begins a segment.
+    fn new(encoder: Box<dyn VideoEncoder>, rendition: Rendition, from: u64) -> Self {
+        Self {
+            scaler: Scaler::new(rendition.size, encoder.device().cloned()),
+            encoder,
             rendition,
             decoder: None,
             shown: None,
             next: from,
             starts: true,
-        })
+            pauses: false,
+        }
     }
 }
+
+#[cfg(test)]
+#[path = "work_tests.rs"]
+mod tests;

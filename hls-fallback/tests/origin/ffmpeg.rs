@@ -1,20 +1,17 @@
 //! `FFmpeg`: the one that `SPILLWAY_FFMPEG` names, or `ffmpeg` on the path, or the one that `tests/e2e/setup.sh` installs. Without
-//! one the tests that need it say so and pass.
+//! one the tests that need it fail.
 
 use std::{
     path::PathBuf,
     process::{Command, Output},
 };
 
-/// Says so where there is none.
-pub(crate) fn ffmpeg() -> Option<PathBuf> {
-    let found = find();
-    if found.is_none() {
-        eprintln!(
-            "skipped: no FFmpeg; tests/e2e/setup.sh installs one, SPILLWAY_FFMPEG names another"
-        );
-    }
-    found
+/// # Panics
+/// There is none.
+pub(crate) fn ffmpeg() -> PathBuf {
+    find().expect(
+        "no FFmpeg: scripts/setup.sh test installs Debian's, and SPILLWAY_FFMPEG names another",
+    )
 }
 
 fn find() -> Option<PathBuf> {

@@ -1,4 +1,5 @@
-//! Sources of every codec on their way to players: what they get is CMAF to the letter, `FFmpeg` decodes it without a word, and its
+//! Sources of every codec on their way to players: what they get is CMAF to the letter, `ffprobe` takes each part of it,
+//! `FFmpeg` decodes it without a word, and its
 //! sample entries and names are those that `FFmpeg` writes.
 
 use std::path::Path;
@@ -18,6 +19,7 @@ use crate::{
     ffmpeg::{decoded, ffmpeg, run},
     passing::passing,
     players::{OnOrigin, Server},
+    probe,
     support::{Camera, OFTEN, Recorder, broadcast},
 };
 
@@ -59,9 +61,7 @@ const CASES: [Case; 7] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_codec_gets_to_players_as_cmaf_that_ffmpeg_decodes() {
-    let Some(ffmpeg) = ffmpeg() else {
-        return;
-    };
+    let ffmpeg = ffmpeg();
     let cases = CASES.iter().map(|case| {
         let ffmpeg = ffmpeg.clone();
         tokio::spawn(async move {
@@ -127,7 +127,8 @@ async fn check(case: &Case, server: &Server, count: usize, sent: &[Vec<u8>]) {
         "{what}: {seen:?} of {below}"
     );
 
-    let (track, file) = take_apart(server).await;
+    let (track, file) = take_apart(server, &what).await;
+    probe::check_whole(server.folder.path(), &file, track.samples, &what);
     assert_eq!(cmaf::size(&track.entry), Some(SIZE), "{what}");
     assert_eq!(track.samples, count, "{what}");
     assert!(count >= 130, "{what}: {count} pictures");
@@ -147,8 +148,8 @@ async fn check(case: &Case, server: &Server, count: usize, sent: &[Vec<u8>]) {
     }
 }
 
-/// Each part of each segment is looked at; gives all that there is behind each other.
-async fn take_apart(server: &Server) -> (Track, Vec<u8>) {
+/// Each part of each segment is looked at, and shown to `ffprobe`; gives all that there is behind each other.
+async fn take_apart(server: &Server, what: &str) -> (Track, Vec<u8>) {
     let playlist = String::from_utf8(server.get("source/index.m3u8").await).unwrap();
     let lines = |prefix| {
         playlist
@@ -159,10 +160,10 @@ async fn take_apart(server: &Server) -> (Track, Vec<u8>) {
     let [init] = inits[..] else {
         panic!("it is passed through as it began: {playlist}")
     };
-    let mut file = server
+    let init = server
         .get(&format!("source/{}", init.trim_end_matches('"')))
         .await;
-    let mut track = Track::begin(&file);
+    let (mut track, mut file) = (Track::begin(&init), init.clone());
     for line in playlist.lines().filter(|line| !line.starts_with('#')) {
         let number = line.strip_suffix(".m4s").unwrap();
         let mut parts = Vec::new();
@@ -170,7 +171,10 @@ async fn take_apart(server: &Server) -> (Track, Vec<u8>) {
             let Some(data) = server.try_get(&format!("source/{number}.{part}.m4s")).await else {
                 break;
             };
+            let before = track.samples;
             track.part(&data, part == 0);
+            let (folder, samples) = (server.folder.path(), track.samples - before);
+            probe::check_part(folder, &init, &data, samples, what);
             parts.extend(data);
         }
         assert_eq!(server.get(&format!("source/{line}")).await, parts);

@@ -14,5 +14,6 @@ mod ffmpeg;
 mod formats;
 mod passing;
 mod players;
+mod probe;
 mod sources;
 mod support;

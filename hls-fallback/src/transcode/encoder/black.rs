@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ffmpeg_next::{format, frame};
 
-use super::{EncodeError, EncoderKind, choice, open_as, sample};
+use super::{EncodeError, EncoderKind, Size, choice, open_as, sample};
 use crate::{media::TrackConfig, transcode::rate};
 
 /// What is spent on it, in bits a second: more than it takes.
@@ -31,11 +31,8 @@ fn encode(
     (width, height): (u16, u16),
 ) -> Result<(TrackConfig, Bytes), EncodeError> {
     let rendition = sample(width.into(), height.into(), BITRATE);
-    let mut encoder = open_as(kind, &rendition, rate::DEFAULT)?;
-    let mut picture = frame::Video::new(format::Pixel::YUV420P, width.into(), height.into());
-    for (plane, value) in BLACK.into_iter().enumerate() {
-        picture.data_mut(plane).fill(value);
-    }
+    let mut encoder = open_as(kind, &rendition, rate::DEFAULT, None)?;
+    let mut picture = picture(rendition.size);
     for slot in 0..4 {
         if let Some(encoded) = encoder.encode(&mut picture, slot, slot == 0)? {
             let config = choice::track_config(kind, &rendition, &encoded.unit)?;
@@ -43,6 +40,15 @@ fn encode(
         }
     }
     Err(EncodeError::NoParameterSets(kind))
+}
+
+/// A black picture in memory.
+pub(in crate::transcode) fn picture(size: Size) -> frame::Video {
+    let mut picture = frame::Video::new(format::Pixel::YUV420P, size.width, size.height);
+    for (plane, value) in BLACK.into_iter().enumerate() {
+        picture.data_mut(plane).fill(value);
+    }
+    picture
 }
 
 #[cfg(test)]

@@ -59,8 +59,8 @@ pub fn probe(kind: EncoderKind) -> Result<(), EncodeError> {
     if kind == EncoderKind::Nvenc && gpus::count() == 0 {
         return Err(EncodeError::NoGpu);
     }
-    let encoder = open_as(kind, &sample(256, 144, 200_000), rate::DEFAULT)?;
-    config_of(encoder, kind, &sample(256, 144, 200_000)).map(|_| ())
+    let encoder = open_as(kind, &sample(256, 144, 200_000), rate::DEFAULT, None)?;
+    config_of(encoder, &sample(256, 144, 200_000)).map(|_| ())
 }
 
 /// How the samples of a rendition will be encoded: found by encoding a grey picture.
@@ -69,14 +69,15 @@ pub(in crate::transcode) fn sample_config(
     rendition: &Rendition,
     rate: Rate,
 ) -> Result<TrackConfig, EncodeError> {
-    config_of(open(kind, rendition, rate)?, kind, rendition)
+    config_of(open(kind, rendition, rate, None)?, rendition)
 }
 
-fn config_of(
+/// The same of an encoder that was opened for nothing else.
+pub(in crate::transcode) fn config_of(
     mut encoder: Box<dyn VideoEncoder>,
-    kind: EncoderKind,
     rendition: &Rendition,
 ) -> Result<TrackConfig, EncodeError> {
+    let kind = encoder.kind();
     let Size { width, height } = rendition.size;
     let mut grey = frame::Video::new(format::Pixel::YUV420P, width, height);
     for plane in 0..3 {

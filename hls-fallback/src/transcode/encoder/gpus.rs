@@ -1,73 +1,167 @@
-//! The machine's GPUs, and how many renditions this process encodes on each.
+//! The machine's GPUs: which there are, how busy they are, and on which a rendition is encoded.
 
 use std::{
     fs,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Instant,
 };
 
-use super::EncodeError;
+use spillway_cuda::{Address, Meters};
 
-/// Renditions on each GPU. They are the machine's, whatever the broadcast.
-static TAKEN: Mutex<Taken> = Mutex::new(Taken(Vec::new()));
+use super::{EncodeError, placement::Placement};
 
-/// Renditions on each GPU, by its number; one that isn't there has none.
+/// They are the machine's, whatever the broadcast.
+static ALL: Gpus = Gpus::new();
+
+/// What this process has on GPUs, and what it knows of them.
 #[derive(Debug)]
-struct Taken(Vec<usize>);
+struct Gpus {
+    placement: Mutex<Placement>,
+    /// None where nothing can be measured.
+    measure: OnceLock<Option<Measure>>,
+}
 
-impl Taken {
-    /// The GPU with the fewest, of those that weren't tried, and one more on it from now on. None if all were tried.
-    fn take(&mut self, gpus: usize, tried: &[usize]) -> Option<usize> {
-        if self.0.len() < gpus {
-            self.0.resize(gpus, 0);
-        }
-        let gpu = (0..gpus)
-            .filter(|gpu| !tried.contains(gpu))
-            .min_by_key(|gpu| self.0[*gpu])?;
-        self.0[gpu] += 1;
-        Some(gpu)
-    }
+#[derive(Debug)]
+struct Measure {
+    meters: Meters,
+    /// By the numbers that CUDA has for them.
+    gpus: Vec<Address>,
 }
 
 /// A rendition's place on a GPU, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Seat(usize);
-
-impl Seat {
-    fn take(gpus: usize, tried: &[usize]) -> Option<Self> {
-        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.take(gpus, tried).map(Self)
-    }
+pub(super) struct Seat {
+    of: &'static Gpus,
+    gpu: usize,
+    began: Instant,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        TAKEN.lock().unwrap_or_else(PoisonError::into_inner).0[self.0] -= 1;
+        self.of.placement().give_back(self.gpu, self.began);
     }
 }
 
-/// Opens an encoder on the GPU with the fewest renditions, or on the next where that one takes no more: how many sessions one has,
-/// its driver alone knows. What the last one said, where none does.
-pub(super) fn on_one<T>(
-    gpus: usize,
-    mut open: impl FnMut(usize) -> Result<T, EncodeError>,
-) -> Result<(Seat, T), EncodeError> {
-    let (mut tried, mut last) = (Vec::new(), EncodeError::NoGpu);
-    while let Some(seat) = Seat::take(gpus, &tried) {
-        match open(seat.0) {
-            Ok(encoder) => return Ok((seat, encoder)),
-            Err(error) => {
-                tracing::info!(gpu = seat.0, %error, "a GPU takes no rendition");
-                tried.push(seat.0);
-                last = error;
+impl Gpus {
+    const fn new() -> Self {
+        Self {
+            placement: Mutex::new(Placement::new()),
+            measure: OnceLock::new(),
+        }
+    }
+
+    fn placement(&self) -> MutexGuard<'_, Placement> {
+        self.placement
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those that have room, best first, as they are measured now.
+    fn order(&self, gpus: usize, near: Option<usize>) -> Vec<usize> {
+        let measure = (gpus > 0).then(|| self.measure.get_or_init(Measure::begin).as_ref());
+        let readings: Vec<_> = (0..gpus).map(|gpu| measure.flatten()?.read(gpu)).collect();
+        let mut placement = self.placement();
+        placement.count(gpus);
+        for (gpu, reading) in readings.into_iter().enumerate() {
+            placement.measured(gpu, reading);
+        }
+        placement.order(near, Instant::now())
+    }
+
+    fn on_one<T>(
+        &'static self,
+        gpus: usize,
+        near: Option<usize>,
+        mut open: impl FnMut(usize) -> Result<T, EncodeError>,
+    ) -> Result<(Seat, T), EncodeError> {
+        let mut last = if gpus == 0 {
+            EncodeError::NoGpu
+        } else {
+            EncodeError::Full
+        };
+        for gpu in self.order(gpus, near) {
+            let began = Instant::now();
+            // Before it is opened, so that others who come at the same time count with it.
+            self.placement().take(gpu, began);
+            let seat = Seat {
+                of: self,
+                gpu,
+                began,
+            };
+            match open(gpu) {
+                Ok(encoder) => {
+                    tracing::info!(gpu, "a GPU takes a rendition");
+                    return Ok((seat, encoder));
+                }
+                Err(error) => {
+                    tracing::info!(gpu, %error, "a GPU takes no rendition");
+                    self.placement().refused(gpu, Instant::now());
+                    last = error;
+                }
+            }
+        }
+        Err(last)
+    }
+}
+
+impl Measure {
+    fn begin() -> Option<Self> {
+        let begun = Meters::load().and_then(|meters| {
+            let gpus = spillway_cuda::gpus()?;
+            Ok(Self { meters, gpus })
+        });
+        begun
+            .inspect_err(|reason| {
+                tracing::info!(%reason, "how busy GPUs are isn't known: renditions are counted instead");
+            })
+            .ok()
+    }
+
+    fn read(&self, gpu: usize) -> Option<spillway_cuda::Reading> {
+        let read = self.meters.read(self.gpus.get(gpu)?);
+        match read {
+            Ok(reading) => {
+                let (busy, sessions) = (reading.busy, reading.sessions);
+                tracing::debug!(gpu, busy, sessions, "a GPU was measured");
+                Some(reading)
+            }
+            Err(reason) => {
+                tracing::debug!(gpu, %reason, "a GPU can't be measured");
+                None
             }
         }
     }
-    Err(last)
+}
+
+/// Opens an encoder on a GPU: on the one that is `near`, where the pictures are, if it has room; else on the least busy, or on the next
+/// where that one takes no more. What the last one said, where none does.
+pub(super) fn on_one<T>(
+    gpus: usize,
+    near: Option<usize>,
+    open: impl FnMut(usize) -> Result<T, EncodeError>,
+) -> Result<(Seat, T), EncodeError> {
+    ALL.on_one(gpus, near, open)
+}
+
+/// The least busy GPU, if any has room.
+pub(in crate::transcode) fn best() -> Result<usize, EncodeError> {
+    let gpus = count();
+    let best = ALL.order(gpus, None).first().copied();
+    best.ok_or(if gpus == 0 {
+        EncodeError::NoGpu
+    } else {
+        EncodeError::Full
+    })
 }
 
 /// NVIDIA's GPUs, by their devices: on Linux one for each, on Linux below Windows one for all.
 pub(super) fn count() -> usize {
+    // Those of the driver that isn't one.
+    #[cfg(test)]
+    if let Some(gpus) = std::env::var("FAKE_GPUS").ok().and_then(|n| n.parse().ok()) {
+        return gpus;
+    }
     let names: Vec<_> = fs::read_dir("/dev")
         .into_iter()
         .flatten()
@@ -93,35 +187,48 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn renditions_spread_over_gpus_and_places_come_back() {
-        let mut taken = Taken(vec![0, 2]);
-        assert_eq!(taken.take(3, &[]), Some(0));
-        assert_eq!(taken.take(3, &[]), Some(2));
-        assert_eq!(taken.take(3, &[0]), Some(2));
-        assert_eq!(taken.take(3, &[0, 2]), Some(1));
-        assert_eq!(taken.take(3, &[0, 1, 2]), None);
-        assert_eq!(taken.0, [1, 3, 2]);
+    fn gpus() -> &'static Gpus {
+        Box::leak(Box::new(Gpus::new()))
     }
 
     #[test]
-    fn one_that_takes_no_more_is_followed_by_the_next() {
+    fn renditions_spread_over_gpus_and_places_come_back() {
+        let gpus = gpus();
+        let open = |near| gpus.on_one(3, near, Ok).unwrap();
+        let seats = [open(None), open(None), open(None)];
+        assert_eq!(seats.each_ref().map(|(_, gpu)| *gpu), [0, 1, 2]);
+        let (_near, gpu) = open(Some(1));
+        assert_eq!(gpu, 1);
+        let [first, ..] = seats;
+        drop(first);
+        assert_eq!(open(None).1, 0);
+    }
+
+    #[test]
+    fn one_that_takes_no_more_is_followed_by_the_next_and_not_asked_again_soon() {
+        let gpus = gpus();
         let mut asked = Vec::new();
-        let (seat, opened) = on_one(2, |gpu| {
-            asked.push(gpu);
-            match asked.len() {
-                1 => Err(EncodeError::NoGpu),
-                _ => Ok("open"),
-            }
-        })
-        .unwrap();
-        assert_eq!(opened, "open");
-        assert_eq!(asked.len(), 2);
-        assert_eq!(seat.0, asked[1]);
+        let (seat, opened) = gpus
+            .on_one(2, Some(1), |gpu| {
+                asked.push(gpu);
+                match asked.len() {
+                    1 => Err(EncodeError::NoGpu),
+                    _ => Ok("open"),
+                }
+            })
+            .unwrap();
+        assert_eq!((opened, &asked[..]), ("open", &[1, 0][..]));
+        assert_eq!(seat.gpu, 0);
         drop(seat);
-        let failing = on_one(2, |_| Err::<(), _>(EncodeError::Missing("it")));
+        let failing = gpus.on_one(2, Some(1), |gpu| {
+            assert_eq!(gpu, 0);
+            Err::<(), _>(EncodeError::Missing("it"))
+        });
         assert!(matches!(failing, Err(EncodeError::Missing("it"))));
-        assert!(matches!(on_one(0, |_| Ok(())), Err(EncodeError::NoGpu)));
+        let full = gpus.on_one(2, None, |_| Ok(()));
+        assert!(matches!(full, Err(EncodeError::Full)));
+        let none = gpus.on_one(0, None, |_| Ok(()));
+        assert!(matches!(none, Err(EncodeError::NoGpu)));
     }
 
     #[test]

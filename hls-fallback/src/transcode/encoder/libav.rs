@@ -1,4 +1,4 @@
-//! libav's encoders: x264, and NVIDIA's where there is a GPU.
+//! libav's encoders: x264, and what it has in common with NVIDIA's.
 
 use ffmpeg_next::{
     self as libav, Dictionary, Packet, Rational,
@@ -6,10 +6,9 @@ use ffmpeg_next::{
     encoder, format, frame, picture,
 };
 
-use super::{
-    EncodeError, Encoded, EncoderKind, Peak, Rendition, VideoEncoder,
-    gpus::{self, Seat},
-};
+use spillway_cuda::Pool;
+
+use super::{EncodeError, Encoded, EncoderKind, Peak, Rendition, VideoEncoder};
 use crate::{bitstream::h264, media::Rate};
 
 /// x264, on one thread.
@@ -18,53 +17,17 @@ pub(super) fn x264(rendition: &Rendition, rate: Rate) -> Result<Libav, EncodeErr
     options.set("preset", "veryfast");
     options.set("tune", "zerolatency");
     options.set("x264-params", "scenecut=0:keyint=infinite");
-    Libav::open(EncoderKind::X264, "libx264", rendition, rate, options)
-}
-
-/// NVENC, on the GPU that has the fewest of this process's renditions.
-pub(super) struct Nvenc {
-    encoder: Libav,
-    _seat: Seat,
-}
-
-impl Nvenc {
-    pub(super) fn open(rendition: &Rendition, rate: Rate) -> Result<Self, EncodeError> {
-        let (seat, encoder) = gpus::on_one(gpus::count(), |gpu| {
-            let options = nvenc_options(rendition.rung.bitrate, gpu);
-            Libav::open(EncoderKind::Nvenc, "h264_nvenc", rendition, rate, options)
-        })?;
-        Ok(Self {
-            encoder,
-            _seat: seat,
-        })
-    }
-}
-
-impl VideoEncoder for Nvenc {
-    fn encode(
-        &mut self,
-        picture: &mut frame::Video,
-        slot: u64,
-        keyframe: bool,
-    ) -> Result<Option<Encoded>, EncodeError> {
-        self.encoder.encode(picture, slot, keyframe)
-    }
-}
-
-fn nvenc_options(bitrate: u32, gpu: usize) -> Dictionary<'static> {
-    let mut options = common_options(bitrate);
-    options.set("gpu", &gpu.to_string());
-    options.set("preset", "p4");
-    options.set("tune", "ull");
-    options.set("rc", "vbr");
-    options.set("delay", "0");
-    options.set("zerolatency", "1");
-    options.set("no-scenecut", "1");
-    options
+    Libav::open(
+        EncoderKind::X264,
+        "libx264",
+        (rendition, rate),
+        options,
+        None,
+    )
 }
 
 /// What each needs to give keyframes only where they are asked for, and no more bits at a time than players have room for.
-fn common_options(bitrate: u32) -> Dictionary<'static> {
+pub(super) fn common_options(bitrate: u32) -> Dictionary<'static> {
     let peak = Peak::of(bitrate);
     let mut options = Dictionary::new();
     options.set("forced-idr", "1");
@@ -80,12 +43,13 @@ pub(super) struct Libav {
 }
 
 impl Libav {
-    fn open(
+    /// Takes pictures in memory, or those of a pool on a GPU.
+    pub(super) fn open(
         kind: EncoderKind,
         name: &'static str,
-        rendition: &Rendition,
-        rate: Rate,
+        (rendition, rate): (&Rendition, Rate),
         options: Dictionary,
+        pool: Option<&Pool>,
     ) -> Result<Self, EncodeError> {
         let library = encoder::find_by_name(name).ok_or(EncodeError::Missing(name))?;
         let failed = |source| EncodeError::Library {
@@ -98,18 +62,25 @@ impl Libav {
         let (numerator, denominator) = (rate.numerator as i32, rate.denominator as i32);
         video.set_width(rendition.size.width);
         video.set_height(rendition.size.height);
-        video.set_format(format::Pixel::YUV420P);
         video.set_time_base(Rational(denominator, numerator));
         video.set_frame_rate(Some(Rational(numerator, denominator)));
         video.set_bit_rate(rendition.rung.bitrate as usize);
         video.set_max_b_frames(0);
         video.set_gop(i32::MAX as u32);
+        match pool {
+            Some(pool) => pool.encode_with(&mut video).map_err(failed)?,
+            None => video.set_format(format::Pixel::YUV420P),
+        }
         let encoder = video.open_with(options).map_err(failed)?;
         Ok(Self { kind, encoder })
     }
 }
 
 impl VideoEncoder for Libav {
+    fn kind(&self) -> EncoderKind {
+        self.kind
+    }
+
     fn encode(
         &mut self,
         picture: &mut frame::Video,
@@ -143,26 +114,5 @@ impl VideoEncoder for Libav {
             unit: h264::take_apart(data),
             keyframe: packet.is_key(),
         }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_gpu_gives_each_picture_back_at_once_and_is_the_one_that_was_chosen() {
-        let options = nvenc_options(1_000_000, 3);
-        let set = |key| options.get(key);
-        for (key, value) in [
-            ("gpu", "3"),
-            ("maxrate", "1200000"),
-            ("bufsize", "500000"),
-            ("delay", "0"),
-            ("zerolatency", "1"),
-            ("forced-idr", "1"),
-        ] {
-            assert_eq!(set(key), Some(value), "{key}");
-        }
     }
 }

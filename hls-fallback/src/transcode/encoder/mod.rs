@@ -4,17 +4,22 @@ mod black;
 mod choice;
 mod gpus;
 mod libav;
+mod nvenc;
 #[cfg(feature = "nvidia-sdk")]
 mod nvidia_sdk;
 mod openh264;
+mod placement;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use ffmpeg_next::{self as ffmpeg, frame};
+use spillway_cuda::Device;
 
 pub(crate) use black::black;
+pub(super) use black::picture as black_picture;
 pub use choice::{choose, probe};
-pub(super) use choice::{sample_config, track_config};
+pub(super) use choice::{config_of, sample_config, track_config};
+pub(super) use gpus::best as best_gpu;
 
 use super::ladder::{Rendition, Size};
 use crate::{bitstream::h264::AccessUnit, media::Rate};
@@ -34,7 +39,7 @@ pub enum EncoderKind {
 
 impl EncoderKind {
     /// Whether it encodes on a GPU.
-    fn is_hardware(self) -> bool {
+    pub(super) fn is_hardware(self) -> bool {
         matches!(self, Self::Nvenc | Self::NvidiaSdk)
     }
 }
@@ -77,6 +82,17 @@ pub enum EncodeError {
     /// It needs a GPU.
     #[error("there's no NVIDIA GPU: neither /dev/nvidiactl nor /dev/dxg is there")]
     NoGpu,
+    /// Those that there are have no room.
+    #[error("the encoders of all NVIDIA GPUs are busy, or refused a rendition of late")]
+    Full,
+    /// It doesn't begin, or what is done there fails.
+    #[error("an NVIDIA GPU: {0}")]
+    Gpu(#[source] ffmpeg::Error),
+    /// libav was built without it.
+    #[error(
+        "libavfilter on this machine has no {0}: install Debian's libavfilter, or one built with it"
+    )]
+    MissingFilter(&'static str),
     /// The feature is off.
     #[cfg(not(feature = "nvidia-sdk"))]
     #[error(
@@ -109,6 +125,14 @@ pub(super) struct Encoded {
 
 /// An encoder of one rendition.
 pub(super) trait VideoEncoder: Send {
+    /// Which one it is.
+    fn kind(&self) -> EncoderKind;
+
+    /// The GPU whose pictures it takes, besides those in memory.
+    fn device(&self) -> Option<&Arc<Device>> {
+        None
+    }
+
     /// Encodes the picture of a slot: 4:2:0 of the rendition's size. What it gives back may be of an earlier slot; none, while it
     /// holds them all back.
     fn encode(
@@ -119,28 +143,36 @@ pub(super) trait VideoEncoder: Send {
     ) -> Result<Option<Encoded>, EncodeError>;
 }
 
-/// Begins to encode a rendition: where no GPU takes it, on the processor.
+/// Begins to encode a rendition: on the GPU that is `near` if it is to be a GPU, and where none takes it on the processor.
 pub(super) fn open(
     kind: EncoderKind,
     rendition: &Rendition,
     rate: Rate,
+    near: Option<usize>,
 ) -> Result<Box<dyn VideoEncoder>, EncodeError> {
-    let error = match open_as(kind, rendition, rate) {
+    let error = match open_as(kind, rendition, rate, near) {
         Err(error) if kind.is_hardware() => error,
         opened => return opened,
     };
-    for software in choice::SOFTWARE {
-        if let Ok(encoder) = open_as(software, rendition, rate) {
-            tracing::warn!(
-                rendition = rendition.name,
-                reason = %error,
-                encoder = %software,
-                "no GPU takes another rendition: the processor encodes it"
-            );
-            return Ok(encoder);
-        }
-    }
-    Err(error)
+    let Some(encoder) = open_on_processor(rendition, rate) else {
+        return Err(error);
+    };
+    tracing::warn!(
+        rendition = rendition.name,
+        reason = %error,
+        encoder = %encoder.kind(),
+        "no GPU takes another rendition: the processor encodes it"
+    );
+    Ok(encoder)
+}
+
+/// Begins to encode a rendition on the processor.
+pub(super) fn open_on_processor(
+    rendition: &Rendition,
+    rate: Rate,
+) -> Option<Box<dyn VideoEncoder>> {
+    let mut kinds = choice::SOFTWARE.into_iter();
+    kinds.find_map(|kind| open_as(kind, rendition, rate, None).ok())
 }
 
 /// Begins to encode a rendition with this encoder and no other.
@@ -148,10 +180,11 @@ fn open_as(
     kind: EncoderKind,
     rendition: &Rendition,
     rate: Rate,
+    near: Option<usize>,
 ) -> Result<Box<dyn VideoEncoder>, EncodeError> {
     Ok(match kind {
         EncoderKind::X264 => Box::new(libav::x264(rendition, rate)?),
-        EncoderKind::Nvenc => Box::new(libav::Nvenc::open(rendition, rate)?),
+        EncoderKind::Nvenc => Box::new(nvenc::Nvenc::open(rendition, rate, near)?),
         EncoderKind::Openh264 => Box::new(openh264::Openh264::open(rendition, rate)?),
         #[cfg(feature = "nvidia-sdk")]
         EncoderKind::NvidiaSdk => Box::new(nvidia_sdk::NvidiaSdk::open(rendition, rate)?),
@@ -190,4 +223,4 @@ fn sample(width: u32, height: u32, bitrate: u32) -> Rendition {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

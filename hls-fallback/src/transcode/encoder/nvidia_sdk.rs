@@ -1,10 +1,10 @@
-//! NVIDIA's encoder through its SDK, on the GPU that has the fewest of this process's renditions.
+//! NVIDIA's encoder through its SDK, on the least busy GPU that has room.
 
 use ffmpeg_next::frame;
 use spillway_nvidia::{Driver, Encoder, Picture, Plane, Settings};
 
 use super::{
-    EncodeError, Encoded, Peak, Rendition, VideoEncoder,
+    EncodeError, Encoded, EncoderKind, Peak, Rendition, VideoEncoder,
     gpus::{self, Seat},
 };
 use crate::{bitstream::h264, media::Rate};
@@ -18,7 +18,7 @@ impl NvidiaSdk {
     pub(super) fn open(rendition: &Rendition, rate: Rate) -> Result<Self, EncodeError> {
         let driver = Driver::load()?;
         let settings = settings(rendition, rate);
-        let (seat, encoder) = gpus::on_one(driver.gpus(), |gpu| {
+        let (seat, encoder) = gpus::on_one(driver.gpus(), None, |gpu| {
             Ok(Encoder::open(driver, gpu, settings)?)
         })?;
         Ok(Self {
@@ -41,6 +41,10 @@ fn settings(rendition: &Rendition, rate: Rate) -> Settings {
 }
 
 impl VideoEncoder for NvidiaSdk {
+    fn kind(&self) -> EncoderKind {
+        EncoderKind::NvidiaSdk
+    }
+
     fn encode(
         &mut self,
         picture: &mut frame::Video,

@@ -10,7 +10,7 @@ use openh264::{
     formats::YUVSource,
 };
 
-use super::{EncodeError, Encoded, Rendition, Size, VideoEncoder};
+use super::{EncodeError, Encoded, EncoderKind, Rendition, Size, VideoEncoder};
 use crate::{bitstream::h264, media::Rate};
 
 pub(super) struct Openh264 {
@@ -59,6 +59,10 @@ fn config(bitrate: u32, rate: Rate) -> EncoderConfig {
 }
 
 impl VideoEncoder for Openh264 {
+    fn kind(&self) -> EncoderKind {
+        EncoderKind::Openh264
+    }
+
     fn encode(
         &mut self,
         picture: &mut frame::Video,

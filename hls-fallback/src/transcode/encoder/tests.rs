@@ -1,6 +1,7 @@
 //! What each encoder must do that works here.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use bytes::Bytes;
 use ffmpeg_next::{codec, decoder, format};
 
 use super::*;
@@ -47,10 +48,31 @@ fn annex_b(data: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// So many pictures of H.264 with start codes, the first of which is a keyframe.
+pub(in crate::transcode) fn clip((width, height): (u32, u32), count: u64) -> Vec<Bytes> {
+    let mut encoder = open_as(
+        EncoderKind::X264,
+        &sample(width, height, 300_000),
+        RATE,
+        None,
+    )
+    .unwrap();
+    let mut picture = frame::Video::new(format::Pixel::YUV420P, width, height);
+    let pictures = (0..count).map(|slot| {
+        paint(&mut picture, slot);
+        let encoded = encoder.encode(&mut picture, slot, slot == 0).unwrap();
+        let unit = encoded.expect("no delay").unit;
+        let sets = unit.sps.iter().chain(&unit.pps);
+        let sets = sets.flat_map(|set| [&[0, 0, 0, 1], &set[..]].concat());
+        sets.chain(annex_b(&unit.data)).collect()
+    });
+    pictures.collect()
+}
+
 #[test]
 fn each_picture_comes_back_at_once_with_keyframes_where_asked() {
     for kind in working() {
-        let mut encoder = open_as(kind, &sample(320, 180, 300_000), RATE).unwrap();
+        let mut encoder = open_as(kind, &sample(320, 180, 300_000), RATE, None).unwrap();
         let mut picture = frame::Video::new(format::Pixel::YUV420P, 320, 180);
         for slot in 10..70 {
             paint(&mut picture, slot);
@@ -69,7 +91,7 @@ fn each_picture_comes_back_at_once_with_keyframes_where_asked() {
 #[test]
 fn parameter_sets_stay_and_what_they_say_decodes() {
     for kind in working() {
-        let mut encoder = open_as(kind, &sample(318, 178, 400_000), RATE).unwrap();
+        let mut encoder = open_as(kind, &sample(318, 178, 400_000), RATE, None).unwrap();
         let mut picture = frame::Video::new(format::Pixel::YUV420P, 318, 178);
         let mut decoder = decoder::find(codec::Id::H264)
             .map(codec::Context::new_with_codec)
@@ -111,7 +133,7 @@ fn parameter_sets_stay_and_what_they_say_decodes() {
 fn the_bitrate_is_kept_within_a_quarter() {
     for kind in working() {
         let bitrate = 800_000;
-        let mut encoder = open_as(kind, &sample(320, 180, bitrate), RATE).unwrap();
+        let mut encoder = open_as(kind, &sample(320, 180, bitrate), RATE, None).unwrap();
         let mut picture = frame::Video::new(format::Pixel::YUV420P, 320, 180);
         let (mut seed, mut bytes) = (1_u32, 0);
         for slot in 0..150 {
@@ -131,7 +153,13 @@ fn the_bitrate_is_kept_within_a_quarter() {
 
 #[test]
 fn what_openh264_cannot_encode_is_refused_before_the_first_picture() {
-    let error = open_as(EncoderKind::Openh264, &sample(4_090, 410, 300_000), RATE).err();
+    let error = open_as(
+        EncoderKind::Openh264,
+        &sample(4_090, 410, 300_000),
+        RATE,
+        None,
+    )
+    .err();
     let said = error.map(|error| error.to_string()).unwrap_or_default();
     assert!(
         said.contains("3840×2160") && said.contains("4090×410"),
@@ -144,7 +172,13 @@ fn a_rendition_that_no_gpu_takes_is_encoded_on_the_processor() {
     if probe(EncoderKind::NvidiaSdk).is_ok() {
         return;
     }
-    let mut encoder = open(EncoderKind::NvidiaSdk, &sample(320, 180, 300_000), RATE).unwrap();
+    let mut encoder = open(
+        EncoderKind::NvidiaSdk,
+        &sample(320, 180, 300_000),
+        RATE,
+        None,
+    )
+    .unwrap();
     let mut picture = frame::Video::new(format::Pixel::YUV420P, 320, 180);
     paint(&mut picture, 0);
     let encoded = encoder.encode(&mut picture, 0, true).unwrap();
