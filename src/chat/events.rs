@@ -380,7 +380,7 @@ mod tests {
     #[test]
     fn what_is_forged_stale_or_of_another_channel_is_not_believed() {
         let unauthorized = |told: Result<Told, Refusal>| {
-            assert!(matches!(told, Err(Refusal::Unauthorized(_))), "{told:?}")
+            assert!(matches!(told, Err(Refusal::Unauthorized(_))), "{told:?}");
         };
         unauthorized(read(
             "other",

@@ -1,6 +1,6 @@
 //! Chat on this node: rooms that run while somebody is in them, and the ways into them.
 //!
-//! A [`Room`](spillway_chat::Room) decides; its task (`room_task.rs`) moves frames between it, data channels, WebSockets, the log
+//! A [`Room`](spillway_chat::Room) decides; its task (`room_task.rs`) moves frames between it, data channels, web sockets, the log
 //! and the clock. [`Chat`] finds the room for what comes.
 
 mod events;
@@ -381,4 +381,4 @@ impl Drop for Inlet {
 }
 
 /// How long a room stays that nobody is in: who reconnects finds it as it was.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);

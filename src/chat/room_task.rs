@@ -206,7 +206,7 @@ impl RoomTask {
     fn hear(&mut self, answer: Answer) {
         let now = self.now();
         match answer {
-            Answer::Known(id, Ok(joining)) => self.room.join(now, id, joining),
+            Answer::Known(id, Ok(joining)) => self.room.join(now, id, &joining),
             Answer::Known(id, Err(problem)) => self.room.refuse(now, id, problem),
             Answer::Sent(sent) => {
                 for (id, taken) in sent {

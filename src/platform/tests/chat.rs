@@ -32,16 +32,16 @@ impl Client {
             line,
             received: Vec::new(),
         };
-        client.say(hello);
+        client.say(&hello);
         client
     }
 
-    fn say(&self, frame: Value) {
+    fn say(&self, frame: &Value) {
         self.line.inlet.say(frame.to_string());
     }
 
     fn write(&self, id: &str, text: &str) {
-        self.say(json!({"type": "message", "id": id, "text": text}));
+        self.say(&json!({"type": "message", "id": id, "text": text}));
     }
 
     /// The next object of that type; those before it are kept.
@@ -56,8 +56,8 @@ impl Client {
             }
             let frame = timeout(PATIENCE, self.line.frames.recv())
                 .await
-                .expect(kind)
-                .expect(kind);
+                .unwrap()
+                .unwrap();
             self.received
                 .extend(serde_json::from_str::<Vec<Value>>(&frame).unwrap());
         }
@@ -233,7 +233,7 @@ async fn what_was_acknowledged_is_there_after_a_crash() {
         line,
         received: Vec::new(),
     };
-    again.say(json!({"type": "hello", "identity": identity, "after": 0}));
+    again.say(&json!({"type": "hello", "identity": identity, "after": 0}));
     assert_eq!(again.next("message").await["text"], "remember me");
     assert_eq!(again.next("event").await["seq"], 2);
     again.write("c1", "remember me");

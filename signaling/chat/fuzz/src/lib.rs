@@ -119,7 +119,7 @@ impl World {
             history: 0,
         };
         self.told.insert(id, 0);
-        self.room.join(self.now, id, joining);
+        self.room.join(self.now, id, &joining);
     }
 
     fn leave(&mut self, id: ParticipantId) {

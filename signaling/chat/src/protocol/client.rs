@@ -127,6 +127,10 @@ pub struct RulesChange {
 }
 
 /// Tells `null` from nothing.
+#[expect(
+    clippy::option_option,
+    reason = "a rule that is lifted isn't one that stays as it is"
+)]
 fn named<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<u32>>, D::Error> {
     Option::deserialize(value).map(Some)
 }
@@ -281,7 +285,7 @@ fn sound(action: Action) -> Result<Action, Problem> {
             reason,
         } => {
             bound("seconds", seconds, 1, MAX_TIMEOUT_S)?;
-            let reason = reason.map(short).transpose()?;
+            let reason = reason.as_deref().map(short).transpose()?;
             Action::Timeout {
                 author,
                 seconds,
@@ -290,7 +294,7 @@ fn sound(action: Action) -> Result<Action, Problem> {
         }
         Action::Ban { author, reason } => Action::Ban {
             author,
-            reason: reason.map(short).transpose()?,
+            reason: reason.as_deref().map(short).transpose()?,
         },
         Action::Rules(change) => Action::Rules(sound_rules(change)?),
         Action::Goal(goal) => Action::Goal(sound_goal(goal)?),
@@ -340,13 +344,13 @@ fn sound_goal(goal: GoalSetting) -> Result<GoalSetting, Problem> {
         ));
     }
     Ok(GoalSetting {
-        title: short(goal.title)?,
+        title: short(&goal.title)?,
         ..goal
     })
 }
 
-fn short(text: String) -> Result<String, Problem> {
-    let cleaned = text::clean(&text);
+fn short(text: &str) -> Result<String, Problem> {
+    let cleaned = text::clean(text);
     if cleaned.chars().count() > MAX_REASON {
         return Err(Problem::new(
             Code::TooLong,

@@ -300,7 +300,7 @@ impl Room {
     }
 
     /// A client said hello, and its tokens were checked.
-    pub fn join(&mut self, now: Millis, id: ParticipantId, joining: Joining) {
+    pub fn join(&mut self, now: Millis, id: ParticipantId, joining: &Joining) {
         let Some(participant) = self
             .participants
             .get_mut(&id)
@@ -329,7 +329,7 @@ impl Room {
             following_since: joining.following_since,
         };
         let refused = self.people.arrive(arrival, &self.limits, now);
-        let mut objects = vec![self.welcome(now, &joining)];
+        let mut objects = vec![self.welcome(now, joining)];
         if joining.after.is_some_and(|after| after + 1 < next) {
             objects.push(ServerObject::Skipped {
                 from: wanted + 1,

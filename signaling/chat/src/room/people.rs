@@ -48,7 +48,7 @@ pub(super) struct Person {
 /// All authors of a room, by identifier and by name.
 #[derive(Debug, Default)]
 pub(super) struct People {
-    people: HashMap<AuthorId, Person>,
+    by_id: HashMap<AuthorId, Person>,
     names: HashMap<String, AuthorId>,
     /// The channel's name, folded: the streamer's.
     channel: String,
@@ -56,7 +56,7 @@ pub(super) struct People {
 }
 
 /// Somebody who comes.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Arrival<'a> {
     pub(super) author: &'a AuthorId,
     pub(super) name: Option<&'a str>,
@@ -81,8 +81,8 @@ impl People {
         now: Millis,
     ) -> Option<Problem> {
         let author = arrival.author;
-        let known = self.people.get(author).map(|person| person.name.clone());
-        let role = self.people.get(author).map_or(arrival.role, |person| {
+        let known = self.by_id.get(author).map(|person| person.name.clone());
+        let role = self.by_id.get(author).map_or(arrival.role, |person| {
             // Of two connections of one author the better token counts while both are there.
             if person.connections > 0 {
                 person.role.max(arrival.role)
@@ -95,7 +95,7 @@ impl People {
             Ok(None) => (self.usual_name(author, role, known), None),
             Err(problem) => (self.usual_name(author, role, known), Some(problem)),
         };
-        let person = self.people.entry(author.clone()).or_insert_with(|| Person {
+        let person = self.by_id.entry(author.clone()).or_insert_with(|| Person {
             name: String::new(),
             folded: String::new(),
             role,
@@ -118,7 +118,7 @@ impl People {
     }
 
     pub(super) fn leave(&mut self, author: &AuthorId, now: Millis) {
-        let Some(person) = self.people.get_mut(author) else {
+        let Some(person) = self.by_id.get_mut(author) else {
             return;
         };
         person.connections = person.connections.saturating_sub(1);
@@ -132,7 +132,7 @@ impl People {
     /// Forgets who left long ago.
     pub(super) fn tidy(&mut self, now: Millis) {
         let names = &mut self.names;
-        self.people.retain(|_, person| {
+        self.by_id.retain(|_, person| {
             let stays = person.connections > 0 || now < person.left + ABSENCE_MS;
             if !stays {
                 names.remove(&person.folded);
@@ -144,7 +144,7 @@ impl People {
     /// Renames somebody.
     pub(super) fn rename(&mut self, author: &AuthorId, name: &str) -> Result<(), Problem> {
         let role = self
-            .people
+            .by_id
             .get(author)
             .map_or(Role::Viewer, |person| person.role);
         if let Some(name) = self.name_for(author, Some(name), role)? {
@@ -154,16 +154,16 @@ impl People {
     }
 
     pub(super) fn get(&self, author: &AuthorId) -> Option<&Person> {
-        self.people.get(author)
+        self.by_id.get(author)
     }
 
     pub(super) fn get_mut(&mut self, author: &AuthorId) -> Option<&mut Person> {
-        self.people.get_mut(author)
+        self.by_id.get_mut(author)
     }
 
     /// As an entry names them.
     pub(super) fn author(&self, id: &AuthorId) -> Author {
-        let person = self.people.get(id);
+        let person = self.by_id.get(id);
         Author {
             id: id.clone(),
             name: person.map(|person| person.name.clone()).unwrap_or_default(),
@@ -242,7 +242,7 @@ impl People {
 
     fn call(&mut self, author: &AuthorId, name: String) {
         let folded = text::fold_name(&name);
-        if let Some(person) = self.people.get_mut(author) {
+        if let Some(person) = self.by_id.get_mut(author) {
             if self.names.get(&person.folded) == Some(author) {
                 self.names.remove(&person.folded);
             }
@@ -253,16 +253,16 @@ impl People {
     }
 
     fn bound_absent(&mut self) {
-        if self.people.len() <= self.present as usize + ABSENT {
+        if self.by_id.len() <= self.present as usize + ABSENT {
             return;
         }
         let first = self
-            .people
+            .by_id
             .iter()
             .filter(|(_, person)| person.connections == 0)
             .min_by_key(|(_, person)| person.left)
             .map(|(author, _)| author.clone());
-        if let Some(person) = first.and_then(|first| self.people.remove(&first)) {
+        if let Some(person) = first.and_then(|first| self.by_id.remove(&first)) {
             self.names.remove(&person.folded);
         }
     }
@@ -344,7 +344,7 @@ mod tests {
             arrive(&mut people, &author, None, Role::Viewer);
             people.leave(&id(&author), number as u64);
         }
-        assert_eq!((people.people.len(), people.names.len()), (ABSENT, ABSENT));
+        assert_eq!((people.by_id.len(), people.names.len()), (ABSENT, ABSENT));
         assert!(people.get(&id("x9")).is_none() && people.get(&id("x10")).is_some());
     }
 }

@@ -83,9 +83,9 @@ impl RoomState {
                 now,
                 Some(now + u64::from(*seconds) * 1000),
                 None,
-                reason,
+                reason.as_ref(),
             ),
-            Action::Ban { author, reason } => self.add(author, now, None, address, reason),
+            Action::Ban { author, reason } => self.add(author, now, None, address, reason.as_ref()),
             Action::Unban { author } => {
                 self.bans.remove(author);
             }
@@ -101,7 +101,7 @@ impl RoomState {
         since: Millis,
         until: Option<Millis>,
         address: Option<AddressHash>,
-        reason: &Option<String>,
+        reason: Option<&String>,
     ) {
         self.bans
             .retain(|_, ban| ban.until.is_none_or(|until| since < until));
@@ -117,7 +117,7 @@ impl RoomState {
             since,
             until,
             address,
-            reason: reason.clone(),
+            reason: reason.cloned(),
         };
         self.bans.insert(author.clone(), ban);
     }

@@ -107,7 +107,7 @@ impl World {
                 .as_u64()
                 .map_or(50, |history| history as u32),
         };
-        self.room.join(self.now, ParticipantId(id), joining);
+        self.room.join(self.now, ParticipantId(id), &joining);
         self.turn();
     }
 
