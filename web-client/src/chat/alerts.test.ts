@@ -9,6 +9,7 @@ function given(seq: number): EventEntry {
     amount: 500,
     currency: 'EUR',
     text: '',
+    months: 0,
   } as const;
   return { type: 'event', seq, event, at: null, time: 0 };
 }

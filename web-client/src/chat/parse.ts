@@ -142,7 +142,7 @@ function action(item: Fields, placed: Placed): ActionEntry | null {
 }
 
 function event(item: Fields, placed: Placed): Entry | null {
-  const { kind, name, amount, currency, text: said } = fieldsOf(item.event);
+  const { kind, name, amount, currency, months, text: said } = fieldsOf(item.event);
   if (item.type !== 'event' || !isEventKind(kind)) return null;
   const code = text(currency, 3);
   return {
@@ -154,6 +154,7 @@ function event(item: Fields, placed: Placed): Entry | null {
       amount: whole(amount) ?? 0,
       currency: /^[A-Z]{3}$/.test(code) ? code : '',
       text: text(said, MAX_TEXT),
+      months: whole(months) ?? 0,
     },
   };
 }

@@ -36,6 +36,8 @@ export interface ChannelEvent {
   /** ISO 4217; empty without an amount. */
   currency: string;
   text: string;
+  /** For how long somebody has been a subscriber; 0 if that isn't said. */
+  months: number;
 }
 
 interface Placed {

@@ -71,10 +71,14 @@ describe('events', () => {
       amount: 500,
       currency: 'EUR',
       text: '',
+      months: 0,
     } as const;
     expect(describeEvent(event)).toBe('donated €5.00');
     expect(describeEvent({ ...event, kind: 'subscription', amount: 0, currency: '' })).toBe(
       'subscribed',
+    );
+    expect(describeEvent({ ...event, kind: 'subscription', months: 3 })).toBe(
+      'subscribed for €5.00, 3 months now',
     );
   });
 });

@@ -98,9 +98,12 @@ export function describeAction(
 }
 
 /** What somebody did for the channel, after their name. */
-export function describeEvent({ kind, amount, currency }: ChannelEvent): string {
+export function describeEvent({ kind, amount, currency, months }: ChannelEvent): string {
   const much = currency === '' ? '' : formatMoney(amount, currency);
-  if (kind === 'subscription') return much === '' ? 'subscribed' : `subscribed for ${much}`;
+  if (kind === 'subscription') {
+    const since = months > 1 ? `, ${months} months now` : '';
+    return `subscribed${much === '' ? '' : ` for ${much}`}${since}`;
+  }
   return much === '' ? 'donated' : `donated ${much}`;
 }
 
