@@ -25,6 +25,12 @@ const MAX_WORDS = 500;
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Takes the entries out of a part of the log, and leaves out what is none. */
+export function parseEntries(items: unknown): Entry[] {
+  const given: unknown[] = Array.isArray(items) ? items : [];
+  return given.slice(0, MAX_ITEMS).flatMap((item) => entry(fieldsOf(item)) ?? []);
+}
+
 /** Takes what it understands out of a frame, and leaves out the rest. */
 export function parseFrame(frame: string): ServerItem[] {
   if (frame.length > MAX_FRAME) return [];

@@ -10,6 +10,7 @@ import type { VideoLayer } from '../whep/layers.ts';
 import { loadedUntil } from '../shared/buffered.ts';
 import { plausible, type Engine, type EngineEvents, type Source } from './engine.ts';
 import { LiveSync } from './live-sync.ts';
+import { programTimeAt } from './program-time.ts';
 import { Recovery, type Fault } from './recovery.ts';
 
 /** What was shown is kept for so long, in seconds: live, and of a recording, where viewers go back. */
@@ -72,7 +73,10 @@ export class HlsJs implements Engine {
   }
 
   programTimeMs(): number | null {
-    return this.#hls.playingDate?.getTime() ?? null;
+    const hls = this.#hls;
+    if (this.#isLive) return hls.playingDate?.getTime() ?? null;
+    // Of a recording by its playlist, which has all of it: so it's known where one seeks to before that is loaded.
+    return programTimeAt(hls.latestLevelDetails?.fragments ?? [], this.#video.currentTime);
   }
 
   latencyMs(): number | null {

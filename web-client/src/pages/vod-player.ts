@@ -68,6 +68,11 @@ export class VodPlayer {
     return seekable.length > 0 ? seekable.end(seekable.length - 1) : this.#knownS;
   }
 
+  /** When what is shown was on air, in Unix milliseconds; null where the player can't tell. */
+  get programTimeMs(): number | null {
+    return this.#engine?.programTimeMs() ?? null;
+  }
+
   get engineName(): string | null {
     return this.#engine?.name ?? null;
   }

@@ -6,6 +6,7 @@ import { noticeOfProblem, noticeOfRecording, stateOfProblem } from '../vod/notic
 import { fetchRecording, withToken, type Recording } from '../vod/recording.ts';
 import { parseStoryboard, type Tile } from '../vod/storyboard.ts';
 import { expose } from './expose.ts';
+import { VodChatLink } from './vod-chat-link.ts';
 import { ChapterList } from './vod-chapters.ts';
 import { retry, showFacts, showNotice, showVodState } from './vod-page.ts';
 import { VodPlayer } from './vod-player.ts';
@@ -18,6 +19,7 @@ class VodPage {
   readonly #address: VodAddress;
   readonly #chapterList: ChapterList;
   readonly #player: VodPlayer;
+  readonly #chat: VodChatLink;
   #recording: Recording | null = null;
   #chapters: readonly Chapter[] = [];
   #tiles: readonly Tile[] = [];
@@ -42,6 +44,7 @@ class VodPage {
         this.#chapterList.mark(chapter);
       },
     });
+    this.#chat = new VodChatLink(address, this.#player);
     this.#chapterList = new ChapterList(({ at }) => {
       this.#player.seekTo(at);
       document.getElementById('player')?.scrollIntoView({ block: 'nearest' });
@@ -54,6 +57,7 @@ class VodPage {
       recording: () => this.#recording,
       chapters: () => this.#chapters,
       media: () => this.#look(),
+      chat: () => this.#chat.view,
     });
     void this.#ask();
   }
@@ -84,6 +88,7 @@ class VodPage {
     showFacts(recording, this.#address.token);
     if (recording.poster !== null) this.#player.setPoster(this.#own(recording.poster));
     this.#describe(recording);
+    this.#chat.take(recording);
     if (recording.state === 'failed' && !this.#plays) showNotice(noticeOfRecording(recording));
     else if (isFirst || !this.#plays) this.#start(recording);
   }

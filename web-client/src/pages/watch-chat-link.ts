@@ -1,13 +1,10 @@
 import type { PageAddress } from '../shared/address.ts';
-import { byId, setText } from '../shared/dom.ts';
 import type { CaptionsMenu } from './captions-menu.ts';
+import { letHide } from './chat/hide.ts';
 import type { ChatSource } from './chat/source.ts';
 import { showUnloaded } from './chat/unloaded.ts';
 import { pageLoaded } from './page-loaded.ts';
 import type { WatchChat } from './watch-chat.ts';
-import { page } from './watch-page.ts';
-
-const HIDDEN_KEY = 'spillway-chat-hidden';
 
 /** Between the players and the chat, whose code is loaded after the page: the picture comes first. */
 export class ChatLink {
@@ -42,20 +39,4 @@ export class ChatLink {
     if (this.#source !== null) this.#chat.use(this.#source);
     this.#chat.start();
   }
-}
-
-/** Who wants to see nothing but the picture has that, on this page and the next. */
-function letHide(): void {
-  const button = byId('chat-toggle', HTMLButtonElement);
-  const show = (isHidden: boolean): void => {
-    page.root.dataset.chat = isHidden ? 'hidden' : 'shown';
-    setText(button, isHidden ? 'Show chat' : 'Hide chat');
-  };
-  show(localStorage.getItem(HIDDEN_KEY) !== null);
-  button.addEventListener('click', () => {
-    const isHidden = page.root.dataset.chat === 'shown';
-    if (isHidden) localStorage.setItem(HIDDEN_KEY, '1');
-    else localStorage.removeItem(HIDDEN_KEY);
-    show(isHidden);
-  });
 }

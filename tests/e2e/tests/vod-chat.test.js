@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import test from 'node:test';
+import { artifact } from '../lib/artifacts.js';
+import { Chatter } from '../lib/chat.js';
+import { harness } from '../lib/harness.js';
+import { ObsPublisher } from '../lib/obs.js';
+import { sleep, until } from '../lib/wait.js';
+
+/** A broadcast that is talked in, recorded by the real sidecar; then its page, which replays what was said. */
+const SECRET = 'a secret that nobody could guess';
+const parts = harness('vod-chat', {
+  hls: true,
+  env: { SPILLWAY_CHANNELS_RECONNECT_GRACE: '2s' },
+  config: `
+[[chat.sources]]
+name = "shop"
+secret = "${SECRET}"
+form = "spillway"
+`,
+});
+/** The picture's time is known to a part of LL-HLS, and it's looked at four times a second. */
+const TOLERANCE_MS = 600;
+const DESKTOP = { width: 1280, height: 800 };
+const PHONE = { width: 390, height: 844 };
+const CHANNEL = 'show';
+let obs;
+let broadcast;
+
+const get = async (pathname) => (await fetch(parts.spillway.url(pathname))).json();
+const said = () => get(`/api/v1/broadcasts/${broadcast}/chat?limit=200`);
+const recorded = () => get(`/api/v1/recordings/${broadcast}`);
+
+async function donate(key) {
+  const moment = Math.floor(Date.now() / 1000);
+  const event = { kind: 'donation', name: 'Grace', amount: 500, currency: 'EUR', text: 'bravo' };
+  const body = JSON.stringify(event);
+  const signature = createHmac('sha256', SECRET).update(`${moment}.${body}`).digest('hex');
+  const answer = await fetch(parts.spillway.url(`/api/v1/channels/${CHANNEL}/events`), {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/json',
+      'Idempotency-Key': key,
+      'Spillway-Signature': `t=${moment},v1=${signature}`,
+    },
+    body,
+  });
+  assert.equal(answer.status, 201, await answer.text());
+}
+
+async function open(viewport = DESKTOP) {
+  const page = await (await parts.chromium.newContext({ viewport })).newPage();
+  page.errors = [];
+  page.on('pageerror', (error) => page.errors.push(error.message));
+  await page.goto(parts.spillway.url(`/vod/${broadcast}`));
+  await until(
+    'it plays',
+    () => page.evaluate(() => window.spillway.media.currentTime > 0.3 && window.spillway.chat),
+    { timeout: 20_000 },
+  );
+  return page;
+}
+
+/** What is to be seen, a line an entry, and of which moment. */
+const shown = (page) =>
+  page.evaluate(() => ({
+    lines: [...document.querySelectorAll('#chat [data-seq]')].map((line) => line.innerText.trim()),
+    at: window.spillway.chat.pictureTime,
+  }));
+
+const shows = (page, text) =>
+  until(`“${text}” is shown`, async () =>
+    (await shown(page)).lines.some((line) => line.includes(text)),
+  );
+
+/** Goes to a moment of the broadcast, paused, and gives what is shown there. */
+async function seek(page, streamTime) {
+  await page.evaluate((to) => {
+    const video = document.getElementById('video');
+    video.pause();
+    video.currentTime += (to - window.spillway.chat.pictureTime) / 1_000;
+  }, streamTime);
+  await page.waitForFunction(() => !document.getElementById('video').seeking);
+  await sleep(300);
+  const { lines, at } = await shown(page);
+  assert.ok(Math.abs(at - streamTime) < TOLERANCE_MS, `at ${at} instead of ${streamTime} ms`);
+  return lines;
+}
+
+test('a broadcast is recorded in which somebody talks', async () => {
+  const { spillway } = parts;
+  const token = await spillway.token('publish', CHANNEL);
+  obs = await ObsPublisher.start({ url: spillway.url(`/whip/${CHANNEL}`), token, gop: 2 });
+  await until(
+    'it’s recorded',
+    async () => (await get(`/api/v1/channels/${CHANNEL}/recordings`)).items[0]?.playlist,
+    { timeout: 30_000 },
+  );
+  const ada = await Chatter.join(spillway, CHANNEL, { name: 'Ada' });
+  const welcome = await ada.next('welcome');
+  broadcast = welcome.broadcast.id;
+  // There's something before anybody said anything.
+  await sleep(3_000);
+  for (const [id, text] of [
+    ['a1', 'good evening'],
+    ['a2', 'taken back later'],
+    ['a3', 'and what is that?'],
+  ]) {
+    ada.write(id, text);
+    await ada.next('message', { id });
+    await sleep(3_000);
+  }
+  const { seq } = await ada.next('message', { id: 'a2' });
+  ada.send({ type: 'moderate', id: 'm1', action: { kind: 'delete', seq } });
+  await ada.next('action');
+  await donate('pay-1');
+  await ada.next('event');
+  await sleep(4_000);
+  ada.close();
+});
+
+test('while the broadcast is on, its chat is replayed, and what comes meanwhile too', async () => {
+  const page = await open();
+  await shows(page, 'good evening');
+  const bob = await Chatter.join(parts.spillway, CHANNEL, { name: 'Bob' });
+  bob.write('b1', 'late to the party');
+  const { at } = await bob.next('message', { id: 'b1' });
+  // The page asks every 5 s, and its picture has yet to get there.
+  await until(
+    'it is known',
+    async () => (await page.evaluate(() => window.spillway.chat.entries)) >= 6,
+  );
+  assert.ok(
+    !(await shown(page)).lines.some((line) => line.includes('late')),
+    'not before its time',
+  );
+  await page.waitForFunction((to) => window.spillway.chat.pictureTime >= to, at, {
+    timeout: 60_000,
+  });
+  await shows(page, 'late to the party');
+  assert.deepEqual(page.errors, []);
+  bob.close();
+  await page.context().close();
+});
+
+test('the recording shows what was said when it was said, forwards and back', async () => {
+  await obs.stop();
+  await until('it’s finished', async () => (await recorded()).state === 'ready', {
+    timeout: 60_000,
+    interval: 500,
+  });
+  const { items } = await said();
+  const at = (id) => items.find((entry) => entry.id === id).at;
+  const page = await open();
+  await page.waitForSelector('#chat .chat-head');
+  assert.equal(await page.getAttribute('#chat .chat-lines', 'role'), 'log');
+  assert.equal(await page.locator('#chat textarea').count(), 0, 'to be read only');
+
+  assert.deepEqual(await seek(page, at('a1') - 1_000), []);
+  assert.match(await page.textContent('#chat .chat-status'), /Nothing/);
+  assert.deepEqual(await seek(page, at('a1') + 1_000), ['Ada: good evening']);
+  assert.deepEqual(await seek(page, at('a3') - 1_000), ['Ada: good evening']);
+  const both = ['Ada: good evening', 'Ada: and what is that?'];
+  assert.deepEqual(await seek(page, at('a3') + 1_000), both, 'nothing that was taken back');
+  const gift = items.find(({ type }) => type === 'event');
+  const late = await seek(page, gift.at + 1_000);
+  assert.match(late.at(-1), /Grace.*€5\.00.*bravo/s);
+  assert.equal(await page.locator('#chat .chat-card.donation').count(), 1);
+  await page.screenshot({ path: artifact(parts.test, 'desktop.png') });
+  assert.deepEqual(await seek(page, at('a1') + 1_000), ['Ada: good evening'], 'back again');
+
+  await page.evaluate(() => document.getElementById('video').play());
+  await shows(page, 'and what is that?');
+  const { at: then } = await shown(page);
+  assert.ok(then >= at('a3') && then < at('a3') + 2_000, `${then} ms, said at ${at('a3')}`);
+  assert.deepEqual(page.errors, []);
+  await page.context().close();
+});
+
+test('it’s under the picture on a phone, and can be hidden, which is remembered', async () => {
+  const page = await open(PHONE);
+  await page.waitForSelector('#chat .chat-head');
+  const [player, chat] = [
+    await page.locator('#player').boundingBox(),
+    await page.locator('#chat').boundingBox(),
+  ];
+  assert.ok(chat.y >= player.y + player.height - 1, 'under the picture');
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(wide <= PHONE.width, `${wide} px wide`);
+  await shows(page, 'good evening');
+  await page.screenshot({ path: artifact(parts.test, 'phone.png') });
+  await page.click('#chat-toggle');
+  assert.equal(await page.isVisible('#chat'), false);
+  await page.reload();
+  await page.waitForSelector('#chat-toggle:has-text("Show chat")');
+  assert.equal(await page.isVisible('#chat'), false);
+  await page.click('#chat-toggle');
+  await shows(page, 'good evening');
+  await page.context().close();
+});
