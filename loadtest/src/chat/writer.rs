@@ -58,7 +58,7 @@ struct Pending {
 #[derive(Debug)]
 pub struct Writer {
     run: u32,
-    writer: u32,
+    who: u32,
     pace_ns: f64,
     phase: f64,
     window: Range<u64>,
@@ -71,10 +71,10 @@ pub struct Writer {
 
 impl Writer {
     /// Writes so many messages a second, once it may; `phase` of a pace after the beginning.
-    pub fn new(run: u32, writer: u32, per_second: f64, phase: f64) -> Self {
+    pub fn new(run: u32, who: u32, per_second: f64, phase: f64) -> Self {
         Self {
             run,
-            writer,
+            who,
             pace_ns: 1e9 / per_second,
             phase,
             window: 0..0,
@@ -106,7 +106,7 @@ impl Writer {
                 pending.repeat_at = None;
                 pending.is_repeated = true;
                 self.written.repeated += 1;
-                frames.push(frame(self.run, self.writer, *number, pending.sent));
+                frames.push(frame(self.run, self.who, *number, pending.sent));
             }
         }
         while let Some(at) = self.next_due().filter(|at| *at <= now) {
@@ -124,7 +124,7 @@ impl Writer {
                 repeat_at: None,
             };
             self.pending.insert(number, pending);
-            frames.push(frame(self.run, self.writer, number, now));
+            frames.push(frame(self.run, self.who, number, now));
         }
     }
 
@@ -178,7 +178,7 @@ impl Writer {
     }
 
     fn own(&self, id: MessageId) -> Option<u32> {
-        (id.run == self.run && id.writer == self.writer).then_some(id.number)
+        (id.run == self.run && id.writer == self.who).then_some(id.number)
     }
 }
 
