@@ -16,6 +16,7 @@ use super::message::Mark;
 use super::tally::Tally;
 use super::taps::{Tapper, Told};
 use super::writer::{Writer, Written};
+use crate::peer::Label;
 
 /// What all clients of a run share.
 #[derive(Debug)]
@@ -202,17 +203,22 @@ impl Client {
         next.filter(|_| self.is_in)
     }
 
-    /// The frames that are due. None before the welcome.
-    pub fn due(&mut self, now: u64) -> Vec<String> {
-        let mut frames = Vec::new();
+    /// The frames that are due, and where they go. None before the welcome.
+    pub fn due(&mut self, now: u64) -> Vec<(Label, String)> {
         if !self.is_in {
-            return frames;
+            return Vec::new();
         }
+        let mut messages = Vec::new();
         if let Some(writer) = &mut self.writer {
-            writer.due(now, &mut frames);
+            writer.due(now, &mut messages);
         }
+        let mut frames: Vec<_> = messages
+            .into_iter()
+            .map(|message| (Label::Chat, message))
+            .collect();
         if let (Some(tapper), Some(emoji)) = (&mut self.tapper, &self.emoji) {
-            frames.extend(tapper.due(now, emoji));
+            let taps = tapper.due(now, emoji);
+            frames.extend(taps.map(|taps| (Label::Reactions, taps)));
         }
         frames
     }
@@ -293,24 +299,20 @@ mod tests {
         let shared = shared();
         let mut client = Client::new(0, Some(Writer::new(1, 0, 2.0, 0.0)), None);
         client.begin(&(SECOND..2 * SECOND));
-        assert_eq!(
-            client.due(SECOND),
-            Vec::<String>::new(),
-            "not before it is in"
-        );
+        assert_eq!(client.due(SECOND), Vec::new(), "not before it is in");
         let hello = r#"{"after":0,"token":"secret","type":"hello"}"#;
         assert_eq!(client.hello(&shared), hello);
         client.hear(SECOND, WELCOME, &shared);
         let first = client.due(SECOND);
         let second = client.due(SECOND * 3 / 2);
-        client.hear(SECOND * 2, &entry(1, &first[0]), &shared);
+        client.hear(SECOND * 2, &entry(1, &first[0].1), &shared);
         client.leave(&shared);
         assert!(!client.is_in());
         let hello = r#"{"after":1,"identity":"me","token":"secret","type":"hello"}"#;
         assert_eq!(client.hello(&shared), hello);
         client.hear(SECOND * 4, WELCOME, &shared);
         assert_eq!(client.due(SECOND * 4), second);
-        client.hear(SECOND * 5, &entry(2, &second[0]), &shared);
+        client.hear(SECOND * 5, &entry(2, &second[0].1), &shared);
         assert!(client.is_done(2) && client.faults(2) == Faults::default());
         let tally = shared.tally.borrow();
         assert_eq!((tally.lost, tally.delivered, client.welcomes()), (1, 2, 2));
@@ -327,13 +329,13 @@ mod tests {
         client.hear(SECOND, WELCOME, &shared);
         let mut said = client.due(SECOND);
         said.extend(client.due(SECOND * 3 / 2));
-        for (seq, frame) in (1..).zip(&said) {
+        for (seq, (_, frame)) in (1..).zip(&said) {
             client.hear(SECOND * 2, &entry(seq, frame), &shared);
         }
         let audit = |entries: &[(u64, usize)]| {
             let mut auditor = Client::auditor(0);
             for (seq, of) in entries {
-                auditor.hear(SECOND * 3, &entry(*seq, &said[*of]), &shared);
+                auditor.hear(SECOND * 3, &entry(*seq, &said[*of].1), &shared);
             }
             auditor.faults(2)
         };

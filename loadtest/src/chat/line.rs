@@ -12,6 +12,10 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use url::Url;
 
+use super::channels::Channels;
+use crate::load::endpoint::SessionError;
+use crate::peer::Label;
+
 /// A server that takes longer to open a connection isn't usable, nor one that doesn't read.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of a frame; the protocol has 32 KiB.
@@ -39,6 +43,9 @@ pub enum LineError {
     /// The server closed it.
     #[error("the server closed the connection{0}")]
     Closed(String),
+    /// The session came to nothing, or to an end.
+    #[error(transparent)]
+    Session(#[from] SessionError),
     /// See [`PATIENCE`].
     #[error("the server took more than {PATIENCE:?}")]
     TooLong,
@@ -64,6 +71,8 @@ impl From<Error> for LineError {
 pub enum Line {
     /// A WebSocket.
     Socket(Box<WebSocketStream<TcpStream>>),
+    /// Data channels.
+    Channels(Box<Channels>),
 }
 
 impl Line {
@@ -90,38 +99,50 @@ impl Line {
             .unwrap_or(Err(LineError::TooLong))
     }
 
-    /// Says something.
-    pub async fn send(&mut self, frame: String) -> Result<(), LineError> {
-        let Self::Socket(socket) = self;
-        let sent = timeout(PATIENCE, socket.send(Message::text(frame))).await;
-        Ok(sent.map_err(|_| LineError::TooLong)??)
+    /// Says something; a WebSocket has one way for all.
+    pub async fn send(&mut self, on: Label, frame: String) -> Result<(), LineError> {
+        match self {
+            Self::Socket(socket) => {
+                let sent = timeout(PATIENCE, socket.send(Message::text(frame))).await;
+                Ok(sent.map_err(|_| LineError::TooLong)??)
+            }
+            Self::Channels(channels) => Ok(channels.send(on, &frame)?),
+        }
     }
 
     /// The next frame of the server. What was received is kept when this is given up.
     pub async fn receive(&mut self) -> Result<String, LineError> {
-        let Self::Socket(socket) = self;
-        loop {
-            match socket.next().await {
-                Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
-                Some(Ok(Message::Close(why))) => {
-                    let why = why.map_or(String::new(), |why| {
-                        format!(" ({}: {})", u16::from(why.code), readable(&why.reason))
-                    });
-                    return Err(LineError::Closed(why));
-                }
-                // Pings are answered by the library; binary messages there are none.
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(error.into()),
-                None => return Err(LineError::Closed(String::new())),
-            }
+        match self {
+            Self::Socket(socket) => next_text(socket).await,
+            Self::Channels(channels) => Ok(channels.receive().await?),
         }
     }
 
     /// Ends it as a page does that is closed.
-    pub async fn close(mut self) {
-        let Self::Socket(socket) = &mut self;
-        // It's over either way.
-        let _ = timeout(PATIENCE, socket.close(None)).await;
+    pub async fn close(self) {
+        match self {
+            // It's over either way.
+            Self::Socket(mut socket) => drop(timeout(PATIENCE, socket.close(None)).await),
+            Self::Channels(channels) => channels.close().await,
+        }
+    }
+}
+
+async fn next_text(socket: &mut WebSocketStream<TcpStream>) -> Result<String, LineError> {
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
+            Some(Ok(Message::Close(why))) => {
+                let why = why.map_or(String::new(), |why| {
+                    format!(" ({}: {})", u16::from(why.code), readable(&why.reason))
+                });
+                return Err(LineError::Closed(why));
+            }
+            // Pings are answered by the library; binary messages there are none.
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Err(error.into()),
+            None => return Err(LineError::Closed(String::new())),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A channel's chat with many clients: `spillway-loadtest chat`. They know `docs/chat-protocol.md`, and check that each of
 //! them hears everything once, in one order.
 
+pub mod channels;
 pub mod client;
 pub mod follower;
 pub mod frames;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::watch;
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::{JoinSet, LocalSet, spawn_local};
 use tokio::time::{Instant, interval, sleep, timeout};
 
 use client::{Client, Shared};
@@ -30,13 +31,14 @@ use frames::{Frames, Object};
 use log::Log;
 pub use options::Options;
 use report::{Report, Run};
-use talk::{Way, Window};
+use talk::{Course, Way};
 use tally::Tally;
 use taps::Tapper;
 use writer::Writer;
 
 use crate::load::clock::since_1970;
 use crate::load::server::Server;
+use crate::peer::Label;
 
 /// A line of progress in so many seconds.
 const PROGRESS: Duration = Duration::from_secs(5);
@@ -44,6 +46,8 @@ const PROGRESS: Duration = Duration::from_secs(5);
 const WELCOME: Duration = Duration::from_secs(30);
 /// How long an audit may hear nothing new.
 const AUDIT: Duration = Duration::from_secs(10);
+/// How long leaving may take.
+const LEAVE: Duration = Duration::from_secs(10);
 /// How often it's looked whether all is over.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -74,7 +78,7 @@ pub async fn measure(options: &Options) -> anyhow::Result<Report> {
             Server::new(pid).with_context(|| format!("there is no process {pid} to look at"))
         })
         .transpose()?;
-    let way = Way::new(options);
+    let way = Way::new(options)?;
     let start = timeout(WELCOME, last_entry(&way, options))
         .await
         .context("nobody was welcomed in time")??;
@@ -87,6 +91,7 @@ pub async fn measure(options: &Options) -> anyhow::Result<Report> {
     });
     let mut room = Room::new(way, shared);
     room.fill(options, start).await?;
+    let telling = spawn_local(tell(room.shared.clone()));
     sleep(options.settle).await;
 
     let before = server.as_ref().map(Server::sample).transpose()?;
@@ -97,16 +102,20 @@ pub async fn measure(options: &Options) -> anyhow::Result<Report> {
 
     room.finish(options.linger).await;
     let auditor = room.audit(start).await;
-    room.talking.abort_all();
-    let clients: Vec<_> = room.clients.iter().map(|client| client.borrow()).collect();
-    Ok(Report::new(Run {
-        setting: options.to_text(),
-        clients: clients.iter().map(|client| &**client).collect(),
-        log: &room.shared.log.borrow(),
-        tally: &room.shared.tally.borrow(),
-        auditor: &auditor.borrow(),
-        server: before.zip(after),
-    }))
+    telling.abort();
+    let report = {
+        let clients: Vec<_> = room.clients.iter().map(|client| client.borrow()).collect();
+        Report::new(Run {
+            setting: options.to_text(),
+            clients: clients.iter().map(|client| &**client).collect(),
+            log: &room.shared.log.borrow(),
+            tally: &room.shared.tally.borrow(),
+            auditor: &auditor.borrow(),
+            server: before.zip(after),
+        })
+    };
+    room.empty().await;
+    Ok(report)
 }
 
 /// The number of the log's last entry, as one who comes and goes is told it.
@@ -116,7 +125,7 @@ async fn last_entry(way: &Way, options: &Options) -> anyhow::Result<u64> {
     if let Some(token) = &options.token {
         hello["token"] = token.as_str().into();
     }
-    line.send(hello.to_string()).await?;
+    line.send(Label::Chat, hello.to_string()).await?;
     let mut frames = Frames::default();
     loop {
         let frame = line.receive().await?;
@@ -141,7 +150,7 @@ struct Room {
     shared: Rc<Shared>,
     clients: Vec<Rc<RefCell<Client>>>,
     talking: JoinSet<()>,
-    window: watch::Sender<Window>,
+    course: watch::Sender<Course>,
 }
 
 impl Room {
@@ -151,7 +160,7 @@ impl Room {
             shared,
             clients: Vec::new(),
             talking: JoinSet::new(),
-            window: watch::channel(0..0).0,
+            course: watch::channel(Course::Listen).0,
         }
     }
 
@@ -180,7 +189,6 @@ impl Room {
             }
             sleep(LOOK).await;
         }
-        self.talking.spawn_local(tell(self.shared.clone()));
         Ok(())
     }
 
@@ -188,7 +196,7 @@ impl Room {
         let client = Rc::new(RefCell::new(client));
         self.clients.push(client.clone());
         let (way, shared) = (self.way.clone(), self.shared.clone());
-        let talk = talk::talk(way, number, shared, client.clone(), self.window.subscribe());
+        let talk = talk::talk(way, number, shared, client.clone(), self.course.subscribe());
         self.talking.spawn_local(talk);
         client
     }
@@ -199,7 +207,7 @@ impl Room {
         let window = now..now + duration.as_nanos() as u64;
         self.shared.tally.borrow_mut().window = window.clone();
         // Without anybody to tell there's nothing to tell.
-        let _ = self.window.send(window);
+        let _ = self.course.send(Course::Talk(window));
     }
 
     /// Waits until everybody has heard all and was answered, or for so long.
@@ -231,6 +239,16 @@ impl Room {
             }
         }
         auditor
+    }
+
+    /// Has all leave, who are given a while for it.
+    async fn empty(mut self) {
+        // Without anybody to tell there's nothing to tell.
+        let _ = self.course.send(Course::Leave);
+        let all = async { while self.talking.join_next().await.is_some() {} };
+        if timeout(LEAVE, all).await.is_err() {
+            self.talking.abort_all();
+        }
     }
 
     fn count(&self, matches: impl Fn(&Client) -> bool) -> usize {

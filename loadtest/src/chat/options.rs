@@ -19,6 +19,8 @@ const MOST_OF_ONE: f64 = 40.0;
 pub enum Transport {
     /// As those without a peer connection do.
     Websocket,
+    /// On data channels of a WHEP session, which has sound beside them.
+    Datachannel,
 }
 
 impl Transport {
@@ -26,6 +28,7 @@ impl Transport {
     pub fn name(self) -> &'static str {
         match self {
             Self::Websocket => "WebSockets",
+            Self::Datachannel => "data channels",
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A client on its connections, one after another.
 
 use std::cell::RefCell;
-use std::net::IpAddr;
 use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,10 +10,13 @@ use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until};
 use url::Url;
 
+use super::channels::{Channels, Peers};
 use super::client::{Client, Shared};
 use super::line::{Line, LineError};
 use super::options::{Options, Transport};
 use crate::load::clock::since_1970;
+use crate::load::http::Caller;
+use crate::peer::Label;
 use crate::sources;
 
 /// Before a client that has lost its connection opens another, and up to twice that.
@@ -22,8 +24,16 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// How long a server may take to welcome.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// When all write and tap, in nanoseconds since 1970; empty before it's known.
-pub type Window = Range<u64>;
+/// What all clients are told.
+#[derive(Debug, Clone)]
+pub enum Course {
+    /// To write and tap, in nanoseconds since 1970.
+    Talk(Range<u64>),
+    /// To listen, as at the beginning.
+    Listen,
+    /// To leave.
+    Leave,
+}
 
 /// How connections are opened.
 #[derive(Clone)]
@@ -32,68 +42,79 @@ pub struct Way {
     channel: String,
     transport: Transport,
     sources: Option<ipnet::IpNet>,
+    token: Option<String>,
+    peers: Rc<Peers>,
 }
 
 impl Way {
     /// As the options say.
-    pub fn new(options: &Options) -> Self {
-        Self {
+    pub fn new(options: &Options) -> Result<Self, LineError> {
+        Ok(Self {
             node: options.url.clone(),
             channel: options.channel.clone(),
             transport: options.transport,
             sources: options.sources,
-        }
+            token: options.token.clone(),
+            peers: Rc::new(Peers::new()?),
+        })
     }
 
     /// Opens a connection for client `number`.
     pub async fn open(&self, number: usize) -> Result<Line, LineError> {
+        let from = sources::address(&self.node, self.sources, number);
         match self.transport {
-            Transport::Websocket => {
-                Line::websocket(&self.node, &self.channel, self.source(number)).await
+            Transport::Websocket => Line::websocket(&self.node, &self.channel, from).await,
+            Transport::Datachannel => {
+                let mut endpoint = self.node.clone();
+                endpoint.set_path(&format!("/whep/{}", self.channel));
+                let caller = Caller {
+                    from,
+                    token: self.token.clone(),
+                };
+                let channels = Channels::open(self.peers.clone(), &endpoint, caller).await?;
+                Ok(Line::Channels(Box::new(channels)))
             }
         }
     }
-
-    fn source(&self, number: usize) -> Option<IpAddr> {
-        sources::address(&self.node, self.sources, number)
-    }
 }
 
-/// Keeps a client connected until it is dropped.
+/// Keeps a client connected until it is to leave.
 pub async fn talk(
     way: Way,
     number: usize,
     shared: Rc<Shared>,
     client: Rc<RefCell<Client>>,
-    mut window: watch::Receiver<Window>,
+    mut course: watch::Receiver<Course>,
 ) {
     loop {
         let ended = match way.open(number).await {
-            Ok(line) => carry(line, &shared, &client, &mut window).await,
-            Err(error) => error,
+            Ok(line) => carry(line, &shared, &client, &mut course).await,
+            Err(error) => Err(error),
         };
+        let Err(error) = ended else { return };
         client.borrow_mut().leave(&shared);
-        shared.tally.borrow_mut().on_failure(&ended.to_string());
+        shared.tally.borrow_mut().on_failure(&error.to_string());
         // Not all at once.
         sleep(AGAIN.mul_f64(rand::rng().random_range(1.0..2.0))).await;
+        if matches!(*course.borrow(), Course::Leave) {
+            return;
+        }
     }
 }
 
-/// One connection, until it ends.
+/// One connection, until it ends, or the client is to leave.
 async fn carry(
     mut line: Line,
     shared: &Shared,
     client: &RefCell<Client>,
-    window: &mut watch::Receiver<Window>,
-) -> LineError {
+    course: &mut watch::Receiver<Course>,
+) -> Result<(), LineError> {
     let hello = client.borrow_mut().hello(shared);
-    let mut to_say = vec![hello];
+    let mut to_say = vec![(Label::Chat, hello)];
     let impatience = tokio::time::Instant::now() + PATIENCE;
     loop {
-        for frame in to_say {
-            if let Err(error) = line.send(frame).await {
-                return error;
-            }
+        for (on, frame) in to_say {
+            line.send(on, frame).await?;
         }
         let (is_in, next) = {
             let client = client.borrow();
@@ -103,14 +124,21 @@ async fn carry(
             Duration::from_nanos(at.saturating_sub(since_1970()))
         });
         tokio::select! {
-            frame = line.receive() => match frame {
-                Ok(frame) => client.borrow_mut().hear(since_1970(), &frame, shared),
-                Err(error) => return error,
-            },
+            frame = line.receive() => {
+                client.borrow_mut().hear(since_1970(), &frame?, shared);
+            }
             () = sleep(wait) => {}
-            () = sleep_until(impatience), if !is_in => return LineError::TooLong,
-            Ok(()) = window.changed() => {
-                client.borrow_mut().begin(&window.borrow_and_update());
+            () = sleep_until(impatience), if !is_in => return Err(LineError::TooLong),
+            Ok(()) = course.changed() => {
+                let course = course.borrow_and_update().clone();
+                match course {
+                    Course::Talk(window) => client.borrow_mut().begin(&window),
+                    Course::Listen => {}
+                    Course::Leave => {
+                        line.close().await;
+                        return Ok(());
+                    }
+                }
             }
         }
         to_say = client.borrow_mut().due(since_1970());

@@ -287,6 +287,7 @@ impl<'a> Reactor<'a> {
                 Role::Publisher(publisher) => Some(publisher.sending()),
                 Role::Viewer(_) => None,
             },
+            picture: true,
             data_channels: wants_data,
             profile: self.file.as_ref().map_or(BASELINE, |file| file.profile()),
         }
