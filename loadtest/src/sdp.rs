@@ -428,6 +428,7 @@ mod tests {
             credentials: &credentials,
             fingerprint: "00",
             sending: Some(&sending),
+            picture: true,
             data_channels: true,
             profile: BASELINE,
         };

@@ -59,7 +59,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         fs::File::create(path).with_context(|| format!("can't write {}", path.display()))?;
     }
     crate::load::allow_many_files();
-    let report = LocalSet::new().run_until(measure(&options)).await?;
+    let report = LocalSet::new()
+        .run_until(Box::pin(measure(&options)))
+        .await?;
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&report)?;
         fs::write(path, text).with_context(|| format!("can't write {}", path.display()))?;
@@ -94,11 +96,15 @@ pub async fn measure(options: &Options) -> anyhow::Result<Report> {
     let telling = spawn_local(tell(room.shared.clone()));
     sleep(options.settle).await;
 
+    let own = Server::new(std::process::id())?;
     let before = server.as_ref().map(Server::sample).transpose()?;
+    let own_before = own.sample()?;
     room.begin(options.duration);
     sleep(options.duration).await;
     // A server that was killed meanwhile is another process now.
     let after = server.as_ref().and_then(|server| server.sample().ok());
+
+    let own = (own_before, own.sample()?);
 
     room.finish(options.linger).await;
     let auditor = room.audit(start).await;
@@ -112,6 +118,7 @@ pub async fn measure(options: &Options) -> anyhow::Result<Report> {
             tally: &room.shared.tally.borrow(),
             auditor: &auditor.borrow(),
             server: before.zip(after),
+            own,
         })
     };
     room.empty().await;

@@ -104,6 +104,8 @@ pub struct Report {
     pub failures: BTreeMap<String, u64>,
     /// The server's process.
     pub server: Option<Cost>,
+    /// Cores that the load test took, which has one: what is near it was late to read, and the times are its own.
+    pub own_cores: f64,
 }
 
 /// What is known besides the counts.
@@ -120,6 +122,8 @@ pub struct Run<'a> {
     pub auditor: &'a Client,
     /// The server's process at the window's beginning and end.
     pub server: Option<(Sample, Sample)>,
+    /// This one then.
+    pub own: (Sample, Sample),
 }
 
 impl Report {
@@ -132,6 +136,7 @@ impl Report {
             tally,
             auditor,
             server,
+            own,
         } = run;
         let (mut faults, mut written) = (Faults::default(), Written::default());
         for client in &clients {
@@ -166,6 +171,7 @@ impl Report {
             errors: tally.errors.clone(),
             failures: tally.failures.clone(),
             server: server.map(|(before, after)| cost(before, after, tally, seconds)),
+            own_cores: cores(own.0, own.1, seconds),
         }
     }
 
@@ -305,6 +311,7 @@ impl Report {
             );
             rows.push(("server", row));
         }
+        rows.push(("load test", format!("{:.2} cores of one", self.own_cores)));
         let told = |counts: &BTreeMap<String, u64>| -> Vec<String> {
             let counts = counts.iter();
             counts
@@ -346,11 +353,70 @@ fn taps(clients: &[&Client]) -> Taps {
     }
 }
 
+fn cores(before: Sample, after: Sample, seconds: f64) -> f64 {
+    after.cpu.saturating_sub(before.cpu) as f64 / 1e9 / seconds
+}
+
 fn cost(before: Sample, after: Sample, tally: &Tally, seconds: f64) -> Cost {
-    let cpu = after.cpu.saturating_sub(before.cpu) as f64;
+    let cores = cores(before, after, seconds);
     Cost {
-        cores: cpu / 1e9 / seconds,
-        us_per_frame: cpu / 1e3 / tally.frames.max(1) as f64,
+        cores,
+        us_per_frame: cores * seconds * 1e6 / tally.frames.max(1) as f64,
         resident: after.resident,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::log::Word;
+
+    fn report(client: &Client, auditor: &Client, log: &Log, tally: &Tally) -> Report {
+        Report::new(Run {
+            setting: String::new(),
+            clients: vec![client],
+            log,
+            tally,
+            auditor,
+            server: None,
+            own: (Sample::default(), Sample::default()),
+        })
+    }
+
+    #[test]
+    fn each_fault_fails_the_test_and_says_what_it_is() {
+        let tally = Tally {
+            window: 0..1_000_000_000,
+            ..Tally::default()
+        };
+        let (client, auditor) = (Client::new(0, None, None), Client::auditor(0));
+        let empty = report(&client, &auditor, &Log::new(0), &tally);
+        assert_eq!(empty.problems(), ["1 clients had no connection at the end"]);
+        let mut log = Log::new(0);
+        log.hear(2, Word::Shown(1));
+        let all_lost = report(&client, &auditor, &log, &tally);
+        assert_eq!(all_lost.faults.missing, 2);
+        let audit = all_lost.audit;
+        assert_eq!((audit.same, audit.changed, audit.too_old), (0, 2, 0));
+        let problems = all_lost.problems();
+        assert_eq!(problems[0], "2 entries are missing");
+        assert_eq!(problems[1], "2 entries had changed or gone at the end");
+    }
+
+    #[test]
+    fn taps_that_werent_told_fail_the_test_unless_somebody_was_away() {
+        let mut tally = Tally {
+            window: 0..1_000_000_000,
+            ..Tally::default()
+        };
+        let (client, auditor) = (Client::new(0, None, None), Client::auditor(0));
+        let mut miscounted = report(&client, &auditor, &Log::new(0), &tally);
+        miscounted.absent = 0;
+        miscounted.taps.sent = 5;
+        assert_eq!(miscounted.problems(), ["5 taps were counted as 0"]);
+        tally.lost = 1;
+        let mut away = report(&client, &auditor, &Log::new(0), &tally);
+        (away.absent, away.taps.sent) = (0, 5);
+        assert!(away.problems().is_empty());
     }
 }

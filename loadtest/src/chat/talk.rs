@@ -71,7 +71,8 @@ impl Way {
                     from,
                     token: self.token.clone(),
                 };
-                let channels = Channels::open(self.peers.clone(), &endpoint, caller).await?;
+                let channels = Channels::open(self.peers.clone(), &endpoint, caller);
+                let channels = Box::pin(channels).await?;
                 Ok(Line::Channels(Box::new(channels)))
             }
         }
