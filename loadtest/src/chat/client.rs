@@ -135,8 +135,11 @@ impl Client {
             }
             Object::Entry { seq, digest, mark } => {
                 let is_new = self.note(*seq, Word::Shown(*digest), shared);
-                if let Some(mark) = mark.filter(|mark| mark.id.run == shared.run && is_new) {
-                    self.on_message(now, *seq, &mark, shared);
+                if let Some(mark) = mark.filter(|mark| mark.id.run == shared.run) {
+                    shared.log.borrow_mut().place(mark.id, *seq);
+                    if is_new && !self.is_auditor {
+                        self.on_message(now, &mark, shared);
+                    }
                 }
             }
             Object::Skipped { from, to } => {
@@ -173,11 +176,7 @@ impl Client {
         is_new
     }
 
-    fn on_message(&mut self, now: u64, seq: u64, mark: &Mark, shared: &Shared) {
-        shared.log.borrow_mut().place(mark.id, seq);
-        if self.is_auditor {
-            return;
-        }
+    fn on_message(&mut self, now: u64, mark: &Mark, shared: &Shared) {
         let late = now.saturating_sub(mark.sent);
         shared.tally.borrow_mut().latency.saturating_record(late);
         let sent = self

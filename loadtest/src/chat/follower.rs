@@ -7,6 +7,9 @@ use super::log::{Agreement, Log, Word};
 /// Missing entries that are remembered each by itself, so that one that comes late is known from one that comes twice.
 const MOST_MISSING: usize = 10_000;
 
+/// Entries that a client may be behind: the node says of older ones only that they are skipped.
+const KEPT: u64 = 10_000;
+
 /// What a client found wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Faults {
@@ -18,7 +21,7 @@ pub struct Faults {
     pub out_of_order: u64,
     /// Entries that others heard otherwise.
     pub differing: u64,
-    /// Entries that others were shown and this client wasn't: it was too far behind.
+    /// Entries that others were shown and this client wasn't, since it was too far behind.
     pub unseen: u64,
 }
 
@@ -61,11 +64,10 @@ impl Follower {
 
     /// It heard of an entry. Whether that was the first time.
     pub fn hear(&mut self, seq: u64, word: Word, log: &mut Log) -> bool {
-        if seq < self.next {
-            if !self.missing.remove(&seq) {
-                self.faults.doubled += 1;
-                return false;
-            }
+        let is_new = seq >= self.next || self.missing.remove(&seq);
+        if !is_new {
+            self.faults.doubled += 1;
+        } else if seq < self.next {
             self.faults.out_of_order += 1;
         } else {
             self.miss(seq);
@@ -73,10 +75,10 @@ impl Follower {
         }
         match log.hear(seq, word) {
             Agreement::Agrees => {}
-            Agreement::Differs => self.faults.differing += 1,
-            Agreement::Unseen => self.faults.unseen += 1,
+            Agreement::Unseen if seq.saturating_add(KEPT) <= log.last() => self.faults.unseen += 1,
+            Agreement::Unseen | Agreement::Differs => self.faults.differing += 1,
         }
-        true
+        is_new
     }
 
     /// What was wrong, if the log ends with `last`.
@@ -162,14 +164,31 @@ mod tests {
         other.hear(2, Word::Shown(3), &mut log);
         one.hear(3, Word::Shown(3), &mut log);
         other.hear(3, Word::Skipped, &mut log);
+        // Once more, and not the same.
+        one.hear(1, Word::Shown(9), &mut log);
         let mut faults = one.faults(3);
         faults.add(other.faults(3));
         let expected = Faults {
-            differing: 1,
-            unseen: 1,
+            differing: 3,
+            doubled: 1,
             ..Faults::default()
         };
         assert_eq!(faults, expected);
+    }
+
+    #[test]
+    fn only_what_is_old_may_be_skipped_for_one() {
+        let mut log = Log::new(0);
+        let mut one = Follower::new(0);
+        for seq in 1..=KEPT + 2 {
+            one.hear(seq, Word::Shown(seq), &mut log);
+        }
+        let mut other = Follower::new(0);
+        for seq in 1..=3 {
+            other.hear(seq, Word::Skipped, &mut log);
+        }
+        let faults = other.faults(3);
+        assert_eq!((faults.unseen, faults.differing), (2, 1));
     }
 
     #[test]
