@@ -51,25 +51,3 @@ test('kill -9 in the middle of 1,000 messages a second loses and doubles nothing
   assert.equal(report.delivered, 60 * sent);
   assert.deepEqual(report.audit, { same: sent, changed: 0, too_old: 0 });
 });
-
-test('taps are counted, not relayed', async () => {
-  const load = await start(
-    'taps',
-    ...['--viewers', '200', '--writers', '5', '--rate', '5', '--taps', '1000', '--duration', '5s'],
-  );
-  const { report, output, code } = await load.finish();
-  assert.equal(code, 0, output);
-  const { sent, told_least: least, told_most: most, too_often: tooOften } = report.taps;
-  assert.ok(sent > 4_000, `${sent} taps`);
-  assert.deepEqual({ least, most, tooOften }, { least: sent, most: sent, tooOften: 0 });
-  assert.deepEqual(report.errors, {});
-});
-
-test('a load test of the chat says what a room refuses', async () => {
-  const { test, spillway } = parts;
-  const load = await ChatLoad.start({ test, spillway, args: ['--channel', 'nowhere'] });
-  const { report, output, code } = await load.finish();
-  assert.equal(code, 1);
-  assert.equal(report, null);
-  assert.match(output, /404: .*there is no channel/);
-});
