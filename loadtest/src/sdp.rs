@@ -78,6 +78,8 @@ pub struct Offer<'a> {
     pub fingerprint: &'a str,
     /// None for a viewer, who takes everything.
     pub sending: Option<&'a Sending>,
+    /// Offers a picture, beside the sound.
+    pub picture: bool,
     /// Offers data channels.
     pub data_channels: bool,
     /// Of H.264: profile, constraints and level.
@@ -91,7 +93,9 @@ impl Offer<'_> {
         if self.sending.is_none_or(|sending| sending.audio.is_some()) {
             sections.push(self.audio(sections.len()));
         }
-        sections.push(self.video(sections.len()));
+        if self.picture {
+            sections.push(self.video(sections.len()));
+        }
         if self.data_channels {
             sections.push(self.application(sections.len()));
         }
@@ -424,6 +428,7 @@ mod tests {
             credentials: &credentials,
             fingerprint: "00",
             sending: Some(&sending),
+            picture: true,
             data_channels: true,
             profile: BASELINE,
         };

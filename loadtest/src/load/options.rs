@@ -12,6 +12,7 @@ use super::publisher::Plan;
 use crate::media::file::File;
 use crate::media::mark::MAX_PUBLISHERS;
 use crate::media::source::{Codec, LayerPlan, PicturePlan};
+use crate::sources;
 use crate::units::{rate, time};
 
 /// Simulcast layers at most, as the mark can tell them apart.
@@ -268,34 +269,7 @@ impl Options {
 
     /// The address that peer `number` comes from.
     pub fn source(&self, number: usize) -> Option<IpAddr> {
-        let loopback = match self.server.host() {
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost",
-            _ => false,
-        };
-        let network = self.sources.or_else(|| {
-            if loopback {
-                "127.1.0.0/16".parse().ok()
-            } else {
-                None
-            }
-        })?;
-        // Neither the network's own address nor, while there are others, its broadcast address.
-        let hosts = match network {
-            ipnet::IpNet::V4(net) => 1u128 << (32 - net.prefix_len()),
-            ipnet::IpNet::V6(net) => 1u128
-                .checked_shl(u32::from(128 - net.prefix_len()))
-                .unwrap_or(u128::MAX),
-        };
-        let offset = if hosts <= 2 {
-            0
-        } else {
-            1 + number as u128 % (hosts - 2)
-        };
-        Some(match network.network() {
-            IpAddr::V4(base) => IpAddr::V4((u32::from(base) + offset as u32).into()),
-            IpAddr::V6(base) => IpAddr::V6((u128::from(base) + offset).into()),
-        })
+        sources::address(&self.server, self.sources, number)
     }
 }
 

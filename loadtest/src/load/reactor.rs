@@ -29,7 +29,7 @@ use super::step::Window;
 use super::totals::Totals;
 use super::viewer::Viewer;
 use crate::media::file::{File, FileError};
-use crate::peer::{Credentials, Identity, Outbox, Peer, PeerError};
+use crate::peer::{Credentials, Data, Identity, Outbox, Peer, PeerError};
 use crate::sdp::{Answer, BASELINE, Offer};
 
 /// How long the thread sleeps when there is nothing to do.
@@ -262,6 +262,7 @@ impl<'a> Reactor<'a> {
             Interest::READABLE,
         )?;
         let wants_data = self.options.data_channel && !is_publisher;
+        let data = if wants_data { Data::Open } else { Data::None };
         let credentials = Credentials::random();
         let role = if is_publisher {
             Role::Publisher(Box::new(Publisher::new(
@@ -286,6 +287,7 @@ impl<'a> Reactor<'a> {
                 Role::Publisher(publisher) => Some(publisher.sending()),
                 Role::Viewer(_) => None,
             },
+            picture: true,
             data_channels: wants_data,
             profile: self.file.as_ref().map_or(BASELINE, |file| file.profile()),
         }
@@ -313,7 +315,7 @@ impl<'a> Reactor<'a> {
             id,
             Endpoint {
                 socket,
-                peer: Peer::new(credentials, wants_data),
+                peer: Peer::new(credentials, data),
                 role,
                 caller,
                 session: None,

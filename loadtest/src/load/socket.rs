@@ -77,6 +77,11 @@ impl Socket {
         self.0.as_raw_fd()
     }
 
+    /// The same socket, for whoever waits for it otherwise.
+    pub fn try_clone(&self) -> io::Result<UdpSocket> {
+        self.0.try_clone()
+    }
+
     /// Sends one datagram.
     pub fn send(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
         self.0.send_to(datagram, to).map(|_| ())

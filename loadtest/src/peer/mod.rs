@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use rtc_rtcp::packet::Packet;
 
+pub use datachannel::{Data, Label};
 pub use dtls::Identity;
 pub use ice::Credentials;
 pub use opener::{Opener, PEEK};
@@ -93,25 +94,27 @@ pub struct Peer {
     sealing: Option<Sealing>,
     opener: Option<Opener>,
     data: Option<DataChannels>,
-    wants_data: bool,
+    wanted: Data,
 }
 
 impl Peer {
     /// A peer that has made an offer with these credentials.
-    pub fn new(local: Credentials, wants_data: bool) -> Self {
+    pub fn new(local: Credentials, wanted: Data) -> Self {
         Self {
             ice: Agent::new(local),
             handshake: None,
             sealing: None,
             opener: None,
             data: None,
-            wants_data,
+            wanted,
         }
     }
 
     /// The answer has come: begins to connect.
     pub fn connect(&mut self, now: Instant, identity: &Identity, remote: Remote, out: &mut Outbox) {
-        self.wants_data &= remote.data_channels;
+        if !remote.data_channels {
+            self.wanted = Data::None;
+        }
         let handshake = Handshake::new(now, identity, remote.fingerprint, !remote.opens_dtls);
         self.handshake = Some(handshake);
         self.ice
@@ -123,7 +126,7 @@ impl Peer {
         self.ice.selected()
     }
 
-    /// Whether a data channel is open.
+    /// Whether all data channels that it wants are open.
     pub fn has_data_channel(&self) -> bool {
         self.data.as_ref().is_some_and(DataChannels::is_open)
     }
@@ -215,6 +218,27 @@ impl Peer {
         Ok(())
     }
 
+    /// Says something on a data channel. False: it can't be said, now or any more.
+    pub fn send_text(
+        &mut self,
+        now: Instant,
+        on: Label,
+        text: &str,
+        out: &mut Outbox,
+    ) -> Result<bool, PeerError> {
+        let taken = self
+            .data
+            .as_mut()
+            .is_some_and(|data| data.send(now, on, text));
+        self.drive_dtls(now, out)?;
+        Ok(taken)
+    }
+
+    /// What the server said on a data channel, of those who [`Data::Talk`].
+    pub fn poll_message(&mut self) -> Option<Vec<u8>> {
+        self.data.as_mut()?.poll_message()
+    }
+
     /// Opens received media.
     pub fn opener(&mut self) -> Option<&mut Opener> {
         self.opener.as_mut()
@@ -244,8 +268,8 @@ impl Peer {
         if let Some(keys) = progress.keys {
             self.sealing = Some(Sealing::new(&keys)?);
             self.opener = Some(Opener::new(&keys)?);
-            if self.wants_data {
-                self.data = Some(DataChannels::new(keys.is_client));
+            if self.wanted != Data::None {
+                self.data = Some(DataChannels::new(keys.is_client, self.wanted));
             }
             result = Received::Connected;
         }

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-const BINARY =
+export const LOADTEST =
   process.env.SPILLWAY_LOADTEST_BIN ??
   path.join(import.meta.dirname, '../../../target/debug/spillway-loadtest');
 
@@ -17,7 +17,7 @@ export async function load(spillway, ...options) {
   try {
     const env = { ...process.env, SPILLWAY_LOADTEST_TOKEN: await spillway.token('admin') };
     const { stdout } = await promisify(execFile)(
-      BINARY,
+      LOADTEST,
       [
         ...['run', '--server', spillway.url('/'), '--server-pid', String(spillway.pid)],
         ...['--json', json, '--html', html, '--plot', plot, ...options],
