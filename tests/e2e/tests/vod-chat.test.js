@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import fs from 'node:fs/promises';
+import path from 'node:path';
 import test from 'node:test';
 import { artifact } from '../lib/artifacts.js';
 import { Chatter } from '../lib/chat.js';
@@ -19,10 +21,11 @@ secret = "${SECRET}"
 form = "spillway"
 `,
 });
-/** The picture's time is known to a part of LL-HLS, and it's looked at four times a second. */
-const TOLERANCE_MS = 600;
+/** Between what was sent when something was said and the picture beside which it's shown. */
+const NEAR_MS = 500;
 const DESKTOP = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
+const TIMECODES = path.join(import.meta.dirname, '../lib/browser/timecode.js');
 const CHANNEL = 'show';
 let obs;
 let broadcast;
@@ -50,6 +53,8 @@ async function donate(key) {
 
 async function open(viewport = DESKTOP) {
   const page = await (await parts.chromium.newContext({ viewport })).newPage();
+  const reader = (await fs.readFile(TIMECODES, 'utf8')).replaceAll('export ', '');
+  await page.addInitScript({ content: `${reader}; window.timecodes = new TimecodeReader();` });
   page.errors = [];
   page.on('pageerror', (error) => page.errors.push(error.message));
   await page.goto(parts.spillway.url(`/vod/${broadcast}`));
@@ -83,8 +88,17 @@ async function seek(page, streamTime) {
   await page.waitForFunction(() => !document.getElementById('video').seeking);
   await sleep(300);
   const { lines, at } = await shown(page);
-  assert.ok(Math.abs(at - streamTime) < TOLERANCE_MS, `at ${at} instead of ${streamTime} ms`);
+  assert.ok(Math.abs(at - streamTime) < NEAR_MS, `at ${at} instead of ${streamTime} ms`);
   return lines;
+}
+
+/** How much later than the picture that is shown the publisher sent what it did when the entry was written. */
+async function aheadOf(page, { time }) {
+  const timecode = await page.evaluate(() =>
+    window.timecodes.read(document.getElementById('video')),
+  );
+  assert.notEqual(timecode, null, 'the picture has a timecode');
+  return obs.age(timecode, time);
 }
 
 test('a broadcast is recorded in which somebody talks', async () => {
@@ -150,7 +164,8 @@ test('the recording shows what was said when it was said, forwards and back', as
     interval: 500,
   });
   const { items } = await said();
-  const at = (id) => items.find((entry) => entry.id === id).at;
+  const entry = (id) => items.find((each) => each.id === id);
+  const at = (id) => entry(id).at;
   const page = await open();
   await page.waitForSelector('#chat .chat-head');
   assert.equal(await page.getAttribute('#chat .chat-lines', 'role'), 'log');
@@ -162,6 +177,12 @@ test('the recording shows what was said when it was said, forwards and back', as
   assert.deepEqual(await seek(page, at('a3') - 1_000), ['Ada: good evening']);
   const both = ['Ada: good evening', 'Ada: and what is that?'];
   assert.deepEqual(await seek(page, at('a3') + 1_000), both, 'nothing that was taken back');
+  for (const id of ['a3', 'a1']) {
+    await seek(page, at(id));
+    const ahead = await aheadOf(page, entry(id));
+    assert.ok(Math.abs(ahead) < NEAR_MS, `${id} is shown ${ahead} ms before its picture`);
+    console.log(`${id} is shown ${ahead} ms before the picture that was sent then`);
+  }
   const gift = items.find(({ type }) => type === 'event');
   const late = await seek(page, gift.at + 1_000);
   assert.match(late.at(-1), /Grace.*€5\.00.*bravo/s);
