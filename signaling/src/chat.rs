@@ -32,6 +32,8 @@ use crate::{
 const PING: Duration = Duration::from_secs(20);
 /// A client that nothing was heard of for so long is gone.
 const SILENCE: Duration = Duration::from_secs(50);
+/// Room for what is read at once: it's cleared before each reading, so not much more than frames take.
+const READ_BUFFER: usize = 8 << 10;
 /// How long a frame may take to leave.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -73,6 +75,7 @@ async fn join_chat(
     let upgrade = upgrade.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
     let line = app.platform.join_chat(&channel, &caller).await?;
     Ok(upgrade
+        .read_buffer_size(READ_BUFFER)
         .max_message_size(MAX_CLIENT_FRAME)
         .max_frame_size(MAX_CLIENT_FRAME)
         .on_upgrade(|socket| carry(socket, line)))

@@ -122,7 +122,7 @@ impl Line {
     pub async fn close(self) {
         match self {
             // It's over either way.
-            Self::Socket(mut socket) => drop(timeout(PATIENCE, socket.close(None)).await),
+            Self::Socket(mut socket) => drop(timeout(PATIENCE, (*socket).close(None)).await),
             Self::Channels(channels) => channels.close().await,
         }
     }

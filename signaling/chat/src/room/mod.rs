@@ -184,6 +184,8 @@ pub struct Room {
     ring: Ring,
     people: People,
     participants: HashMap<ParticipantId, Participant>,
+    /// By when clients must have said hello; some have, or are gone.
+    greetings: VecDeque<(Millis, ParticipantId)>,
     on_air: Option<OnAir>,
     viewers: u32,
     told_presence: (u32, u32),
@@ -201,8 +203,6 @@ pub struct Room {
 }
 
 struct Participant {
-    /// When it must have said hello.
-    hello_by: Option<Millis>,
     address: AddressHash,
     frames: Bucket,
     unread: u32,
@@ -245,6 +245,7 @@ impl Room {
             state: opened.state,
             people: People::new(channel),
             participants: HashMap::new(),
+            greetings: VecDeque::new(),
             on_air: None,
             viewers: 0,
             told_presence: (0, 0),
@@ -263,7 +264,6 @@ impl Room {
     /// may get ready long before it's shown.
     pub fn enter(&mut self, now: Millis, id: ParticipantId, address: AddressHash, waits: bool) {
         let participant = Participant {
-            hello_by: (!waits).then_some(now + HELLO_MS),
             address,
             frames: Bucket::new(FRAME_BURST, now),
             unread: 0,
@@ -272,6 +272,9 @@ impl Room {
             joined: None,
         };
         self.participants.insert(id, participant);
+        if !waits {
+            self.greetings.push_back((now + HELLO_MS, id));
+        }
     }
 
     /// Whether a client's next frame is to be read. Those that send without end aren't, and are let go in the end.
@@ -438,14 +441,9 @@ impl Room {
         self.send_to_all(&[ServerObject::Caption(caption)]);
     }
 
-    /// When there's something to do next.
+    /// When there's something to do next, or may be.
     pub fn next_timeout(&self) -> Option<Millis> {
-        let greeting = self
-            .participants
-            .values()
-            .filter(|participant| participant.joined.is_none())
-            .filter_map(|participant| participant.hello_by)
-            .min();
+        let greeting = self.greetings.front().map(|(by, _)| *by);
         [self.flush_at, greeting].into_iter().flatten().min()
     }
 
@@ -454,20 +452,17 @@ impl Room {
         if self.flush_at.is_some_and(|at| at <= now) {
             self.flush(now);
         }
-        let late: Vec<_> = self
-            .participants
-            .iter()
-            .filter(|(_, p)| p.joined.is_none() && p.hello_by.is_some_and(|by| by <= now))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in late {
-            self.tell(
-                now,
-                id,
-                Problem::new(Code::HelloFirst, "no hello came within 10 s"),
-            );
-            self.outputs.push_back(Output::Close(id));
-            self.participants.remove(&id);
+        while let Some((_, id)) = self.greetings.pop_front_if(|(by, _)| *by <= now) {
+            let is_silent = self
+                .participants
+                .get(&id)
+                .is_some_and(|p| p.joined.is_none());
+            if is_silent {
+                let text = "no hello came within 10 s";
+                self.tell(now, id, Problem::new(Code::HelloFirst, text));
+                self.outputs.push_back(Output::Close(id));
+                self.participants.remove(&id);
+            }
         }
         if self.tidy_at <= now {
             self.people.tidy(now);
