@@ -43,7 +43,6 @@ pub struct Client {
     emoji: Option<String>,
     identity: Option<String>,
     is_in: bool,
-    welcomes: u32,
     /// Somebody who reads again what all have read: what it hears is no news.
     is_auditor: bool,
 }
@@ -59,7 +58,6 @@ impl Client {
             emoji: None,
             identity: None,
             is_in: false,
-            welcomes: 0,
             is_auditor: false,
         }
     }
@@ -126,7 +124,6 @@ impl Client {
                 identity, emoji, ..
             } => {
                 self.is_in = true;
-                self.welcomes += 1;
                 self.identity = Some(identity.clone());
                 self.emoji.clone_from(emoji);
                 if let Some(writer) = &mut self.writer {
@@ -227,11 +224,6 @@ impl Client {
         self.is_in
     }
 
-    /// How often it was welcomed.
-    pub fn welcomes(&self) -> u32 {
-        self.welcomes
-    }
-
     /// Whether it has heard of all up to `last`, and nothing of its own waits for an answer.
     pub fn is_done(&self, last: u64) -> bool {
         let is_answered = self.writer.as_ref().is_none_or(Writer::is_answered);
@@ -314,7 +306,7 @@ mod tests {
         client.hear(SECOND * 5, &entry(2, &second[0].1), &shared);
         assert!(client.is_done(2) && client.faults(2) == Faults::default());
         let tally = shared.tally.borrow();
-        assert_eq!((tally.lost, tally.delivered, client.welcomes()), (1, 2, 2));
+        assert_eq!((tally.lost, tally.delivered), (1, 2));
         let took = Spread::of_histogram(&tally.acknowledgement);
         assert_eq!(took.count, 2);
         assert!((took.max - 3_500.0).abs() < 5.0, "{took:?}");

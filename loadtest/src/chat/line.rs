@@ -20,6 +20,8 @@ use crate::peer::Label;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of a frame; the protocol has 32 KiB.
 const MOST_BYTES: usize = 64 << 10;
+/// Bytes that are read at a time. The library clears so many before each reading, and has 128 KiB by itself.
+const READ_BYTES: usize = 8 << 10;
 /// Characters of a refusal that are worth showing.
 const REASON: usize = 200;
 
@@ -89,6 +91,7 @@ impl Line {
             url.set_path(&format!("/api/v1/channels/{channel}/chat"));
             let url = url.as_str().replacen("http", "ws", 1);
             let config = WebSocketConfig::default()
+                .read_buffer_size(READ_BYTES)
                 .max_message_size(Some(MOST_BYTES))
                 .max_frame_size(Some(MOST_BYTES));
             let (socket, _) = client_async_with_config(url, stream, Some(config)).await?;
