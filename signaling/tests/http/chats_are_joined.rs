@@ -3,7 +3,10 @@
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
 use spillway_chat::protocol::MAX_CLIENT_FRAME;
-use tokio_tungstenite::{connect_async, tungstenite::Message};
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{Error, Message},
+};
 
 use crate::{
     client::{Request, get, request},
@@ -33,12 +36,11 @@ async fn frames_go_both_ways() {
 async fn what_is_no_websocket_or_no_channel_is_told() {
     let server = start().await;
     server.send(get(CHAT)).await.problem(400);
-    let upgrade = get("/api/v1/channels/other/chat")
-        .header("Connection", "Upgrade")
-        .header("Upgrade", "websocket")
-        .header("Sec-WebSocket-Version", "13")
-        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
-    server.send(upgrade).await.problem(404);
+    let other = format!("ws://{}/api/v1/channels/other/chat", server.address);
+    let Err(Error::Http(answer)) = connect_async(other).await else {
+        panic!("there's no such channel");
+    };
+    assert_eq!(answer.status(), 404);
 }
 
 fn event(body: &str) -> Request {

@@ -1,4 +1,4 @@
-import { backoffMs } from '../shared/backoff.ts';
+import { backoffMs, type Pauses } from '../shared/backoff.ts';
 import { parseFrame } from './parse.ts';
 import type { ClientItem, ServerItem } from './protocol.ts';
 import type { Transport } from './transport.ts';
@@ -8,6 +8,9 @@ const CHANNELS_MS = 4_000;
 /** How long a WebSocket may take to open, and an answer to `hello`. */
 const OPEN_MS = 10_000;
 const WELCOME_MS = 10_000;
+
+/** Between attempts: a conversation goes on meanwhile, so shorter ones than for a picture. */
+const PAUSES: Pauses = { first: 500, longest: 8_000 };
 
 /** Whether something can be said. */
 export type LineState =
@@ -214,7 +217,7 @@ export class ChatConnection {
     if (!this.#isOn) return;
     this.#failures += 1;
     this.#become({ name: 'pausing', attempt: this.#failures });
-    const ms = backoffMs(this.#failures, null, this.#ports.random ?? Math.random);
+    const ms = backoffMs(this.#failures, null, this.#ports.random ?? Math.random, PAUSES);
     this.#timer = setTimeout(() => {
       this.#openSocket();
     }, ms);
