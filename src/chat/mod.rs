@@ -43,7 +43,7 @@ use log_writer::LogWriter;
 use outlets::Outlet;
 use room_task::{Input, RoomTask};
 
-/// Things that wait for a room; what comes beyond it is lost, and said again by clients that hear nothing of it.
+/// Things that wait for a room; what comes beyond it is lost, until clients that heard nothing of it reconnect and say it again.
 const INBOX: usize = 8192;
 /// Frames that wait for a WebSocket; a room sends the log again to who has as many.
 const SOCKET_FRAMES: usize = 32;

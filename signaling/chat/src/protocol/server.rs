@@ -42,7 +42,6 @@ pub enum ServerObject {
     Goal {
         goal: Option<Goal>,
     },
-    Caption(Caption),
     Rights {
         write: bool,
         until: Option<Millis>,
@@ -154,19 +153,6 @@ pub enum EventKind {
     Donation,
     /// Money again and again.
     Subscription,
-}
-
-/// Something said in the broadcast, as text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Caption {
-    /// BCP 47.
-    pub language: String,
-    /// Stream time of its beginning, in milliseconds.
-    pub from: u64,
-    /// Stream time of its end.
-    pub to: u64,
-    /// What was said.
-    pub text: String,
 }
 
 /// Why something isn't done.

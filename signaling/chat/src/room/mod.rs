@@ -28,7 +28,7 @@ pub use writing::NewEvent;
 use crate::{
     AuthorId, Entry, Millis, Role,
     entry::Draft,
-    protocol::{self, Action, Broadcast, ClientFrame, Code, Goal, Problem, Report, ServerObject},
+    protocol::{Action, Broadcast, ClientFrame, Code, Goal, Problem, Report, ServerObject},
     text::WordFilter,
 };
 use limits::{Bucket, FairShare};
@@ -434,11 +434,6 @@ impl Room {
         if self.presence() != self.told_presence && !self.participants.is_empty() {
             self.flush_soon(now);
         }
-    }
-
-    /// Something was said in the broadcast.
-    pub fn caption(&mut self, caption: protocol::Caption) {
-        self.send_to_all(&[ServerObject::Caption(caption)]);
     }
 
     /// When there's something to do next, or may be.
