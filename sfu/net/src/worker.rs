@@ -29,7 +29,10 @@ use crate::{
 
 /// Readiness events taken by one wait.
 const POLL_EVENTS: usize = 256;
-/// How long letters, one UDP socket, or all connections are read before what came is sent on.
+/// How long letters are read before what came is sent on. They may be messages for all of a channel's viewers: pictures don't
+/// wait for the last of them.
+const LETTERS_TIME: Duration = Duration::from_millis(1);
+/// How long one UDP socket, or all connections, are read before what came is sent on.
 pub(crate) const READ_TIME: Duration = Duration::from_millis(5);
 /// A worker that hasn't read all for so long hurries.
 const TOO_LATE: Duration = Duration::from_millis(50);
@@ -251,7 +254,7 @@ impl<C: Core> Worker<C> {
         self.letters.answer_knock();
         let began = Instant::now();
         let mut now = began;
-        while now.saturating_duration_since(began) < READ_TIME {
+        while now.saturating_duration_since(began) < LETTERS_TIME {
             let Some(letter) = self.letters.next() else {
                 self.more_letters = false;
                 break;

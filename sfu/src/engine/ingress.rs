@@ -254,9 +254,9 @@ impl Engine {
     /// Sends what a session's transport has to send, and acts on what happened there.
     pub(super) fn drain(&mut self, now: Instant, index: usize, out: &mut dyn Output) {
         while let Some(session) = self.sessions.get_mut(index) {
-            while let Some(path) = session.transport.poll_transmit(&mut self.transmit) {
-                out.send(path, &self.transmit, self.transmit.len());
-            }
+            let transport = &mut session.transport;
+            self.transmit
+                .send_all(|datagram| transport.poll_transmit(datagram), out);
             let Some(event) = session.transport.poll_event() else {
                 break;
             };

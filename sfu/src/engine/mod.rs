@@ -10,6 +10,7 @@ mod ingress;
 mod peers;
 mod statistics;
 mod timers;
+mod transmit;
 
 use std::{
     cmp::Reverse,
@@ -32,6 +33,7 @@ use crate::{
     rtp::time::{NtpTime, PlayoutDelay},
     session::{Role, Session},
 };
+use transmit::Transmit;
 
 /// Bounds of one worker. Each has a stated behaviour when it is reached.
 #[derive(Debug, Clone)]
@@ -116,10 +118,10 @@ pub struct Engine {
     excused: Instant,
     /// When packets that wait for the rest of their picture go without it.
     gathered_by: Option<Instant>,
-    /// Room for segmented messages, for one RTCP compound, for one datagram.
+    /// Room for segmented messages, for one RTCP compound, for what transports send.
     scratch: Box<[u8]>,
     rtcp: Vec<u8>,
-    transmit: Vec<u8>,
+    transmit: Transmit,
 }
 
 /// In a hurry, viewers' paths are excused for being silent this often: well within the time after which silence counts.
@@ -154,7 +156,7 @@ impl Engine {
             scratch: vec![0; crate::viewer::Wire::SCRATCH].into(),
             gathered_by: None,
             rtcp: Vec::with_capacity(1500),
-            transmit: Vec::with_capacity(1500),
+            transmit: Transmit::default(),
             config,
         }
     }
@@ -228,9 +230,9 @@ impl Engine {
             return;
         };
         session.transport.close(now);
-        while let Some(path) = session.transport.poll_transmit(&mut self.transmit) {
-            out.send(path, &self.transmit, self.transmit.len());
-        }
+        let transport = &mut session.transport;
+        self.transmit
+            .send_all(|datagram| transport.poll_transmit(datagram), out);
         self.serials.remove(&session.id.serial);
         for ufrag in &session.ufrags {
             self.ufrags.remove(ufrag);
