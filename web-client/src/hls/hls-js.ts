@@ -45,21 +45,26 @@ export class HlsJs implements Engine {
   readonly #recovery = new Recovery();
   readonly #abort = new AbortController();
   readonly #isLive: boolean;
+  /** What each request has. */
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #sync = new LiveSync();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #looking: ReturnType<typeof setInterval> | undefined;
+  #choice = new AbortController();
   #hasShown = false;
   #faults = 0;
 
   constructor({ video, url, token, startAt }: Source, events: EngineEvents) {
     this.#video = video;
+    this.#headers = token === '' ? {} : { Authorization: `Bearer ${token}` };
     this.#events = events;
     this.#isLive = startAt === undefined;
     this.#hls = new Hls({
       ...(startAt === undefined ? LIVE : { ...RECORDED, startPosition: startAt }),
       enableWorker: false,
       xhrSetup: (request) => {
-        if (token !== '') request.setRequestHeader('Authorization', `Bearer ${token}`);
+        for (const [name, value] of Object.entries(this.#headers))
+          request.setRequestHeader(name, value);
       },
     });
     this.#listen();
@@ -68,7 +73,10 @@ export class HlsJs implements Engine {
   }
 
   choose(rid: string | null): void {
+    this.#choice.abort();
+    this.#choice = new AbortController();
     if (rid === null) this.#hls.loadLevel = -1;
+    else if (this.#isLive) void this.#chooseOnceMade(Number(rid), this.#choice.signal);
     else this.#hls.nextLevel = Number(rid);
   }
 
@@ -103,6 +111,7 @@ export class HlsJs implements Engine {
   destroy(): void {
     clearTimeout(this.#timer);
     clearInterval(this.#looking);
+    this.#choice.abort();
     this.#abort.abort();
     this.#hls.destroy();
     // Of a recording the viewer chose it.
@@ -144,6 +153,20 @@ export class HlsJs implements Engine {
     this.#looking = setInterval(() => {
       this.#keepLive();
     }, LOOK_MS);
+  }
+
+  /**
+   * A rendition may be made on demand, and its playlist is answered once it is there. hls.js loads nothing while it waits for that: near
+   * live the picture would stand.
+   */
+  async #chooseOnceMade(level: number, signal: AbortSignal): Promise<void> {
+    const url = this.#hls.levels[level]?.uri;
+    // What can't be had is hls.js's to deal with.
+    if (url !== undefined) {
+      const answer = fetch(url, { headers: this.#headers, signal });
+      await answer.then((playlist) => playlist.text()).catch(() => undefined);
+    }
+    if (!signal.aborted) this.#hls.nextLevel = level;
   }
 
   /** Of pictures that come with AAC and with Opus beside them, as the same rendition twice, those with Opus are left out. */
