@@ -107,7 +107,8 @@ pub async fn measure(options: &Options) -> anyhow::Result<Report> {
     let own = (own_before, own.sample()?);
 
     room.finish(options.linger).await;
-    let auditor = room.audit(start).await;
+    let end = room.shared.log.borrow().last();
+    let auditor = room.audit(start, end).await;
     telling.abort();
     let report = {
         let clients: Vec<_> = room.clients.iter().map(|client| client.borrow()).collect();
@@ -115,6 +116,7 @@ pub async fn measure(options: &Options) -> anyhow::Result<Report> {
             setting: options.to_text(),
             clients: clients.iter().map(|client| &**client).collect(),
             log: &room.shared.log.borrow(),
+            end,
             tally: &room.shared.tally.borrow(),
             auditor: &auditor.borrow(),
             server: before.zip(after),
@@ -232,13 +234,12 @@ impl Room {
     }
 
     /// Reads the log again, as somebody who knows nothing of it.
-    async fn audit(&mut self, start: u64) -> Rc<RefCell<Client>> {
+    async fn audit(&mut self, start: u64, end: u64) -> Rc<RefCell<Client>> {
         let number = self.clients.len();
         let auditor = self.enter(number, Client::auditor(start));
         self.clients.pop();
         let (mut heard, mut since) = (start, Instant::now());
-        let last = self.shared.log.borrow().last();
-        while heard < last && since.elapsed() < AUDIT {
+        while heard < end && since.elapsed() < AUDIT {
             sleep(LOOK).await;
             let now = auditor.borrow().last();
             if now != heard {

@@ -116,6 +116,8 @@ pub struct Run<'a> {
     pub clients: Vec<&'a Client>,
     /// The log as they know it.
     pub log: &'a Log,
+    /// The entry that it ended with for them: others may go on to write.
+    pub end: u64,
     /// What they counted.
     pub tally: &'a Tally,
     /// The one who read the log again.
@@ -133,6 +135,7 @@ impl Report {
             setting,
             clients,
             log,
+            end,
             tally,
             auditor,
             server,
@@ -140,7 +143,7 @@ impl Report {
         } = run;
         let (mut faults, mut written) = (Faults::default(), Written::default());
         for client in &clients {
-            faults.add(client.faults(log.last()));
+            faults.add(client.faults(end));
             written.add(client.written());
         }
         let seconds = (tally.window.end - tally.window.start) as f64 / 1e9;
@@ -152,13 +155,13 @@ impl Report {
             seconds,
             written,
             stored: log.placed(),
-            entries: log.last() - log.start(),
+            entries: end - log.start(),
             hidden: log.hidden(),
             delivered: tally.delivered,
             faults,
             stored_twice: log.doubled(),
             unjudged: log.unjudged(),
-            audit: audit(auditor, log),
+            audit: audit(auditor, log.start(), end),
             latency_ms: Spread::of_histogram(&tally.latency),
             acknowledgement_ms: Spread::of_histogram(&tally.acknowledgement),
             frames_per_second: tally.frames as f64 / each,
@@ -324,17 +327,17 @@ impl Report {
     }
 }
 
-fn audit(auditor: &Client, log: &Log) -> Audit {
+fn audit(auditor: &Client, start: u64, end: u64) -> Audit {
     let Faults {
         missing,
         doubled,
         out_of_order,
         differing,
         unseen,
-    } = auditor.faults(log.last());
+    } = auditor.faults(end);
     let changed = missing + doubled + out_of_order + differing;
     Audit {
-        same: (log.last() - log.start()).saturating_sub(changed + unseen),
+        same: (end - start).saturating_sub(changed + unseen),
         changed,
         too_old: unseen,
     }
@@ -376,6 +379,7 @@ mod tests {
             setting: String::new(),
             clients: vec![client],
             log,
+            end: log.last(),
             tally,
             auditor,
             server: None,
