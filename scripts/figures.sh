@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The load test's figures of docs/benchmarks.md, one after the other: `scripts/figures.sh` makes all, `scripts/figures.sh 500 storm`
 # those. The node has one worker on CPU 0 unless it says otherwise, the load test CPU 1, and nothing else should run. Results
-# go to OUT (figures/), as tables and JSON. Takes a quarter of an hour.
+# go to OUT (figures/), as tables and JSON. Takes twenty minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${OUT:-figures}
-all=(200 500 1000 no-gro idle storm many two-workers floor)
+all=(200 500 1000 no-gro idle storm many two-workers chat floor)
 [ "$(nproc)" -ge 2 ] || {
     echo "two cores are needed: one for the node, one for the load test" >&2
     exit 1
@@ -38,6 +38,11 @@ start_node() {
     cat >"$work/spillway.toml" <<EOF
 [limits]
 publishers = 1000
+[chat]
+author_rate = 100
+author_burst = 200
+room_rate = 5000
+shown_rate = 5000
 EOF
     rm -rf "$work/data"
     taskset -c 0 "$SPILLWAY_BIN" serve --no-hls --config "$work/spillway.toml" --workers "$1" --data-dir "$work/data" \
@@ -74,6 +79,26 @@ alone() {
 hundreds=(--rate 100 --settle 3s --data-channel --linger 15s --floor)
 small=(--bitrate 300kbit --fps 15 --audio 0 --rate 200 --settle 3s --duration 20s)
 
+# The picture alone: those who chat take the sound, if there is any.
+beside_chat=(--viewers 500 --audio 0 --rate 100 --settle 5s --duration 20s)
+
+# chat NAME: 500 chat by data channels, with 200 messages a second, while 500 others watch. Clients of the chat come second on their
+# core: what is late there is the load test's own doing, and pictures are stamped by the kernel.
+chat() {
+    local name=$1
+    start_node 1
+    load "$name" "${beside_chat[@]}" &
+    local watching=$!
+    sleep 1
+    env -u SPILLWAY_LOADTEST_TOKEN taskset -c 1 nice "$SPILLWAY_LOADTEST_BIN" chat --url "http://127.0.0.1:$port" --channel load \
+        --transport datachannel --viewers 500 --settle 4s --writers 50 --rate 200 --duration 25s --json "$out/$name-chat.json" \
+        >"$out/$name-chat.txt" 2>"$work/chat" || { cat "$work/chat" >&2; return 1; }
+    wait $watching
+    echo "── $name: the chat"
+    cat "$out/$name-chat.txt"
+    stop_node
+}
+
 figure() {
     case $1 in
     200 | 500) alone "$1" 1 --viewers "$1" --duration 20s "${hundreds[@]}" ;;
@@ -107,6 +132,12 @@ figure() {
         for turn in 1 2; do
             alone "workers-1-$turn" 1 --viewers 400 --rate 100 --settle 3s --duration 15s
             alone "workers-2-$turn" 2 --viewers 400 --rate 100 --settle 3s --duration 15s
+        done
+        ;;
+    chat) # beside 500 who watch, and without
+        for turn in 1 2 3; do
+            chat "chat-$turn"
+            alone "chat-$turn-without" 1 "${beside_chat[@]}"
         done
         ;;
     floor)
