@@ -17,6 +17,7 @@ const MEDIA_PORTS = 64;
 export class Spillway {
   #process;
   #start;
+  #config;
   /** What has a command run where the node runs, if that is a namespace of its own. */
   beside = [];
 
@@ -33,10 +34,11 @@ export class Spillway {
     spillway.port = await freePorts();
     spillway.mediaPort = await freePorts(MEDIA_PORTS);
     spillway.dataDir = await fs.mkdtemp(path.join(os.tmpdir(), 'spillway-e2e-'));
-    const file = path.join(spillway.dataDir, 'spillway.toml');
-    await fs.writeFile(file, options.config ?? '');
+    // Beside it: a test may have the directory on a disk of its own.
+    spillway.#config = `${spillway.dataDir}.toml`;
+    await fs.writeFile(spillway.#config, options.config ?? '');
     const serve = [
-      ...['serve', '--config', file, '--http', `0.0.0.0:${spillway.port}`],
+      ...['serve', '--config', spillway.#config, '--http', `0.0.0.0:${spillway.port}`],
       ...['--media-port', String(spillway.mediaPort), '--data-dir', spillway.dataDir, ...args],
       ...(hls ? [] : ['--no-hls']),
     ];
@@ -120,6 +122,7 @@ export class Spillway {
       await this.#process.stop();
     } finally {
       await fs.rm(this.dataDir, { recursive: true, force: true });
+      await fs.rm(this.#config, { force: true });
     }
   }
 }

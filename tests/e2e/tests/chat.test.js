@@ -1,22 +1,16 @@
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import test, { after, before } from 'node:test';
 import { artifact } from '../lib/artifacts.js';
 import { Chatter } from '../lib/chat.js';
+import { DONORS, donate } from '../lib/donors.js';
 import { launchFirefox } from '../lib/firefox.js';
 import { harness } from '../lib/harness.js';
 import { sleep } from '../lib/wait.js';
 
-const SECRET = 'a secret that nobody could guess';
 const parts = harness('chat', {
   args: ['--demo'],
   hls: true,
-  config: `
-[[chat.sources]]
-name = "shop"
-secret = "${SECRET}"
-form = "spillway"
-`,
+  config: DONORS,
 });
 let firefox;
 
@@ -136,6 +130,48 @@ test('a viewer that is cut off resumes with nothing missing and nothing doubled'
   await page.context().close();
 });
 
+test('who goes over to LL-HLS and back keeps the chat, the place in it and the name', async () => {
+  const { spillway } = parts;
+  const bot = await Chatter.join(spillway, 'demo', { name: 'Watcher' });
+  await bot.next('welcome');
+  const page = await chromiumPage();
+  const sockets = [];
+  page.on('websocket', (socket) => sockets.push(socket));
+  await watch(page);
+  await page.click('#chat .chat-as');
+  await page.fill('#chat .chat-name-field', 'Wanderer');
+  await page.press('#chat .chat-name-field', 'Enter');
+  const said = [];
+  for (const player of ['webrtc', 'hls', 'webrtc']) {
+    await page.evaluate((name) => {
+      const { player } = document.documentElement.dataset;
+      if (player !== name) document.querySelector(`#players [data-player=${name}]`).click();
+    }, player);
+    // Said while the page goes over.
+    const [theirs, own] = [`meanwhile ${said.length}`, `by ${player} ${said.length}`];
+    bot.write(theirs, theirs);
+    await page.waitForSelector(`html[data-player="${player}"][data-state="playing"]`, {
+      timeout: 30_000,
+    });
+    await write(page, own);
+    await bot.next('message', { text: own });
+    await showsSoon(page, own);
+    said.push(theirs, own);
+  }
+  const authors = bot.received.filter(({ text }) => text?.startsWith('by ')).map((m) => m.author);
+  assert.deepEqual(
+    authors.map(({ name }) => name),
+    ['Wanderer', 'Wanderer', 'Wanderer'],
+  );
+  assert.equal(new Set(authors.map(({ id }) => id)).size, 1, 'the same author on both ways');
+  const lines = (await shown(page)).filter((line) => /meanwhile|by (webrtc|hls)/.test(line));
+  assert.equal(lines.length, said.length, lines.join());
+  said.forEach((text, i) => assert.ok(lines[i].includes(text), lines.join()));
+  assert.ok(sockets.length > 0, 'LL-HLS has its chat over a WebSocket');
+  bot.close();
+  await page.context().close();
+});
+
 test('a moderator deletes, times out and bans, on the page', async () => {
   const { spillway } = parts;
   const token = await spillway.token('moderate', 'demo');
@@ -198,30 +234,15 @@ test('a donation is shown, once however often it is told, and counts toward the 
   await streamer.next('goal');
   const page = await chromiumPage();
   await watch(page);
-  const body = JSON.stringify({
-    kind: 'donation',
-    name: 'Grace',
-    amount: 500,
-    currency: 'EUR',
-    text: 'keep going',
-  });
-  const tell = (secret, moment = Math.floor(Date.now() / 1000)) =>
-    fetch(spillway.url('/api/v1/channels/demo/events'), {
-      method: 'POST',
-      headers: {
-        'Content-Type': 'application/json',
-        'Idempotency-Key': 'pay-1',
-        'Spillway-Signature': `t=${moment},v1=${createHmac('sha256', secret).update(`${moment}.${body}`).digest('hex')}`,
-      },
-      body,
-    });
-  assert.equal((await tell('a secret of somebody else')).status, 401);
-  assert.equal((await tell(SECRET, Math.floor(Date.now() / 1000) - 3600)).status, 401);
-  const first = await tell(SECRET);
+  const members = { name: 'Grace', amount: 500, text: 'keep going' };
+  const tell = (how) => donate(spillway, 'demo', 'pay-1', members, how);
+  assert.equal((await tell({ secret: 'a secret of somebody else' })).status, 401);
+  assert.equal((await tell({ at: Date.now() - 3_600_000 })).status, 401);
+  const first = await tell();
   assert.equal(first.status, 201);
-  const { seq } = await first.json();
-  const again = await tell(SECRET);
-  assert.deepEqual([again.status, await again.json()], [200, { seq, known: true }]);
+  const { seq } = first.body;
+  const again = await tell();
+  assert.deepEqual([again.status, again.body], [200, { seq, known: true }]);
   await showsSoon(page, 'keep going');
   const event = await streamer.next('event', { seq });
   assert.equal(event.event.amount, 500);

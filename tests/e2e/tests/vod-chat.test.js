@@ -1,26 +1,20 @@
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
 import { artifact } from '../lib/artifacts.js';
 import { Chatter } from '../lib/chat.js';
+import { DONORS, donate } from '../lib/donors.js';
 import { harness } from '../lib/harness.js';
 import { ObsPublisher } from '../lib/obs.js';
 import { sidecarOf } from '../lib/sidecar-process.js';
 import { sleep, until } from '../lib/wait.js';
 
 /** A broadcast that is talked in, recorded by the real sidecar; then its page, which replays what was said. */
-const SECRET = 'a secret that nobody could guess';
 const parts = harness('vod-chat', {
   hls: true,
   env: { SPILLWAY_CHANNELS_RECONNECT_GRACE: '2s' },
-  config: `
-[[chat.sources]]
-name = "shop"
-secret = "${SECRET}"
-form = "spillway"
-`,
+  config: DONORS,
 });
 /** Between what was sent when something was said and the picture beside which it's shown. */
 const NEAR_MS = 300;
@@ -34,23 +28,6 @@ let broadcast;
 const get = async (pathname) => (await fetch(parts.spillway.url(pathname))).json();
 const said = () => get(`/api/v1/broadcasts/${broadcast}/chat?limit=200`);
 const recorded = () => get(`/api/v1/recordings/${broadcast}`);
-
-async function donate(key) {
-  const moment = Math.floor(Date.now() / 1000);
-  const event = { kind: 'donation', name: 'Grace', amount: 500, currency: 'EUR', text: 'bravo' };
-  const body = JSON.stringify(event);
-  const signature = createHmac('sha256', SECRET).update(`${moment}.${body}`).digest('hex');
-  const answer = await fetch(parts.spillway.url(`/api/v1/channels/${CHANNEL}/events`), {
-    method: 'POST',
-    headers: {
-      'Content-Type': 'application/json',
-      'Idempotency-Key': key,
-      'Spillway-Signature': `t=${moment},v1=${signature}`,
-    },
-    body,
-  });
-  assert.equal(answer.status, 201, await answer.text());
-}
 
 async function open(viewport = DESKTOP) {
   const page = await (await parts.chromium.newContext({ viewport })).newPage();
@@ -146,7 +123,8 @@ test('a broadcast is recorded in which somebody talks', async () => {
   const { seq } = await ada.next('message', { id: 'a2' });
   ada.send({ type: 'moderate', id: 'm1', action: { kind: 'delete', seq } });
   await ada.next('action');
-  await donate('pay-1');
+  const members = { name: 'Grace', amount: 500, text: 'bravo' };
+  assert.equal((await donate(parts.spillway, CHANNEL, 'pay-1', members)).status, 201);
   await ada.next('event');
   await sleep(4_000);
   ada.close();
