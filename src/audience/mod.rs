@@ -36,6 +36,9 @@ use crate::{
 /// Parts of slices that wait to be written, of all broadcasts: some 10 MB. Beyond it what would need another is dropped.
 const MOST_WAITING: usize = 20_000;
 
+/// Broadcasts that can't be written in a row, before the store is believed to be what fails, and not what it has of them.
+const FAILURES: usize = 3;
+
 /// The counts of a node. Clones are handles to the same.
 #[derive(Clone)]
 pub struct AudienceDesk(Arc<Shared>);
@@ -162,38 +165,44 @@ impl AudienceDesk {
     pub async fn write(&self) {
         let _turn = self.0.turn.lock().await;
         let broadcasts: Vec<_> = self.waiting().slices.keys().cloned().collect();
+        let mut failed = 0;
         for broadcast in broadcasts {
-            let Some(slice) = self.waiting().take(&broadcast) else {
-                continue;
-            };
-            match self.0.store.add_audience(&broadcast, &slice).await {
-                Ok(true) => self.store_works(),
-                Ok(false) if !self.is_on_air(&broadcast) => {
-                    tracing::debug!(%broadcast, "figures of a broadcast that nobody remembers are forgotten");
+            if let Err(error) = self.write_one(&broadcast).await {
+                failed += 1;
+                if !self.0.store_fails.swap(true, Ordering::Relaxed) {
+                    tracing::error!(%error, %broadcast, "figures of an audience can't be written; they wait in memory");
                 }
-                Ok(false) => self.put_back(&broadcast, &slice),
-                Err(error) => {
-                    self.put_back(&broadcast, &slice);
-                    if !self.0.store_fails.swap(true, Ordering::Relaxed) {
-                        tracing::error!(%error, "figures of audiences can't be written; they wait in memory");
-                    }
-                    // The others would fare no better.
+                if failed == FAILURES {
                     return;
                 }
             }
         }
+        if failed == 0 && self.0.store_fails.swap(false, Ordering::Relaxed) {
+            tracing::info!("figures of audiences can be written again");
+        }
+    }
+
+    async fn write_one(&self, broadcast: &BroadcastId) -> Result<(), StoreError> {
+        let Some(slice) = self.waiting().take(broadcast) else {
+            return Ok(());
+        };
+        let added = self.0.store.add_audience(broadcast, &slice).await;
+        // One that nobody remembers is forgotten; one on air is written down soon, and its figures then.
+        let is_kept = match &added {
+            Ok(true) => false,
+            Ok(false) => self.is_on_air(broadcast),
+            Err(_) => true,
+        };
+        if is_kept {
+            self.put_back(broadcast, &slice);
+        }
+        added.map(drop)
     }
 
     fn put_back(&self, broadcast: &BroadcastId, slice: &Slice) {
         // What came meanwhile may have taken the room.
         if !self.waiting().add(broadcast, slice) {
             self.0.metrics.audience_dropped.inc();
-        }
-    }
-
-    fn store_works(&self) {
-        if self.0.store_fails.swap(false, Ordering::Relaxed) {
-            tracing::info!("figures of audiences can be written again");
         }
     }
 
@@ -215,7 +224,60 @@ impl AudienceDesk {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use spillway_chat::protocol::Player;
+    use spillway_signaling::BroadcastOnAir;
+
     use super::*;
+    use crate::store::{AudienceStore as _, Sqlite};
+
+    #[tokio::test]
+    async fn a_broadcast_that_cannot_be_written_keeps_no_other_from_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("spillway.db");
+        let store = Sqlite::open(&path).unwrap();
+        let mut on_air = OnAir::default();
+        for number in 0..9 {
+            let broadcast = Broadcast {
+                id: format!("b{number}"),
+                channel: format!("c{number}").parse().unwrap(),
+                title: String::new(),
+                started_at: Timestamp(0),
+                ended_at: None,
+                peak_viewers: 0,
+            };
+            store
+                .save_broadcast(&broadcast, Timestamp(0))
+                .await
+                .unwrap();
+            let air = BroadcastOnAir {
+                channel: broadcast.channel.clone(),
+                broadcast: broadcast.id,
+                started_at: Timestamp(0),
+            };
+            Arc::make_mut(&mut on_air).insert(broadcast.channel, air);
+        }
+        let database = rusqlite::Connection::open(&path).unwrap();
+        let broken = "INSERT INTO audiences VALUES ('b4', 'minute 0', 'nonsense')";
+        database.execute(broken, []).unwrap();
+        let (_told, on_air) = watch::channel(on_air);
+        let desk = AudienceDesk::new(Arc::new(store.clone()), Metrics::default(), on_air, true);
+        let report = slice::tests::report(Player::Hls, 1_000);
+        for number in 0..9 {
+            let channel = format!("c{number}").parse().unwrap();
+            desk.note(&channel, Origin::default(), Some(&report), Timestamp(5_000));
+        }
+        desk.write().await;
+        for number in 0..9 {
+            let id = format!("b{number}").parse().unwrap();
+            let written = store.audience(&id).await;
+            let is_written = written.is_ok_and(|slice| !slice.is_empty());
+            assert_eq!(is_written, number != 4, "{number}");
+        }
+        database.execute("DELETE FROM audiences", []).unwrap();
+        desk.write().await;
+        let mended = store.audience(&"b4".parse().unwrap()).await.unwrap();
+        assert_eq!(mended, Slice::of(0, Origin::default(), &report));
+    }
 
     #[test]
     fn what_waits_is_bounded_and_goes_on_counting_what_is_known() {

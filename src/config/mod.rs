@@ -98,7 +98,7 @@ impl Config {
         self.media.check(&mut problems);
         self.auth.check(&mut problems);
         self.chat.check(&mut problems);
-        self.audience.check(&mut problems);
+        self.audience.check(&self.http, &mut problems);
         self.hls.check(&mut problems);
         self.vod.check(&self.data_dir, &mut problems);
         self.limits.check(&mut problems);
