@@ -1,6 +1,7 @@
 //! The REST API, one file per kind of thing.
 
 mod broadcasts;
+pub(crate) mod captions;
 mod channels;
 mod live;
 mod markers;
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(recordings::routes())
         .merge(markers::routes())
         .merge(said::routes())
+        .merge(captions::routes())
         .merge(tokens::routes())
         .merge(sidecars::routes())
         .merge(node::routes())

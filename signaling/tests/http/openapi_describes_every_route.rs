@@ -12,7 +12,7 @@ use crate::{
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 /// Everything that the node promises.
-const ROUTES: [&str; 53] = [
+const ROUTES: [&str; 55] = [
     "DELETE /api/v1/broadcasts/{broadcast}/markers/{id}",
     "DELETE /api/v1/broadcasts/{broadcast}/recording",
     "DELETE /api/v1/channels/{channel}",
@@ -28,6 +28,7 @@ const ROUTES: [&str; 53] = [
     "GET /api/v1/broadcasts/{broadcast}/markers",
     "GET /api/v1/channels",
     "GET /api/v1/channels/{channel}",
+    "GET /api/v1/channels/{channel}/actions",
     "GET /api/v1/channels/{channel}/chat",
     "GET /api/v1/channels/{channel}/recordings",
     "GET /api/v1/events",
@@ -55,6 +56,7 @@ const ROUTES: [&str; 53] = [
     "PATCH /api/v1/channels/{channel}",
     "PATCH /whep/{channel}/{session}",
     "PATCH /whip/{channel}/{session}",
+    "POST /api/v1/broadcasts/{broadcast}/captions",
     "POST /api/v1/channels",
     "POST /api/v1/channels/{channel}/events",
     "POST /api/v1/channels/{channel}/markers",
