@@ -21,6 +21,22 @@ const SENTENCE =
 const WORDS = ['going', 'park', 'our', 'children'];
 const run = promisify(execFile);
 let publisher;
+/** A caption that was told over WebRTC, and the Unix time of its beginning in milliseconds. */
+let live;
+
+/** The cues of a file of WebVTT whose clock shows LOCAL at that Unix time. */
+function beginnings(file, date) {
+  const ms = (clock) => {
+    const [hours, minutes, seconds] = clock.split(':').map(Number);
+    return Math.round(((hours * 60 + minutes) * 60 + seconds) * 1_000);
+  };
+  const [head, ...cues] = file.trim().split('\n\n');
+  const local = ms(/LOCAL:(\S+)/.exec(head)[1]);
+  return cues.map((cue) => {
+    const [times, ...lines] = cue.split('\n');
+    return { from: date + ms(times.split(' ')[0]) - local, text: lines.join('\n') };
+  });
+}
 
 const hits = (text) => WORDS.filter((word) => new RegExp(`\\b${word}\\b`).test(text));
 
@@ -118,7 +134,8 @@ test('a viewer over WebRTC reads it too: it comes over the data channel', async 
   // By its own time what comes was said seconds before.
   const { broadcast } = await bot.next('welcome');
   const { told, at } = await heard;
-  const behindMs = at - broadcast.started_at - told.from;
+  live = { text: told.text, from: broadcast.started_at + told.from };
+  const behindMs = at - live.from;
   report(name, { shownOverWebRtc: await seen.jsonValue(), told, behindMs });
   assert.ok(behindMs > 500 && behindMs < 60_000, `${behindMs} ms`);
   const late = await Chatter.join(spillway, 'speech');
@@ -154,4 +171,12 @@ test('the recording has them where they were said', async () => {
   });
   const text = (await Promise.all(texts)).join('\n');
   assert.ok(hits(text).length >= 2, text);
+  // At the very time that was told to those who watched over WebRTC.
+  const dates = list.match(/(?<=PROGRAM-DATE-TIME:).*/g).map((date) => Date.parse(date));
+  const cues = (await Promise.all(texts)).flatMap((file, i) => beginnings(file, dates[i]));
+  const same = cues.filter((cue) => cue.text === live.text);
+  assert.ok(
+    same.some(({ from }) => Math.abs(from - live.from) <= 2),
+    JSON.stringify({ live, same }),
+  );
 });
