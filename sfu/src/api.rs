@@ -289,6 +289,13 @@ pub enum Event {
         /// The channel's label: `chat`, `reactions`.
         label: String,
     },
+    /// A data channel is gone, whoever closed it; the session goes on.
+    ChannelClosed {
+        /// The session.
+        session: SessionId,
+        /// The SCTP stream.
+        id: u16,
+    },
     /// A message on a data channel.
     Data {
         /// The session.

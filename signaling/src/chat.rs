@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use axum::{
     body::Bytes,
     extract::{
@@ -22,9 +23,12 @@ use tokio::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    BroadcastId, ChannelName, EventPlace, NewCaptions, Refusal, Said, SignedEvent,
+    api::model::PageRequest,
     app::App,
     caller::Asking,
     paths::InChannel,
+    platform::Caller,
     problem::{Problem, ProblemDetails},
 };
 
@@ -43,6 +47,31 @@ pub struct ChatLine {
     pub inlet: Box<dyn ChatInlet>,
     /// What they're sent; it ends when the room lets them go.
     pub frames: mpsc::Receiver<Arc<str>>,
+}
+
+/// What the router needs of chats. A part of [`Platform`](crate::Platform), and like it in all else.
+#[async_trait]
+pub trait Chats: Send + Sync + 'static {
+    /// Opens a way into a channel's chat. 401, 403 and 404 as for [`Platform::watch`](crate::Platform::watch); a caller without a token
+    /// may bring one in its hello. 503 when the node drains, or the room has more to do than it can.
+    async fn join_chat(&self, channel: &ChannelName, caller: &Caller) -> Result<ChatLine, Refusal>;
+
+    /// Puts an event into a channel's log, if one who may signed it. 400, 401, 404, 422, 503.
+    async fn take_event(
+        &self,
+        channel: &ChannelName,
+        event: SignedEvent,
+    ) -> Result<EventPlace, Refusal>;
+
+    /// What was said in a broadcast. 400 when the page doesn't begin behind an entry.
+    async fn said(&self, broadcast: &BroadcastId, page: PageRequest) -> Result<Said, Refusal>;
+
+    /// What moderators and streamers did in a channel, the latest first. 400 as above, 404 when there's no such channel.
+    async fn actions(&self, channel: &ChannelName, page: PageRequest) -> Result<Said, Refusal>;
+
+    /// Tells those who are in the chat of a broadcast's channel what was said in the broadcast. 404 when there's no such broadcast, 409
+    /// when it's over, 422 when a cue is too far from the present.
+    async fn caption(&self, broadcast: &BroadcastId, captions: NewCaptions) -> Result<(), Refusal>;
 }
 
 /// Where frames of a client go.

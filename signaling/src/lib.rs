@@ -46,13 +46,16 @@ use hyper_util::{rt::TokioExecutor, server::conn::auto::Builder};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use api::said::Said;
+pub use api::{
+    captions::{NewCaptions, NewCue},
+    said::Said,
+};
 use app::App;
 pub use audience::{
     Audience, AudienceHeight, AudiencePoint, AudienceShare, AudienceSums, AudienceTotal, Audiences,
     Percentiles,
 };
-pub use chat::{ChatInlet, ChatLine};
+pub use chat::{ChatInlet, ChatLine, Chats};
 pub use config::{Config, ForwardedHeader, RequestRate};
 pub use donations::{EventPlace, SignedEvent};
 pub use events::{Activity, ChannelNews, EventFeed, EventName, EventSet, FeedMemory, VideoLayer};

@@ -13,9 +13,8 @@ use std::{fmt, net::IpAddr};
 use async_trait::async_trait;
 
 use crate::{
-    Audiences, BroadcastId, ChannelName, ChatLine, EventFeed, EventPlace, EventSet, HlsSource,
-    IceServerLink, OnAirFeed, Origin, Recordings, Refusal, Said, SessionKey, SidecarId, SidecarUrl,
-    SignedEvent, Ticket,
+    Audiences, ChannelName, Chats, EventFeed, EventSet, HlsSource, IceServerLink, OnAirFeed,
+    Origin, Recordings, Refusal, SessionKey, SidecarId, SidecarUrl, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Sidecar, SidecarRegistration, Token, TokenRequest, Webhook,
@@ -25,7 +24,7 @@ use crate::{
 /// Everything that the router needs. All methods may run at the same time; a method that's dropped half-way (the client
 /// went away) leaves no session behind that nobody knows the key of, or lets it end by its handshake timeout.
 #[async_trait]
-pub trait Platform: Audiences + Recordings + Send + Sync + 'static {
+pub trait Platform: Audiences + Chats + Recordings + Send + Sync + 'static {
     // WHIP and WHEP
 
     /// Makes a publisher's session. Checks the token first, then creates the channel if a publish token names it.
@@ -111,22 +110,6 @@ pub trait Platform: Audiences + Recordings + Send + Sync + 'static {
     /// Notes that nobody listens where a sidecar said that it serves: others that have its channels are asked instead for a
     /// while.
     async fn pass_over(&self, sidecar: &SidecarUrl);
-
-    // Chat
-
-    /// Opens a way into a channel's chat. 401, 403 and 404 as for [`Platform::watch`]; a caller without a token may bring one in its
-    /// hello. 503 when the node drains.
-    async fn join_chat(&self, channel: &ChannelName, caller: &Caller) -> Result<ChatLine, Refusal>;
-
-    /// Puts an event into a channel's log, if one who may signed it. 400, 401, 404, 422, 503.
-    async fn take_event(
-        &self,
-        channel: &ChannelName,
-        event: SignedEvent,
-    ) -> Result<EventPlace, Refusal>;
-
-    /// What was said in a broadcast. 400 when the page doesn't begin behind an entry.
-    async fn said(&self, broadcast: &BroadcastId, page: PageRequest) -> Result<Said, Refusal>;
 
     // REST API: the caller was authorized before
 

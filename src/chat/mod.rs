@@ -4,6 +4,7 @@
 //! and the clock. [`Chat`] finds the room for what comes.
 
 mod events;
+mod hello;
 mod identity;
 mod log_writer;
 mod outlets;
@@ -21,13 +22,19 @@ use std::{
 
 use spillway_chat::{
     Millis, Role, RoomLimits,
+    protocol::{Caption, ClientFrame, Code, Problem, ServerObject, frame, parse},
     room::{AddressHash, Appended, NewEvent, ParticipantId},
 };
 use spillway_sfu::SessionId;
+use spillway_sfu_net::DataMessage;
 use spillway_signaling::{
     ChannelName, ChatInlet, ChatLine, EventPlace, OnAir, Origin, Refusal, SignedEvent,
+    api::model::Timestamp,
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot, watch},
+};
 
 use crate::{
     audience::AudienceDesk,
@@ -44,10 +51,12 @@ use log_writer::LogWriter;
 use outlets::Outlet;
 use room_task::{Input, RoomTask};
 
-/// Things that wait for a room; what comes beyond it is lost, until clients that heard nothing of it reconnect and say it again.
-const INBOX: usize = 8192;
+/// Things that wait for a room. Beyond it nobody comes in, and who says something is told that it wasn't taken.
+pub(crate) const INBOX: usize = 8192;
 /// Frames that wait for a WebSocket; a room sends the log again to who has as many.
 const SOCKET_FRAMES: usize = 32;
+/// When somebody may say again what wasn't taken.
+const BUSY_FOR: Duration = Duration::from_secs(1);
 /// The labels of data channels.
 const CHAT: &str = "chat";
 const REACTIONS: &str = "reactions";
@@ -167,7 +176,6 @@ impl Chat {
         });
         match label {
             CHAT if line.chat.is_none() => {
-                line.chat = Some(id);
                 let input = Input::Enter {
                     id: line.participant,
                     outlet: Outlet::channel(holder.session, id),
@@ -182,15 +190,36 @@ impl Chat {
                         may_view: true,
                     },
                 };
-                self.0.post(&line.channel, input);
+                if self.0.post(&line.channel, input).is_some() {
+                    self.0.tell_busy(holder.session, id, None);
+                    return;
+                }
+                line.chat = Some(id);
             }
             REACTIONS if line.reactions.is_none() => line.reactions = Some(id),
             _ => return,
         }
         // Whichever was opened last.
         if let (Some(_), Some(reactions)) = (line.chat, line.reactions) {
+            let input = Input::Reactions(line.participant, Some(reactions));
+            self.0.post_to_open(&line.channel, input);
+        }
+    }
+
+    /// A data channel is gone, whoever closed it. Its session goes on, and may open another.
+    pub fn channel_closed(&self, session: SessionId, id: u16) {
+        let mut lines = self.0.lines();
+        let Some(line) = lines.get_mut(&session) else {
+            return;
+        };
+        if line.chat == Some(id) {
+            line.chat = None;
+            let left = std::mem::replace(&mut line.participant, self.0.new_participant());
+            self.0.insist(&line.channel, Input::Leave(left));
+        } else if line.reactions == Some(id) {
+            line.reactions = None;
             self.0
-                .post(&line.channel, Input::Reactions(line.participant, reactions));
+                .post_to_open(&line.channel, Input::Reactions(line.participant, None));
         }
     }
 
@@ -200,8 +229,10 @@ impl Chat {
         if let Some(line) = lines.get(&session)
             && (line.chat == Some(id) || (line.chat.is_some() && line.reactions == Some(id)))
         {
-            self.0
-                .post_to_open(&line.channel, Input::Frame(line.participant, data));
+            let input = Input::Frame(line.participant, data);
+            if let Some(Input::Frame(_, data)) = self.0.post_to_open(&line.channel, input) {
+                self.0.tell_busy(session, id, Some(&data));
+            }
         }
     }
 
@@ -209,19 +240,18 @@ impl Chat {
     pub fn session_ended(&self, session: SessionId) {
         let line = self.0.lines().remove(&session);
         if let Some(line) = line {
-            self.0
-                .post_to_open(&line.channel, Input::Leave(line.participant));
+            self.0.insist(&line.channel, Input::Leave(line.participant));
         }
     }
 
-    /// Lets somebody in by WebSocket. `may_view`: what they came with is enough to see the channel.
+    /// Lets somebody in by WebSocket. `may_view`: what they came with is enough to see the channel. 503 when the room has too much to do.
     pub fn join(
         &self,
         channel: &ChannelName,
         address: IpAddr,
         origin: Origin,
         may_view: bool,
-    ) -> ChatLine {
+    ) -> Result<ChatLine, Refusal> {
         let (outlet, frames) = mpsc::channel(SOCKET_FRAMES);
         let participant = self.0.new_participant();
         let entrance = Entrance {
@@ -230,21 +260,42 @@ impl Chat {
             own_role: Role::Viewer,
             may_view,
         };
+        let inlet = Inlet {
+            shared: Arc::clone(&self.0),
+            channel: channel.clone(),
+            participant,
+            outlet: outlet.downgrade(),
+        };
         let input = Input::Enter {
             id: participant,
             outlet: Outlet::Socket(outlet),
             entrance,
         };
-        self.0.post(channel, input);
-        let inlet = Inlet {
-            shared: Arc::clone(&self.0),
-            channel: channel.clone(),
-            participant,
-        };
-        ChatLine {
+        if self.0.post(channel, input).is_some() {
+            return Err(Refusal::Overloaded {
+                detail: "this chat has more to do than it can; come back in a moment".into(),
+                retry_after: BUSY_FOR,
+            });
+        }
+        Ok(ChatLine {
             inlet: Box::new(inlet),
             frames,
-        }
+        })
+    }
+
+    /// The present stream time of a broadcast that began then.
+    pub fn stream_time(&self, started_at: Timestamp) -> Millis {
+        self.0.clock.now().saturating_sub(started_at.0)
+    }
+
+    /// Tells those who are in a channel's room what was said in a broadcast. Where nobody is, and where there's too much to do, nothing
+    /// becomes of it.
+    pub fn caption(&self, channel: &ChannelName, broadcast: String, captions: Vec<Caption>) {
+        let input = Input::Captions {
+            broadcast,
+            captions,
+        };
+        self.0.post_to_open(channel, input);
     }
 
     /// Puts a donation or the like into a channel's log, if one of its sources signed it.
@@ -292,7 +343,7 @@ impl Chat {
                 .collect()
         };
         for (channel, participant) in void {
-            self.0.post_to_open(&channel, Input::Dismiss(participant));
+            self.0.insist(&channel, Input::Dismiss(participant));
         }
     }
 
@@ -312,21 +363,41 @@ impl Chat {
 }
 
 impl Shared {
-    /// Posts to a channel's room, which is opened if need be.
-    fn post(self: &Arc<Self>, channel: &ChannelName, input: Input) {
+    /// Posts to a channel's room, which is opened if need be. What finds no place there is given back.
+    fn post(self: &Arc<Self>, channel: &ChannelName, input: Input) -> Option<Input> {
         let mut rooms = self.rooms();
         let room = rooms.entry(channel.clone()).or_insert_with(|| {
             let (sender, inbox) = mpsc::channel(INBOX);
             tokio::spawn(RoomTask::run(Arc::clone(self), channel.clone(), inbox));
             sender
         });
-        put(room, channel, input);
+        put(room, channel, input)
     }
 
-    fn post_to_open(&self, channel: &ChannelName, input: Input) {
-        if let Some(room) = self.rooms().get(channel) {
-            put(room, channel, input);
+    /// The same, of a room that is open; for others it's no news.
+    fn post_to_open(&self, channel: &ChannelName, input: Input) -> Option<Input> {
+        put(self.rooms().get(channel)?, channel, input)
+    }
+
+    /// Posts what must not get lost: it waits for its place. There are no more of these than clients.
+    fn insist(&self, channel: &ChannelName, input: Input) {
+        let room = self.rooms().get(channel).cloned();
+        if let Some(room) = room
+            && let Some(input) = put(&room, channel, input)
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(async move { room.send(input).await.is_ok() });
         }
+    }
+
+    /// Says on a data channel that what came on it wasn't taken.
+    fn tell_busy(&self, session: SessionId, channel: u16, said: Option<&[u8]>) {
+        let message = DataMessage {
+            session,
+            channel,
+            text: busy(said),
+        };
+        drop(self.parts.media.send_data(vec![message]));
     }
 
     /// Ends a room that nothing waits for. What is posted from then on opens another.
@@ -356,10 +427,29 @@ impl Shared {
     }
 }
 
-fn put(room: &mpsc::Sender<Input>, channel: &ChannelName, input: Input) {
-    if room.try_send(input).is_err() {
-        tracing::debug!(%channel, "a room has more to do than it can; something is lost");
+/// Gives back what finds no place. A room that has ended needs nothing.
+fn put(room: &mpsc::Sender<Input>, channel: &ChannelName, input: Input) -> Option<Input> {
+    match room.try_send(input) {
+        Err(mpsc::error::TrySendError::Full(input)) => {
+            tracing::debug!(%channel, "a room has more to do than it can");
+            Some(input)
+        }
+        Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => None,
     }
+}
+
+/// What somebody is told whose frame found no place, about what they call it.
+fn busy(said: Option<&[u8]>) -> Arc<str> {
+    let name = match said.map(parse) {
+        Some(Ok(ClientFrame::Message(message))) => Some(message.id),
+        Some(Ok(ClientFrame::Moderate { id, .. })) => id,
+        _ => None,
+    };
+    let text = "this chat has more to do than it can: say that again in a moment";
+    let problem = Problem::new(Code::Busy, text)
+        .about(name)
+        .after(BUSY_FOR.as_secs());
+    frame(&[ServerObject::Error(problem)]).into()
 }
 
 /// How somebody came.
@@ -378,19 +468,26 @@ struct Inlet {
     shared: Arc<Shared>,
     channel: ChannelName,
     participant: ParticipantId,
+    /// The room's, which closes it by letting go of it.
+    outlet: mpsc::WeakSender<Arc<str>>,
 }
 
 impl ChatInlet for Inlet {
     fn say(&self, frame: String) {
         let input = Input::Frame(self.participant, frame.into_bytes());
-        self.shared.post_to_open(&self.channel, input);
+        if let Some(Input::Frame(_, said)) = self.shared.post_to_open(&self.channel, input)
+            && let Some(outlet) = self.outlet.upgrade()
+        {
+            // A client that takes nothing either says it again when it hears nothing.
+            let _ = outlet.try_send(busy(Some(&said)));
+        }
     }
 }
 
 impl Drop for Inlet {
     fn drop(&mut self) {
         self.shared
-            .post_to_open(&self.channel, Input::Leave(self.participant));
+            .insist(&self.channel, Input::Leave(self.participant));
     }
 }
 

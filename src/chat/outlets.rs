@@ -51,16 +51,18 @@ impl Outlets {
         self.by_id.insert(id, outlet);
     }
 
-    /// The way for reactions is open too.
-    pub(super) fn add_reactions(&mut self, id: ParticipantId, stream: u16) {
+    /// The way for reactions is open too, or isn't any more.
+    pub(super) fn set_reactions(&mut self, id: ParticipantId, stream: Option<u16>) {
         if let Some(Outlet::Channel { reactions, .. }) = self.by_id.get_mut(&id) {
-            *reactions = Some(stream);
+            *reactions = stream;
         }
     }
 
     /// A socket is closed by its outlet's going.
     pub(super) fn remove(&mut self, id: ParticipantId) {
-        if let Some(Outlet::Channel { session, .. }) = self.by_id.remove(&id) {
+        if let Some(Outlet::Channel { session, .. }) = self.by_id.remove(&id)
+            && self.sessions.get(&session) == Some(&id)
+        {
             self.sessions.remove(&session);
         }
     }

@@ -3,29 +3,26 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use spillway_chat::{
-    Millis, Role, Room,
-    protocol::{ClientFrame, Code, Hello, Problem, Report, ServerObject, frame, parse},
+    Entry, Millis, Room,
+    protocol::{Caption, ClientFrame, Code, Hello, Problem, Report, ServerObject, frame, parse},
     room::{Appended, Joining, NewEvent, OnAir, Opened, Output, ParticipantId, Ticket},
 };
 use spillway_sfu::VideoClock;
-use spillway_signaling::{
-    ChannelName, Origin,
-    api::model::{Timestamp, TokenKind},
-};
+use spillway_signaling::{ChannelName, Origin, api::model::Timestamp};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
 };
 
 use super::{
-    Entrance, Held, IDLE, Shared,
+    Entrance, IDLE, Shared,
+    hello::identify,
     log_writer::Job,
     outlets::{Outlet, Outlets},
 };
 use crate::{
     audience::Allowance,
-    auth::{Grant, TokenError},
-    store::NewEntry,
+    store::{NewEntry, StoreError},
 };
 
 /// How often clients are told how their picture's time relates to the broadcast's.
@@ -44,8 +41,8 @@ pub(super) enum Input {
         outlet: Outlet,
         entrance: Entrance,
     },
-    /// The client's data channel for reactions.
-    Reactions(ParticipantId, u16),
+    /// The client's data channel for reactions; none any more.
+    Reactions(ParticipantId, Option<u16>),
     Frame(ParticipantId, Vec<u8>),
     Leave(ParticipantId),
     /// The client's token doesn't hold any more.
@@ -55,6 +52,11 @@ pub(super) enum Input {
         reply: oneshot::Sender<Appended>,
     },
     Viewers(u32),
+    /// What was said in that broadcast.
+    Captions {
+        broadcast: String,
+        captions: Vec<Caption>,
+    },
 }
 
 /// What the room's own errands bring back.
@@ -63,7 +65,8 @@ enum Answer {
     Known(ParticipantId, Result<Joining, Problem>),
     /// Who took a part of the log.
     Sent(Vec<(ParticipantId, bool)>),
-    Loaded(ParticipantId, Option<Vec<spillway_chat::Entry>>),
+    Loaded(ParticipantId, Option<Vec<Entry>>),
+    Found(u64, Option<Entry>),
     Clocks(Vec<VideoClock>),
 }
 
@@ -161,7 +164,7 @@ impl RoomTask {
                 self.reporters.insert(id, reporter);
                 self.room.enter(now, id, entrance.address, waits);
             }
-            Input::Reactions(id, stream) => self.outlets.add_reactions(id, stream),
+            Input::Reactions(id, stream) => self.outlets.set_reactions(id, stream),
             Input::Frame(id, data) => self.read(now, id, &data),
             Input::Leave(id) => {
                 self.room.leave(now, id);
@@ -177,6 +180,10 @@ impl RoomTask {
                 self.events.insert(ticket, reply);
             }
             Input::Viewers(viewers) => self.room.set_viewers(now, viewers),
+            Input::Captions {
+                broadcast,
+                captions,
+            } => self.room.caption(&broadcast, &captions),
         }
     }
 
@@ -220,6 +227,7 @@ impl RoomTask {
                 }
             }
             Answer::Loaded(id, entries) => self.room.loaded(now, id, entries.as_deref()),
+            Answer::Found(seq, entry) => self.room.found(seq, entry),
             Answer::Clocks(clocks) => self.tell_clocks(&clocks),
         }
     }
@@ -340,6 +348,7 @@ impl RoomTask {
                     self.send(dispatch, is_log);
                 }
                 Output::Load { participant, after } => self.load(participant, after),
+                Output::Find { seq } => self.find(seq),
                 Output::Close(id) => {
                     let now = self.now();
                     self.room.leave(now, id);
@@ -434,24 +443,42 @@ impl RoomTask {
             let _ = answers.send(Answer::Loaded(id, entries.ok())).await;
         });
     }
+
+    fn find(&self, seq: u64) {
+        let (shared, channel, answers) = (
+            Arc::clone(&self.shared),
+            self.channel.clone(),
+            self.answers.clone(),
+        );
+        tokio::spawn(async move {
+            let found = entry(&shared, &channel, seq).await;
+            if let Err(error) = &found {
+                tracing::error!(%error, %channel, "what is pinned can't be read");
+            }
+            let _ = answers.send(Answer::Found(seq, found.ok().flatten())).await;
+        });
+    }
+}
+
+/// One entry, if the log has it.
+async fn entry(
+    shared: &Shared,
+    channel: &ChannelName,
+    seq: u64,
+) -> Result<Option<Entry>, StoreError> {
+    let Some(before) = seq.checked_sub(1) else {
+        return Ok(None);
+    };
+    let found = shared.parts.store.entries(channel, before, 1).await?;
+    Ok(found.into_iter().find(|entry| entry.seq == seq))
 }
 
 /// What the log has of a channel, as soon as it can be read.
 async fn open(shared: &Shared, channel: &ChannelName) -> Opened {
     loop {
-        let store = &shared.parts.store;
-        let recent = store
-            .latest_entries(channel, None, shared.parts.limits.recent)
-            .await;
-        match (store.room(channel).await, recent) {
-            (Ok((state, last)), Ok(recent)) => {
-                return Opened {
-                    state,
-                    recent,
-                    last,
-                };
-            }
-            (Err(error), _) | (_, Err(error)) => {
+        match read(shared, channel).await {
+            Ok(opened) => return opened,
+            Err(error) => {
                 tracing::error!(%error, %channel, "the chat's log can't be read; trying again");
                 sleep(ASK_AGAIN).await;
             }
@@ -459,90 +486,19 @@ async fn open(shared: &Shared, channel: &ChannelName) -> Opened {
     }
 }
 
-/// Who says hello, and what they may do.
-async fn identify(
-    shared: &Shared,
-    channel: &ChannelName,
-    id: ParticipantId,
-    entrance: Entrance,
-    hello: Hello,
-) -> Result<Joining, Problem> {
-    let role = match &hello.token {
-        Some(token) => role_by(shared, channel, id, token)
-            .await?
-            .max(entrance.own_role),
-        None if entrance.may_view => entrance.own_role,
-        None => {
-            let text = "this channel's viewing is restricted: say hello with a token for it";
-            return Err(Problem::new(Code::Unauthorized, text));
-        }
+async fn read(shared: &Shared, channel: &ChannelName) -> Result<Opened, StoreError> {
+    let store = &shared.parts.store;
+    let recent = shared.parts.limits.recent;
+    let recent = store.latest_entries(channel, recent).await?;
+    let (state, last) = store.room(channel).await?;
+    let pinned = match state.pinned() {
+        Some(seq) => entry(shared, channel, seq).await?,
+        None => None,
     };
-    let known = hello
-        .identity
-        .as_deref()
-        .and_then(|identity| shared.identities.read(identity));
-    let (author, identity) = match (known, hello.identity) {
-        (Some(author), Some(identity)) => (author, identity),
-        _ => shared.identities.make(),
-    };
-    let following_since = shared
-        .parts
-        .store
-        .following_since(channel, &author)
-        .await
-        .unwrap_or_else(|error| {
-            tracing::error!(%error, %channel, "followers can't be read");
-            None
-        });
-    Ok(Joining {
-        author,
-        identity,
-        name: hello.name,
-        role,
-        following_since: following_since.map(|since| since.0),
-        after: hello.after,
-        history: hello.history,
+    Ok(Opened {
+        state,
+        recent,
+        last,
+        pinned,
     })
-}
-
-/// What a token makes somebody. It's noted, and looked at once more: it may have been revoked meanwhile.
-async fn role_by(
-    shared: &Shared,
-    channel: &ChannelName,
-    id: ParticipantId,
-    token: &str,
-) -> Result<Role, Problem> {
-    let grant = grant_of(shared, channel, token).await?;
-    let held = Held {
-        channel: channel.clone(),
-        token: grant.id.clone(),
-    };
-    shared.tokens().insert(id, held);
-    let grant = grant_of(shared, channel, token).await?;
-    Ok(match grant.kind {
-        TokenKind::Publish | TokenKind::Admin => Role::Streamer,
-        TokenKind::Moderate => Role::Moderator,
-        TokenKind::View | TokenKind::Service => Role::Viewer,
-    })
-}
-
-async fn grant_of(shared: &Shared, channel: &ChannelName, token: &str) -> Result<Grant, Problem> {
-    let parts = &shared.parts;
-    let grant = parts
-        .verifier
-        .verify(token, parts.store.as_ref())
-        .await
-        .map_err(|error| match error {
-            TokenError::Store(_) => {
-                Problem::new(Code::Store, "tokens can't be checked now; try again later")
-            }
-            other => Problem::new(Code::Unauthorized, other.to_string()),
-        })?;
-    if !grant.allows_viewing(channel) {
-        return Err(Problem::new(
-            Code::Forbidden,
-            "the token is for another channel",
-        ));
-    }
-    Ok(grant)
 }

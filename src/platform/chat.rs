@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde_json::value::RawValue;
+use spillway_chat::{Entry, Millis, protocol::Caption};
 use spillway_sfu::SessionId;
 use spillway_signaling::{
-    BroadcastId, ChannelName, ChatLine, EventPlace, OnAir, Refusal, Said, SignedEvent,
+    BroadcastId, ChannelName, ChatLine, Chats, EventPlace, NewCaptions, NewCue, OnAir, Refusal,
+    Said, SignedEvent,
     api::model::PageRequest,
     platform::{Caller, Role},
 };
-
 use tokio::sync::watch;
 
-use super::{Node, Parts, refusals};
+use super::{Node, Parts, recordings::no_broadcast, refusals};
 use crate::{
     audience::AudienceDesk,
     chat::{self, Holder},
@@ -21,6 +23,8 @@ use crate::{
     time,
 };
 
+/// How far from the present what was said may be, in milliseconds.
+const NEAR: Millis = 60_000;
 /// Entries that are forgotten at once: others want to write meanwhile.
 const FORGOTTEN: usize = 1000;
 
@@ -41,6 +45,91 @@ pub(super) fn parts(
         followers: config.chat.followers,
         sources: config.chat.sources.clone(),
         replay_window: config.chat.replay_window,
+    }
+}
+
+#[async_trait]
+impl Chats for Node {
+    async fn join_chat(&self, channel: &ChannelName, caller: &Caller) -> Result<ChatLine, Refusal> {
+        self.check_draining()?;
+        let channel = self.known_channel(channel).await?;
+        let may_view = self.sees(caller, &channel).await?;
+        self.chat
+            .join(&channel.name, caller.address, caller.origin, may_view)
+    }
+
+    async fn take_event(
+        &self,
+        channel: &ChannelName,
+        event: SignedEvent,
+    ) -> Result<EventPlace, Refusal> {
+        self.known_channel(channel).await?;
+        self.chat.tell(channel, &event).await
+    }
+
+    async fn said(&self, broadcast: &BroadcastId, page: PageRequest) -> Result<Said, Refusal> {
+        let (after, most) = (place(&page)?.unwrap_or(0), page.limit as usize);
+        let store = &self.parts.store;
+        let entries = store.broadcast_entries(broadcast.as_str(), after, most);
+        Ok(listed(&entries.await.map_err(refusals::from_store)?, most))
+    }
+
+    async fn actions(&self, channel: &ChannelName, page: PageRequest) -> Result<Said, Refusal> {
+        self.known_channel(channel).await?;
+        let (before, most) = (place(&page)?, page.limit as usize);
+        let entries = self.parts.store.actions(channel, before, most);
+        Ok(listed(&entries.await.map_err(refusals::from_store)?, most))
+    }
+
+    async fn caption(&self, broadcast: &BroadcastId, captions: NewCaptions) -> Result<(), Refusal> {
+        let on_air = {
+            let state = self.state();
+            let mut under_way = state.on_air.broadcasts();
+            under_way.find(|on| on.id == broadcast.as_str()).cloned()
+        };
+        let Some(on_air) = on_air else {
+            let stored = self.parts.store.broadcast(broadcast.as_str()).await;
+            stored
+                .map_err(refusals::from_store)?
+                .ok_or_else(no_broadcast)?;
+            return Err(Refusal::conflict(
+                "the broadcast is over; its captions are told while it's on air",
+            ));
+        };
+        let present = self.chat.stream_time(on_air.started_at);
+        let NewCaptions { language, cues } = captions;
+        if cues.iter().any(|cue| cue.from.abs_diff(present) > NEAR) {
+            return Err(Refusal::Unprocessable(format!(
+                "from is within {NEAR} ms of the broadcast's present stream time, which is {present}"
+            )));
+        }
+        let caption = |NewCue { from, to, text }| Caption {
+            language: language.clone(),
+            from,
+            to,
+            text,
+        };
+        let captions = cues.into_iter().map(caption).collect();
+        self.chat.caption(&on_air.channel, on_air.id, captions);
+        Ok(())
+    }
+}
+
+/// The entry that a page begins behind.
+fn place(page: &PageRequest) -> Result<Option<u64>, Refusal> {
+    let after = page.after.as_deref().map(str::parse).transpose();
+    after.map_err(|_| Refusal::Malformed("after is the `next` of the page before".into()))
+}
+
+/// Entries as clients see them; those that aren't shown to anybody are left out.
+fn listed(entries: &[Entry], most: usize) -> Said {
+    let last = entries.last().filter(|_| entries.len() == most);
+    let next = last.map(|entry| entry.seq.to_string());
+    let shown = entries.iter().filter(|entry| entry.draft.shown);
+    let items = shown.filter_map(|entry| RawValue::from_string(entry.to_json()).ok());
+    Said {
+        items: items.collect(),
+        next,
     }
 }
 
@@ -67,20 +156,6 @@ impl Node {
         }
     }
 
-    /// [`spillway_signaling::Platform::join_chat`].
-    pub(super) async fn chat_line(
-        &self,
-        channel: &ChannelName,
-        caller: &Caller,
-    ) -> Result<ChatLine, Refusal> {
-        self.check_draining()?;
-        let channel = self.known_channel(channel).await?;
-        let may_view = self.sees(caller, &channel).await?;
-        Ok(self
-            .chat
-            .join(&channel.name, caller.address, caller.origin, may_view))
-    }
-
     /// Whether what came with the request is enough to see the channel. Browsers can't send a token with a WebSocket: one in
     /// `hello` will do as well.
     async fn sees(&self, caller: &Caller, channel: &StoredChannel) -> Result<bool, Refusal> {
@@ -89,39 +164,6 @@ impl Node {
             Err(Refusal::Unauthorized(_)) if caller.token.is_none() => Ok(false),
             Err(refusal) => Err(refusal),
         }
-    }
-
-    /// [`spillway_signaling::Platform::take_event`].
-    pub(super) async fn note_event(
-        &self,
-        channel: &ChannelName,
-        event: &SignedEvent,
-    ) -> Result<EventPlace, Refusal> {
-        self.known_channel(channel).await?;
-        self.chat.tell(channel, event).await
-    }
-
-    /// [`spillway_signaling::Platform::said`].
-    pub(super) async fn list_said(
-        &self,
-        broadcast: &BroadcastId,
-        page: PageRequest,
-    ) -> Result<Said, Refusal> {
-        let after = page.after.map_or(Ok(0), |after| after.parse());
-        let after = after
-            .map_err(|_| Refusal::Malformed("after is the `next` of the page before".into()))?;
-        let most = page.limit as usize;
-        let store = &self.parts.store;
-        let entries = store.broadcast_entries(broadcast.as_str(), after, most);
-        let entries = entries.await.map_err(refusals::from_store)?;
-        let last = entries.last().filter(|_| entries.len() == most);
-        let next = last.map(|entry| entry.seq.to_string());
-        let shown = entries.iter().filter(|entry| entry.draft.shown);
-        let items = shown.filter_map(|entry| RawValue::from_string(entry.to_json()).ok());
-        Ok(Said {
-            items: items.collect(),
-            next,
-        })
     }
 
     /// Ends the chat of a channel that is deleted: its moderation and followers are forgotten, and nobody stays in the room.

@@ -30,6 +30,7 @@ impl Node {
             Event::ChannelOpened { session, id, label } => {
                 self.on_channel_opened(session, id, &label);
             }
+            Event::ChannelClosed { session, id } => self.chat.channel_closed(session, id),
             Event::Data {
                 session, id, data, ..
             } => self.chat.data(session, id, data),

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use spillway_signaling::{
-    BroadcastId, ChannelName, ChatLine, EventFeed, EventPlace, EventSet, HlsSource, OnAirFeed,
-    Platform, Refusal, Said, SidecarId, SidecarUrl, SignedEvent, Ticket,
+    ChannelName, EventFeed, EventSet, HlsSource, OnAirFeed, Platform, Refusal, SidecarId,
+    SidecarUrl, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel,
         Node as NodeState, PageRequest, Session, Sidecar, SidecarRegistration, Token, TokenRequest,
@@ -98,22 +98,6 @@ impl Platform for Node {
 
     async fn pass_over(&self, sidecar: &SidecarUrl) {
         self.avoid_sidecar(sidecar);
-    }
-
-    async fn join_chat(&self, channel: &ChannelName, caller: &Caller) -> Result<ChatLine, Refusal> {
-        self.chat_line(channel, caller).await
-    }
-
-    async fn take_event(
-        &self,
-        channel: &ChannelName,
-        event: SignedEvent,
-    ) -> Result<EventPlace, Refusal> {
-        self.note_event(channel, &event).await
-    }
-
-    async fn said(&self, broadcast: &BroadcastId, page: PageRequest) -> Result<Said, Refusal> {
-        self.list_said(broadcast, page).await
     }
 
     async fn live(&self, page: PageRequest) -> Result<Listing<LiveChannel>, Refusal> {

@@ -20,7 +20,7 @@ use spillway_sfu::{
 };
 use spillway_sfu_net::DataMessage;
 use spillway_signaling::{
-    ChannelName, ConnectionLimits, Origin, Platform as _, Refusal,
+    ChannelName, Chats as _, ConnectionLimits, Origin, Platform as _, Refusal,
     api::model::{ChannelProfile, PageRequest, TokenKind},
     platform::{BearerToken, Caller, NewSession, PublishCall, Role, SessionRef, WatchCall},
 };

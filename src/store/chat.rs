@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use spillway_chat::{AuthorId, Entry, Kind, entry::Draft, room::RoomState};
+use spillway_chat::{AuthorId, Entry, entry::Draft, room::RoomState};
 use spillway_signaling::{ChannelName, api::model::Timestamp};
 
 use super::StoreError;
@@ -24,11 +24,17 @@ pub trait ChatStore: Send + Sync + 'static {
         after: u64,
         most: usize,
     ) -> Result<Vec<Entry>, StoreError>;
-    /// The latest entries of a channel, in order; those of one kind if it's named.
+    /// The latest entries of a channel, in order.
     async fn latest_entries(
         &self,
         channel: &ChannelName,
-        kind: Option<Kind>,
+        most: usize,
+    ) -> Result<Vec<Entry>, StoreError>;
+    /// What moderators and streamers did in a channel, before an entry if it's named; the latest first.
+    async fn actions(
+        &self,
+        channel: &ChannelName,
+        before: Option<u64>,
         most: usize,
     ) -> Result<Vec<Entry>, StoreError>;
     /// The entries of a broadcast behind a number, in order.

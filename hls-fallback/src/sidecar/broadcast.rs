@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{runtime::Handle, sync::Notify};
 
-use super::Captions;
+use super::{
+    Captions,
+    prompter::{Prompt, Prompter},
+};
 use crate::{
     captions::{Cue, Wall, listen},
     media::{Demand, KeyframeWish, Moment, Sample, TrackConfig},
@@ -37,6 +40,8 @@ pub struct Making {
     pub recording: Option<Recording>,
     /// What makes its captions, if it has any.
     pub captions: Option<Captions>,
+    /// Where captions are told as well, for those who watch over WebRTC.
+    pub prompter: Option<Prompter>,
     /// Told when the origin has the channel.
     pub changed: Arc<Notify>,
 }
@@ -235,29 +240,36 @@ impl Presenter for OnOrigin {
 
     fn listener(&mut self) -> Option<Box<dyn Listener>> {
         let captions = self.making.captions.as_ref()?;
-        let (_, presentation) = self.cadence.as_ref()?;
+        let (cadence, presentation) = self.cadence.as_ref()?;
+        let channel = &self.making.options.channel;
+        let _runtime = self.runtime.enter();
+        let prompter = self.making.prompter.as_ref();
         let wall = Shown {
+            told: prompter
+                .map(|prompter| prompter.open(channel, &captions.language, cadence.epoch)),
             live: presentation.add_captions(captions.language.clone()),
             recorded: self
                 .session
                 .as_ref()
                 .map(|session| session.captions(captions.language.clone())),
         };
-        let channel = &self.making.options.channel;
         let recognizer = captions.recognizer.clone();
-        let _runtime = self.runtime.enter();
         Some(Box::new(listen(channel, recognizer, Box::new(wall))))
     }
 }
 
-/// Cues are shown live, late as they are, and where they belong in the recording.
+/// Cues are shown live, late as they are, and where they belong in the recording; the node is told of them.
 struct Shown {
+    told: Option<Prompt>,
     live: CaptionWriter,
     recorded: Option<RecordedCaptions>,
 }
 
 impl Wall for Shown {
     fn show(&mut self, cue: Cue) {
+        if let Some(told) = &self.told {
+            told.tell(&cue);
+        }
         if let Some(recorded) = &self.recorded {
             recorded.show(&cue);
         }

@@ -2,6 +2,7 @@
 
 mod broadcast;
 mod node;
+mod prompter;
 mod registration;
 mod server;
 
@@ -16,6 +17,7 @@ use url::Url;
 
 pub use broadcast::Making;
 pub use node::{Node, NodeError};
+pub use prompter::Prompter;
 pub use server::Crowd;
 
 use crate::{
@@ -123,6 +125,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
     tracing::info!(%address, node = %options.node, "serving LL-HLS");
     let mut broadcasts = Broadcasts {
         options: options.clone(),
+        node: node.clone(),
         origin: origin.clone(),
         recorder,
         running: HashMap::new(),
@@ -183,6 +186,7 @@ async fn sweep(origin: &Origin) {
 /// What is being made.
 struct Broadcasts {
     options: Options,
+    node: Node,
     origin: Origin,
     recorder: Option<Recorder>,
     running: HashMap<String, Running>,
@@ -271,7 +275,11 @@ impl Broadcasts {
     }
 
     fn begin(&mut self, live: Live) {
-        let Live { channel, broadcast } = live;
+        let Live {
+            channel,
+            broadcast,
+            started_at,
+        } = live;
         if self
             .running
             .get(&channel)
@@ -291,6 +299,11 @@ impl Broadcasts {
             window: self.options.window,
             recording: self.record(&broadcast, &channel),
             captions: self.options.captions.clone(),
+            prompter: Some(Prompter {
+                node: self.node.clone(),
+                broadcast: broadcast.clone(),
+                started_at,
+            }),
             changed: self.changed.clone(),
         };
         let task = tokio::spawn(broadcast::make(making)).abort_handle();

@@ -1,14 +1,19 @@
 //! The node that a sidecar works for: what is on air there, and telling it where the sidecar is.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use eventsource_stream::Eventsource as _;
 use futures_util::StreamExt as _;
 use reqwest::{StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use url::{Host, Url};
 
+use super::prompter::Captions;
 use crate::{
+    media::Moment,
     problem,
     record::{Marker, Status},
     whep::Token,
@@ -16,6 +21,8 @@ use crate::{
 
 /// An answer that isn't a stream takes no longer.
 const TIMEOUT: Duration = Duration::from_secs(8);
+/// What is soon worth nothing takes no longer.
+const SOON: Duration = Duration::from_secs(2);
 /// The node says something every 10 s.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -25,6 +32,19 @@ pub(super) struct Live {
     pub(super) channel: String,
     /// Another one means that it went off air in between.
     pub(super) broadcast: String,
+    /// Its stream time 0.
+    #[serde(deserialize_with = "moment")]
+    pub(super) started_at: Moment,
+}
+
+/// RFC 3339.
+fn moment<'de, D: Deserializer<'de>>(value: D) -> Result<Moment, D::Error> {
+    let text = String::deserialize(value)?;
+    let at = humantime::parse_rfc3339(&text).map_err(D::Error::custom)?;
+    let since = at.duration_since(UNIX_EPOCH).map_err(D::Error::custom)?;
+    i64::try_from(since.as_micros())
+        .map(Moment)
+        .map_err(D::Error::custom)
 }
 
 /// What the node tells.
@@ -204,6 +224,26 @@ impl Node {
         Ok(())
     }
 
+    /// Tells the node what was said in a broadcast.
+    pub(super) async fn tell_captions(
+        &self,
+        broadcast: &str,
+        captions: &Captions<'_>,
+    ) -> Result<(), NodeError> {
+        let response = self
+            .http
+            .post(self.at(&format!("api/v1/broadcasts/{broadcast}/captions")))
+            .bearer_auth(self.token.secret())
+            .timeout(SOON)
+            .json(captions)
+            .send()
+            .await?;
+        if !response.status().is_success() {
+            return Err(NodeError::refused(response).await);
+        }
+        Ok(())
+    }
+
     /// What was marked in a broadcast, sorted by time.
     pub(crate) async fn markers(&self, broadcast: &str) -> Result<Vec<Marker>, NodeError> {
         let response = self
@@ -278,8 +318,9 @@ mod tests {
         let live = Live {
             channel: "demo".to_owned(),
             broadcast: "b1".to_owned(),
+            started_at: Moment(1_767_225_600_120_000),
         };
-        let one = r#"{"channel":"demo","broadcast":"b1","started_at":"2026-01-01T00:00:00Z"}"#;
+        let one = r#"{"channel":"demo","broadcast":"b1","started_at":"2026-01-01T00:00:00.120Z"}"#;
         let all = format!(r#"{{"channels":[{one}]}}"#);
         assert_eq!(
             read("snapshot", &all).unwrap(),

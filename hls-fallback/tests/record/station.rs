@@ -96,6 +96,7 @@ fn making(recording: Recording) -> Making {
         window: Duration::from_mins(1),
         recording: Some(recording),
         captions: None,
+        prompter: None,
         changed: Arc::new(Notify::new()),
     }
 }

@@ -284,8 +284,14 @@ impl Engine {
                         binary,
                     });
                 }
+                TransportEvent::ChannelClosed(channel) => {
+                    out.event(Event::ChannelClosed {
+                        session: id,
+                        id: channel.0,
+                    });
+                }
                 // A path is learnt with the check that names it.
-                TransportEvent::PathChanged(_) | TransportEvent::ChannelClosed(_) => {}
+                TransportEvent::PathChanged(_) => {}
                 TransportEvent::Closed(reason) => self.end(now, index, ended(reason), out),
             }
         }

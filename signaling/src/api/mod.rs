@@ -2,6 +2,7 @@
 
 mod audience;
 mod broadcasts;
+pub(crate) mod captions;
 mod channels;
 mod live;
 mod markers;
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(recordings::routes())
         .merge(markers::routes())
         .merge(said::routes())
+        .merge(captions::routes())
         .merge(tokens::routes())
         .merge(sidecars::routes())
         .merge(node::routes())

@@ -1,4 +1,4 @@
-//! What was said in a broadcast, for its recording.
+//! What was said in a broadcast, for its recording, and what moderators did in a channel.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use super::page::{Page, PageQuery};
 use crate::{
     app::App,
     caller::Petitioner,
-    paths::InBroadcast,
+    paths::{InBroadcast, InChannel},
     platform::Action,
     problem::{Problem, ProblemDetails},
 };
 
-/// A part of what was said in a broadcast.
+/// A part of a channel's log.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Said {
-    /// Entries of the log, in order, as clients of the chat are sent them (docs/chat-protocol.md).
+    /// Entries, as clients of the chat are sent them (docs/chat-protocol.md).
     #[schema(value_type = Vec<Object>)]
     pub items: Vec<Box<RawValue>>,
     /// The `after` of the next part; none behind the last.
@@ -28,7 +28,9 @@ pub struct Said {
 }
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(list))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(actions))
 }
 
 /// Lists what was said in a broadcast, in order, to whoever may watch its channel.
@@ -48,4 +50,22 @@ async fn list(
     let channel = app.platform.broadcast(broadcast.as_str()).await?.channel;
     petitioner.may(&app, Action::View(&channel)).await?;
     Ok(Json(app.platform.said(&broadcast, page).await?))
+}
+
+/// Lists what moderators and streamers did in a channel, the latest first, to whoever moderates it.
+#[utoipa::path(get, path = "/api/v1/channels/{channel}/actions", tag = "Chat", operation_id = "list_actions",
+    params(("channel" = String, Path), PageQuery),
+    responses(
+        (status = 200, body = Said, description = "One page"),
+        (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "There's no such channel"),
+    ),
+    security(("token" = [])))]
+async fn actions(
+    petitioner: Petitioner,
+    InChannel(channel): InChannel,
+    State(app): State<Arc<App>>,
+    Page(page): Page,
+) -> Result<Json<Said>, Problem> {
+    petitioner.may(&app, Action::Mark(&channel)).await?;
+    Ok(Json(app.platform.actions(&channel, page).await?))
 }

@@ -79,3 +79,22 @@ async fn what_was_said_comes_in_pages() {
     let none = get("/api/v1/broadcasts/none/chat");
     server.send(none).await.problem(404);
 }
+
+#[tokio::test]
+async fn what_moderators_did_comes_in_pages_to_those_who_moderate() {
+    let server = start().await;
+    let actions = || get("/api/v1/channels/demo/actions?after=7");
+    for token in ["publish:demo", "admin"] {
+        let listed = server.send(actions().token(token)).await;
+        assert_eq!(
+            listed.json(),
+            json!({"items": [{"after": "7"}], "next": null})
+        );
+    }
+    server.send(actions()).await.problem(401);
+    for other in ["view:demo", "publish:other", "service"] {
+        server.send(actions().token(other)).await.problem(403);
+    }
+    let none = get("/api/v1/channels/none/actions").token("admin");
+    server.send(none).await.problem(404);
+}

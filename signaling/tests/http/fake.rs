@@ -11,8 +11,8 @@ use std::{
 
 use async_trait::async_trait;
 use spillway_signaling::{
-    BroadcastId, ChannelName, ChatLine, EventFeed, EventPlace, EventSet, HlsSource, IceServerLink,
-    OnAirFeed, Platform, Refusal, Said, SessionKey, SidecarId, SidecarUrl, SignedEvent, Ticket,
+    ChannelName, EventFeed, EventSet, HlsSource, IceServerLink, OnAirFeed, Platform, Refusal,
+    SessionKey, SidecarId, SidecarUrl, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Sidecar, SidecarRegistration, Timestamp, Token, TokenKind,
@@ -25,7 +25,7 @@ use spillway_signaling::{
 };
 
 use crate::{
-    fake_audiences::FakeAudiences, fake_chat, fake_events::FakeEvents,
+    fake_audiences::FakeAudiences, fake_chat::FakeChat, fake_events::FakeEvents,
     fake_recordings::FakeRecordings, fake_sidecars::FakeSidecars,
 };
 
@@ -37,6 +37,7 @@ pub(crate) struct Fake {
     pub(crate) sidecars: FakeSidecars,
     pub(crate) audiences: FakeAudiences,
     pub(crate) recordings: FakeRecordings,
+    pub(crate) chat: FakeChat,
 }
 
 #[derive(Default)]
@@ -181,7 +182,7 @@ impl Fake {
     }
 }
 
-fn check(caller: &Caller, sound: &[&str]) -> Result<(), Refusal> {
+pub(crate) fn check(caller: &Caller, sound: &[&str]) -> Result<(), Refusal> {
     match &caller.token {
         None => Err(Refusal::Unauthorized(
             "send a token: Authorization: Bearer …".into(),
@@ -226,23 +227,6 @@ impl Platform for Fake {
         }
         self.state().last_watch = Some(call.clone());
         self.accept(Role::Viewer, call.channel, &call.offer, &call.caller)
-    }
-
-    async fn join_chat(&self, channel: &ChannelName, caller: &Caller) -> Result<ChatLine, Refusal> {
-        let known = self.state().channels.get(channel).cloned();
-        let known = known.ok_or_else(|| not_found("channel"))?;
-        if known.settings.restricted_viewing {
-            check(caller, &[&format!("view:{channel}")])?;
-        }
-        Ok(fake_chat::line())
-    }
-
-    async fn take_event(&self, _: &ChannelName, event: SignedEvent) -> Result<EventPlace, Refusal> {
-        fake_chat::take(&event)
-    }
-
-    async fn said(&self, _: &BroadcastId, page: PageRequest) -> Result<Said, Refusal> {
-        Ok(fake_chat::said(page))
     }
 
     async fn ice_tag(&self, session: &SessionRef) -> Result<String, Refusal> {

@@ -13,6 +13,7 @@ mod fake_sidecars;
 mod server;
 
 mod audiences_are_reported;
+mod captions_are_told;
 mod chats_are_joined;
 mod client_is_found_behind_proxies;
 mod connections_are_bounded;

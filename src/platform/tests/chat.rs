@@ -7,7 +7,7 @@ use spillway_chat::{
     protocol::{EventKind, StreamEvent},
     room::{Appended, NewEvent},
 };
-use spillway_signaling::ChatLine;
+use spillway_signaling::{BroadcastId, ChatLine, NewCaptions, NewCue};
 use tokio::time::timeout;
 
 use super::*;
@@ -61,6 +61,11 @@ impl Client {
             self.received
                 .extend(serde_json::from_str::<Vec<Value>>(&frame).unwrap());
         }
+    }
+
+    /// Waits until so many are there.
+    async fn sees_chatters(&mut self, chatters: u64) {
+        while self.next("presence").await["chatters"] != chatters {}
     }
 
     /// The room lets the client go.
@@ -325,4 +330,225 @@ async fn what_was_said_in_a_broadcast_is_listed_in_parts() {
     assert!(first.contains("text 1") && !first.contains("text 2"));
     let (second, end) = list(next).await;
     assert!(second.contains("text 2") && end.is_none());
+}
+
+impl Fixture {
+    async fn channel_opened(&self, stream: u16, label: &str) {
+        let label = label.into();
+        self.event(Event::ChannelOpened {
+            session: id(0),
+            id: stream,
+            label,
+        })
+        .await;
+    }
+
+    async fn said_on(&self, stream: u16, frame: Value) {
+        self.event(Event::Data {
+            session: id(0),
+            id: stream,
+            data: frame.to_string().into_bytes(),
+            binary: false,
+        })
+        .await;
+    }
+
+    async fn broadcast(&self) -> BroadcastId {
+        let token = self.token(TokenKind::Publish, Some("demo")).await;
+        self.publish(Some(&token)).await.unwrap();
+        self.live(0).await;
+        let on_air = self.node.broadcasts(None, first_page()).await.unwrap();
+        on_air.items[0].id.parse().unwrap()
+    }
+}
+
+fn captions(from: u64) -> NewCaptions {
+    NewCaptions {
+        language: "en".into(),
+        cues: vec![NewCue {
+            from,
+            to: from + 1_000,
+            text: "going to the park".into(),
+        }],
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_in_a_broadcast_reaches_those_who_are_in_its_chat() {
+    let fixture = fixture().await;
+    let broadcast = fixture.broadcast().await;
+    let node = &fixture.node;
+    // Nobody is there.
+    node.caption(&broadcast, captions(0)).await.unwrap();
+    let mut ada = Client::join(&fixture, hello()).await;
+    ada.next("welcome").await;
+    node.caption(&broadcast, captions(1_000)).await.unwrap();
+    let told = ada.next("caption").await;
+    assert_eq!(
+        (&told["from"], &told["language"]),
+        (&json!(1_000), &json!("en"))
+    );
+    let far = node.caption(&broadcast, captions(61_000 + 20_000)).await;
+    let Err(Refusal::Unprocessable(detail)) = far else {
+        panic!("{far:?}");
+    };
+    assert!(detail.contains("present stream time"), "{detail}");
+}
+
+#[tokio::test]
+async fn captions_of_what_is_over_or_unknown_are_refused() {
+    let fixture = fixture().await;
+    let broadcast = fixture.broadcast().await;
+    let unknown = "none".parse().unwrap();
+    let refused = fixture.node.caption(&unknown, captions(0)).await;
+    assert!(matches!(refused, Err(Refusal::NotFound(_))), "{refused:?}");
+    fixture.node.delete_channel(&demo()).await.unwrap();
+    let refused = fixture.node.caption(&broadcast, captions(0)).await;
+    assert!(
+        matches!(refused, Err(Refusal::Conflict { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn who_closes_a_data_channel_is_gone_and_may_open_another() {
+    let fixture = fixture().await;
+    fixture.broadcast().await;
+    let mut ada = Client::join(&fixture, hello()).await;
+    ada.sees_chatters(1).await;
+    fixture.channel_opened(1, "chat").await;
+    fixture.said_on(1, hello()).await;
+    ada.sees_chatters(2).await;
+    let closed = Event::ChannelClosed {
+        session: id(0),
+        id: 1,
+    };
+    fixture.event(closed).await;
+    ada.sees_chatters(1).await;
+    fixture.channel_opened(3, "chat").await;
+    fixture.said_on(3, hello()).await;
+    ada.sees_chatters(2).await;
+    ada.write("c1", "anybody?");
+    ada.next("message").await;
+    let said = fixture.media.said.lock().unwrap();
+    let welcomes = said.iter().filter(|m| m.text.contains("\"welcome\""));
+    assert_eq!(welcomes.map(|m| m.channel).collect::<Vec<_>>(), [1, 3]);
+    let heard = said.iter().filter(|m| m.text.contains("anybody?"));
+    assert_eq!(heard.map(|m| m.channel).collect::<Vec<_>>(), [3]);
+}
+
+#[tokio::test]
+async fn who_finds_the_room_full_is_told_and_who_leaves_it_then_is_gone() {
+    let fixture = fixture().await;
+    let token = fixture.token(TokenKind::Publish, Some("demo")).await;
+    fixture.publish(Some(&token)).await.unwrap();
+    let mut ada = Client::join(&fixture, hello()).await;
+    let leaver = Client::join(&fixture, hello()).await;
+    fixture.channel_opened(3, "chat").await;
+    fixture.said_on(3, hello()).await;
+    ada.sees_chatters(3).await;
+    // The room has no turn meanwhile.
+    let flood = Client::join(&fixture, json!({})).await;
+    for _ in 0..crate::chat::INBOX {
+        flood.say(&json!({}));
+    }
+    ada.write("c1", "is there room?");
+    drop(leaver);
+    fixture
+        .said_on(
+            3,
+            json!({"type": "message", "id": "c2", "text": "and here?"}),
+        )
+        .await;
+    let address = caller(None).address;
+    let refused = fixture.node.chat.join(&demo(), address, true).err();
+    assert!(
+        matches!(refused, Some(Refusal::Overloaded { .. })),
+        "{refused:?}"
+    );
+    let told = ada.next("error").await;
+    assert_eq!((&told["code"], &told["id"]), (&json!("busy"), &json!("c1")));
+    ada.sees_chatters(2).await;
+    ada.write("c1", "now there is");
+    assert_eq!(ada.next("message").await["text"], "now there is");
+    let said = fixture.media.said.lock().unwrap();
+    let told = said.iter().find(|message| message.text.contains("busy"));
+    assert!(told.unwrap().text.contains("\"id\":\"c2\""), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_moderators_did_is_listed_with_who_what_and_why() {
+    let fixture = fixture().await;
+    fixture.add_channel(false).await;
+    let token = fixture.token(TokenKind::Moderate, Some("demo")).await;
+    let hello = json!({"type": "hello", "name": "Mo", "token": token});
+    let mut moderator = Client::join(&fixture, hello).await;
+    moderator.next("welcome").await;
+    for action in [
+        json!({"kind": "rules", "slow_s": 5, "words": ["secret"]}),
+        json!({"kind": "ban", "author": "a1", "reason": "spam"}),
+    ] {
+        moderator.say(&json!({"type": "moderate", "action": action}));
+        moderator.next("action").await;
+    }
+    moderator.write("c1", "done");
+    moderator.next("message").await;
+    let list = async |after: Option<String>| {
+        let page = PageRequest { limit: 1, after };
+        let listed = fixture.node.actions(&demo(), page).await.unwrap();
+        let items = listed.items.iter().map(|item| item.get());
+        (items.collect::<String>(), listed.next)
+    };
+    let (first, next) = list(None).await;
+    let first: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(
+        first["action"],
+        json!({"kind": "ban", "author": "a1", "reason": "spam"})
+    );
+    assert_eq!(
+        (&first["by"]["name"], &first["by"]["role"]),
+        (&json!("Mo"), &json!("moderator"))
+    );
+    assert!(first["time"].is_u64());
+    let (second, next) = list(next).await;
+    assert!(
+        second.contains("\"slow_s\":5") && !second.contains("secret"),
+        "{second}"
+    );
+    assert_eq!(list(next).await, (String::new(), None));
+    let page = PageRequest {
+        limit: 1,
+        after: Some("x".into()),
+    };
+    let refused = fixture.node.actions(&demo(), page).await.err();
+    assert!(matches!(refused, Some(Refusal::Malformed(_))));
+    let missing = "missing".parse().unwrap();
+    let refused = fixture.node.actions(&missing, first_page()).await.err();
+    assert!(matches!(refused, Some(Refusal::NotFound(_))));
+}
+
+#[tokio::test]
+async fn what_is_pinned_is_found_in_the_log() {
+    let mut config = Config::default();
+    config.chat.recent = 1;
+    let fixture = fixture_with(&config).await;
+    fixture.add_channel(false).await;
+    let token = fixture.token(TokenKind::Moderate, Some("demo")).await;
+    let mut moderator = Client::join(&fixture, json!({"type": "hello", "token": token})).await;
+    moderator.next("welcome").await;
+    for id in ["c1", "c2"] {
+        moderator.write(id, id);
+        moderator.next("message").await;
+    }
+    moderator.say(&json!({"type": "moderate", "action": {"kind": "pin", "seq": 1}}));
+    assert_eq!(moderator.next("pinned").await["entry"]["text"], "c1");
+    let key = SigningKey::load_or_create(fixture.directory.path()).unwrap();
+    let node = restarted(&fixture.directory.path().join("spillway.db"), key).await;
+    let line = node.join_chat(&demo(), &caller(None)).await.unwrap();
+    let mut later = Client {
+        line,
+        received: Vec::new(),
+    };
+    later.say(&hello());
+    assert_eq!(later.next("welcome").await["pinned"]["text"], "c1");
 }

@@ -117,26 +117,36 @@ pub(super) async fn appends_at_once_find_their_places(store: &impl Store) {
 }
 
 pub(super) async fn the_latest_entries_come_in_order(store: &impl Store) {
-    let mut action = message("demo", "x", 1);
-    action.draft.kind = Kind::Action;
+    let batch = ["a", "b", "c"].map(|key| message("demo", key, 1));
+    store.append(batch.into()).await.unwrap();
+    let latest = store.latest_entries(&name("demo"), 2).await.unwrap();
+    assert_eq!(numbers(&latest), [2, 3]);
+}
+
+pub(super) async fn actions_come_latest_first_and_from_where_one_wants(store: &impl Store) {
+    let action = |channel: &str, key: &str| {
+        let mut action = message(channel, key, 1);
+        action.draft.kind = Kind::Action;
+        action
+    };
     let batch = vec![
-        message("demo", "a", 1),
-        action,
+        action("demo", "a"),
         message("demo", "b", 1),
-        message("demo", "c", 1),
+        action("demo", "c"),
+        action("other", "d"),
+        donation("b1", "e", "EUR", 1),
+        action("demo", "f"),
     ];
     store.append(batch).await.unwrap();
-    let latest = async |kind, most| {
-        numbers(
-            &store
-                .latest_entries(&name("demo"), kind, most)
-                .await
-                .unwrap(),
-        )
+    let actions = async |before, most| {
+        let found = store.actions(&name("demo"), before, most).await.unwrap();
+        numbers(&found)
     };
-    assert_eq!(latest(None, 2).await, [3, 4]);
-    assert_eq!(latest(Some(Kind::Message), 3).await, [1, 3, 4]);
-    assert_eq!(latest(Some(Kind::Action), 3).await, [2]);
+    assert_eq!(actions(None, MANY).await, [5, 3, 1]);
+    assert_eq!(actions(None, 2).await, [5, 3]);
+    assert_eq!(actions(Some(3), 2).await, [1]);
+    assert_eq!(actions(Some(u64::MAX), 1).await, [5]);
+    assert!(actions(Some(0), MANY).await.is_empty());
 }
 
 pub(super) async fn moderation_changes_with_its_entry_and_a_deleted_text_is_gone(

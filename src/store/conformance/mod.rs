@@ -54,6 +54,7 @@ pub(crate) async fn all<S: Store, Guard>(fresh: impl Fn() -> (S, Guard)) {
         chat::what_has_a_key_is_appended_once,
         chat::appends_at_once_find_their_places,
         chat::the_latest_entries_come_in_order,
+        chat::actions_come_latest_first_and_from_where_one_wants,
         chat::moderation_changes_with_its_entry_and_a_deleted_text_is_gone,
         chat::donations_are_summed_by_broadcast_and_currency,
         chat::followers_are_kept_and_bounded,

@@ -55,22 +55,36 @@ impl ChatStore for Sqlite {
     async fn latest_entries(
         &self,
         channel: &ChannelName,
-        kind: Option<Kind>,
         most: usize,
     ) -> Result<Vec<Entry>, StoreError> {
         let channel = channel.clone();
         self.run(move |db| {
             let mut latest: Vec<Entry> = db
                 .prepare_cached(&format!(
-                    "{SELECT} WHERE channel = ?1 AND (?2 IS NULL OR kind = ?2) ORDER BY seq DESC LIMIT ?3"
+                    "{SELECT} WHERE channel = ?1 ORDER BY seq DESC LIMIT ?2"
                 ))?
-                .query_map(
-                    params![channel.as_str(), kind.map(Kind::as_str), most as i64],
-                    entry,
-                )?
+                .query_map(params![channel.as_str(), most as i64], entry)?
                 .collect::<rusqlite::Result<_>>()?;
             latest.reverse();
             Ok(latest)
+        })
+        .await
+    }
+
+    async fn actions(
+        &self,
+        channel: &ChannelName,
+        before: Option<u64>,
+        most: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let (channel, before) = (channel.clone(), place(before));
+        self.run(move |db| {
+            // The kind as `actions_by_channel` has it, or that isn't used.
+            db.prepare_cached(&format!(
+                "{SELECT} WHERE channel = ?1 AND kind = 'action' AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
+            ))?
+            .query_map(params![channel.as_str(), before, most as i64], entry)?
+            .collect()
         })
         .await
     }
@@ -203,6 +217,12 @@ impl ChatStore for Sqlite {
         })
         .await
     }
+}
+
+/// An entry's number as the database has them; behind all of them without.
+fn place(seq: Option<u64>) -> i64 {
+    seq.and_then(|seq| i64::try_from(seq).ok())
+        .unwrap_or(i64::MAX)
 }
 
 fn append(db: &Transaction<'_>, new: &NewEntry) -> rusqlite::Result<Placed> {

@@ -10,7 +10,7 @@ use super::StoreError;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Each step raises the version (`user_version`) by one. Steps are never changed once released: add another one.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
     CREATE TABLE channels (
         name TEXT PRIMARY KEY, title TEXT NOT NULL, tags TEXT NOT NULL, settings TEXT NOT NULL,
@@ -59,6 +59,7 @@ const MIGRATIONS: [&str; 4] = [
         PRIMARY KEY (broadcast, part)
     ) STRICT, WITHOUT ROWID;
 ",
+    "CREATE INDEX actions_by_channel ON entries (channel, seq) WHERE kind = 'action';",
 ];
 
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {

@@ -205,6 +205,34 @@ test('a moderator deletes, times out and bans, on the page', async () => {
   await viewer.context().close();
 });
 
+test('a message pinned long ago is shown to who comes, until it is unpinned', async () => {
+  const { spillway } = parts;
+  const token = await spillway.token('moderate', 'demo');
+  const moderator = await Chatter.join(spillway, 'demo', { name: 'Mo', token, history: 0 });
+  await moderator.next('welcome');
+  moderator.write('p1', 'the rules of the house');
+  const { seq } = await moderator.next('message', { id: 'p1' });
+  const page = await chromiumPage();
+  await watch(page);
+  const bar = (text) =>
+    page.waitForFunction((text) => {
+      const pinned = document.querySelector('#chat .chat-pinned');
+      return text === null ? pinned.hidden : pinned.innerText.includes(text);
+    }, text);
+  await bar(null);
+  moderator.send({ type: 'moderate', id: 'p2', action: { kind: 'pin', seq } });
+  await bar('the rules of the house');
+  const newcomer = await Chatter.join(spillway, 'demo', { history: 0 });
+  const { pinned } = await newcomer.next('welcome');
+  assert.equal(pinned.text, 'the rules of the house');
+  moderator.send({ type: 'moderate', id: 'p3', action: { kind: 'pin', seq: null } });
+  await bar(null);
+  assert.equal((await newcomer.next('pinned')).entry, null);
+  moderator.close();
+  newcomer.close();
+  await page.context().close();
+});
+
 test('reactions are counted for all', async () => {
   const [one, other] = [await chromiumPage(), await chromiumPage()];
   const bot = await Chatter.join(parts.spillway, 'demo', {});

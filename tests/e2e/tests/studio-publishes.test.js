@@ -43,6 +43,25 @@ test("the studio's test picture goes live and is watched", async () => {
   await watch.waitForSelector('html[data-state="ended"]', { timeout: 30_000 });
 });
 
+test('its chat comes with the first broadcast, and is asked for in vain but once', async () => {
+  const { spillway } = parts;
+  const token = await spillway.token('publish', 'first');
+  const page = await (await parts.chromium.newContext()).newPage();
+  const failed = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') failed.push(message.text());
+  });
+  await page.goto(`${spillway.url('/studio/first')}#token=${token}`);
+  await page.waitForFunction(() => /first broadcast/.test(document.body.innerText));
+  await page.waitForTimeout(5_000);
+  await page.check('input[name="source"][value="test"]', { force: true });
+  await page.click('#go-live');
+  await page.waitForSelector('html[data-state="live"]', { timeout: 15_000 });
+  await page.waitForSelector('#chat textarea:not([disabled])', { timeout: 10_000 });
+  assert.ok(failed.length <= 1, failed.join());
+  await page.context().close();
+});
+
 test('a wrong token is refused with advice', async () => {
   const page = await (await parts.chromium.newContext()).newPage();
   await page.goto(`${parts.spillway.url('/studio/studio')}#token=nonsense`);

@@ -103,7 +103,7 @@ export class Chat {
   }
 
   get pinned(): MessageEntry | null {
-    return this.room.pinned((seq) => this.#log.message(seq));
+    return this.room.pinned;
   }
 
   /** The last entry that came. For tests and the curious. */

@@ -129,15 +129,6 @@ export class ChatLog {
     );
   }
 
-  /** A message that came, shown or not yet. */
-  message(seq: number): MessageEntry | null {
-    const found =
-      this.#shown.find((line) => line.entry.seq === seq)?.entry ??
-      this.#gate.items.find((entry) => entry.seq === seq);
-    const isGone = this.#deleted.has(seq) || (found !== undefined && this.#isHidden(found));
-    return found?.type === 'message' && !found.deleted && !isGone ? found : null;
-  }
-
   /** What somebody called themselves last. */
   nameOf(author: string): string | null {
     const said = this.#shown.findLast(

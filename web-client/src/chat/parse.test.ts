@@ -15,7 +15,7 @@ describe('parseFrame', () => {
       reactions: ['❤️', 7, '👍'],
       broadcast: { id: 'b', started_at: 1_700_000_000_000, now: 94_100 },
       last: 57,
-      pinned: 12,
+      pinned: { type: 'message', seq: 12, id: 'c1', author, text: 'look', at: 5, time: 1 },
       goal: { title: 'Camera', currency: 'EUR', amount: 500, raised: 12 },
       following: true,
     });
@@ -28,10 +28,30 @@ describe('parseFrame', () => {
       reactions: ['❤️', '👍'],
       broadcast: { id: 'b', startedAt: 1_700_000_000_000, now: 94_100 },
       last: 57,
-      pinned: 12,
+      pinned: {
+        type: 'message',
+        seq: 12,
+        id: 'c1',
+        author,
+        text: 'look',
+        at: 5,
+        time: 1,
+        deleted: false,
+      },
       goal: { title: 'Camera', currency: 'EUR', amount: 500, raised: 12 },
       following: true,
     });
+  });
+
+  it('reads what is pinned: a message, or nothing', () => {
+    const message = { type: 'message', seq: 3, id: 'c1', author, text: 'look', at: 5, time: 1 };
+    const others = [null, 3, { ...message, type: 'event' }, { ...message, deleted: true }];
+    expect(frame({ type: 'pinned', entry: message })).toMatchObject([
+      { type: 'pinned', entry: { seq: 3, text: 'look' } },
+    ]);
+    for (const entry of others) {
+      expect(frame({ type: 'pinned', entry })).toEqual([{ type: 'pinned', entry: null }]);
+    }
   });
 
   it('reads entries', () => {

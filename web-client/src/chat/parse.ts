@@ -102,6 +102,8 @@ function parseNews(item: Fields): ServerItem | null {
       return { type: 'rules', rules: rules(item) };
     case 'goal':
       return { type: 'goal', goal: goal(item.goal) };
+    case 'pinned':
+      return { type: 'pinned', entry: pinned(item.entry) };
     case 'caption': {
       const { from, to } = { from: whole(item.from), to: whole(item.to) };
       if (from === null || to === null) return null;
@@ -123,6 +125,12 @@ function entry(item: Fields): Entry | null {
     action(item, placed) ??
     event(item, placed) ?? { type: 'other', ...placed }
   );
+}
+
+/** Only messages are pinned. */
+function pinned(value: unknown): MessageEntry | null {
+  const found = entry(fieldsOf(value));
+  return found?.type === 'message' && !found.deleted ? found : null;
 }
 
 type Placed = Pick<Entry, 'seq' | 'time' | 'at'>;
@@ -215,7 +223,7 @@ function welcome(item: Fields): Welcome | null {
       .slice(0, MAX_REACTIONS),
     broadcast: broadcast(item.broadcast),
     last: whole(item.last) ?? 0,
-    pinned: whole(item.pinned),
+    pinned: pinned(item.pinned),
     goal: goal(item.goal),
     following: item.following === true,
   };

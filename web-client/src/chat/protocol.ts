@@ -113,7 +113,7 @@ export interface Welcome {
   reactions: string[];
   broadcast: Broadcast | null;
   last: number;
-  pinned: number | null;
+  pinned: MessageEntry | null;
   goal: Goal | null;
   following: boolean;
 }
@@ -162,6 +162,7 @@ export type ServerItem =
   | { type: 'broadcast'; broadcast: Broadcast | null }
   | { type: 'rules'; rules: Rules }
   | { type: 'goal'; goal: Goal | null }
+  | { type: 'pinned'; entry: MessageEntry | null }
   | Caption
   | { type: 'rights'; write: boolean; until: number | null; reason: string }
   | { type: 'renamed'; name: string };

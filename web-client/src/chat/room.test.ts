@@ -4,7 +4,6 @@ import { Room } from './room.ts';
 
 const rules: Rules = { slowS: 0, followersOnlyS: null, links: true, maxLength: 500, words: ['x'] };
 const eve = { id: 'e', name: 'Eve', role: 'viewer' } as const;
-const mod = { id: 'm', name: 'Mod', role: 'moderator' } as const;
 const placed = { at: null, time: 0 };
 
 const welcome: Welcome = {
@@ -38,9 +37,6 @@ beforeEach(() => {
   room.take(welcome, 100);
 });
 
-const find = (seq: number): MessageEntry | null => (seq === 4 ? pinnedMessage : null);
-const none = (): null => null;
-
 describe('Room', () => {
   it('counts stream time on from what was said', () => {
     expect(room.streamTime(1_100)).toBe(6_000);
@@ -55,29 +51,16 @@ describe('Room', () => {
     expect(room.momentOf({ at: 50, time: 1_000_050 })).toBeNull();
   });
 
-  it('keeps a pinned message that the log forgets', () => {
-    room.take({ ...welcome, pinned: 4 }, 0);
-    expect(room.pinned(none)).toBeNull();
-    expect(room.pinned(find)?.text).toBe('look');
-    expect(room.pinned(none)?.text).toBe('look');
-  });
-
-  it('unpins what is taken back, and whose author is', () => {
-    const pin = {
-      type: 'action',
-      seq: 6,
-      by: mod,
-      action: { kind: 'pin', seq: 4 },
-      ...placed,
-    } as const;
-    room.take(pin, 0);
-    expect(room.pinned(find)?.seq).toBe(4);
-    room.take({ ...pin, seq: 7, action: { kind: 'delete', seq: 4 } }, 0);
-    expect(room.pinned(find)).toBeNull();
-    room.take({ ...pin, seq: 8 }, 0);
-    room.pinned(find);
-    room.take({ ...pin, seq: 9, action: { kind: 'ban', author: 'e' } }, 0);
-    expect(room.pinned(find)).toBeNull();
+  it('has what is pinned as it is told', () => {
+    expect(room.pinned).toBeNull();
+    room.take({ type: 'pinned', entry: pinnedMessage }, 0);
+    expect(room.pinned?.text).toBe('look');
+    room.take(welcome, 0);
+    expect(room.pinned).toBeNull();
+    room.take({ ...welcome, pinned: pinnedMessage }, 0);
+    expect(room.pinned?.text).toBe('look');
+    room.take({ type: 'pinned', entry: null }, 0);
+    expect(room.pinned).toBeNull();
   });
 
   it('keeps the words that only moderators are told', () => {

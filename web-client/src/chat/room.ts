@@ -36,10 +36,9 @@ export class Room {
   muted: Muted | null = null;
   presence: { viewers: number; chatters: number } | null = null;
   broadcast: Broadcast | null = null;
+  /** The pinned message, which may be older than all that was sent of the log. */
+  pinned: MessageEntry | null = null;
   #broadcastSaidAt = 0;
-  #pinned: number | null = null;
-  /** The pinned message, once it was seen: the log forgets what is old. */
-  #pinnedMessage: MessageEntry | null = null;
 
   take(item: ServerItem, now: number): void {
     switch (item.type) {
@@ -63,11 +62,8 @@ export class Room {
         this.rights = { ...this.rights, write: item.write };
         this.muted = item.write ? null : { until: item.until, reason: item.reason };
         break;
-      case 'message':
-        if (item.seq === this.#pinned && !item.deleted) this.#pinnedMessage = item;
-        break;
-      case 'action':
-        this.#moderated(item);
+      case 'pinned':
+        this.pinned = item.entry;
     }
   }
 
@@ -81,13 +77,6 @@ export class Room {
     return this.broadcast === null || time < this.broadcast.startedAt ? null : at;
   }
 
-  /** The message that is pinned, as far as it's known; `find` looks into the log. */
-  pinned(find: (seq: number) => MessageEntry | null): MessageEntry | null {
-    if (this.#pinned === null) return null;
-    this.#pinnedMessage ??= find(this.#pinned);
-    return this.#pinnedMessage;
-  }
-
   #welcome(welcome: Welcome, now: number): void {
     this.self = welcome.author;
     this.rights = welcome.rights;
@@ -96,27 +85,12 @@ export class Room {
     this.goal = welcome.goal;
     this.following = welcome.following;
     if (welcome.rights.write) this.muted = null;
-    this.#pin(welcome.pinned);
+    this.pinned = welcome.pinned;
     this.#setBroadcast(welcome.broadcast, now);
   }
 
   #setBroadcast(broadcast: Broadcast | null, now: number): void {
     this.broadcast = broadcast;
     this.#broadcastSaidAt = now;
-  }
-
-  #pin(seq: number | null): void {
-    if (seq !== this.#pinned) this.#pinnedMessage = null;
-    this.#pinned = seq;
-  }
-
-  #moderated({ action, seq }: Entry & { type: 'action' }): void {
-    const { kind } = action;
-    if (kind === 'pin') this.#pin(action.seq);
-    else if (kind === 'delete' && action.seq === this.#pinned) this.#pin(null);
-    else if (kind === 'timeout' || kind === 'ban') {
-      const isTheirs = this.#pinnedMessage?.author.id === action.author;
-      if (isTheirs && (this.#pinned ?? 0) < seq) this.#pin(null);
-    }
   }
 }

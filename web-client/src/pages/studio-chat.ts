@@ -3,6 +3,8 @@ import { ChatMemory } from '../chat/memory.ts';
 import { ChatSocket, chatUrl, DataChannels } from '../chat/transport.ts';
 import type { ChatChannels } from '../shared/chat-channels.ts';
 import { byId } from '../shared/dom.ts';
+import { getJson } from '../shared/http.ts';
+import { ProblemError } from '../shared/problem.ts';
 import { FloatingReactions } from './chat/floating.ts';
 import { ChatPanel } from './chat/panel.ts';
 import { viewOf } from './chat/view.ts';
@@ -10,13 +12,23 @@ import { viewOf } from './chat/view.ts';
 /** A token that is being typed isn't tried letter by letter. */
 const TYPED_MS = 1_000;
 
-/** The chat of the studio: the streamer sees what happens, so what is said is seen at once. */
+/**
+ * The chat of the studio: the streamer sees what happens, so what is said is seen at once.
+ *
+ * A channel that its first broadcast is yet to make has no chat. It's looked for once, and again when the streamer comes back to the page,
+ * perhaps from another program that has gone live; going live here is enough by itself.
+ */
 export class StudioChat {
+  readonly #channel: string;
+  readonly #token: () => string;
+  #isThere = false;
   readonly #chat: Chat;
   readonly #panel: ChatPanel;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(channel: string, token: () => string) {
+    this.#channel = channel;
+    this.#token = token;
     const floating = new FloatingReactions(byId('floating', HTMLElement));
     const url = chatUrl(location.origin, channel);
     this.#chat = new Chat({
@@ -47,7 +59,10 @@ export class StudioChat {
       this.#chat.stop();
     });
     window.addEventListener('pageshow', (event) => {
-      if (event.persisted) this.#chat.start();
+      if (event.persisted) this.start();
+    });
+    window.addEventListener('focus', () => {
+      if (!this.#isThere) this.start();
     });
   }
 
@@ -57,12 +72,16 @@ export class StudioChat {
   }
 
   start(): void {
-    this.#chat.start();
+    if (this.#isThere) this.#chat.start();
+    else void this.#look();
   }
 
   /** The session that publishes has these; null: nothing is published. */
   use(channels: ChatChannels | null): void {
     this.#chat.offer(channels === null ? null : new DataChannels(channels));
+    if (channels === null || this.#isThere) return;
+    this.#isThere = true;
+    this.start();
   }
 
   tokenChanged(): void {
@@ -70,5 +89,24 @@ export class StudioChat {
     this.#timer = setTimeout(() => {
       this.#chat.renew();
     }, TYPED_MS);
+  }
+
+  async #look(): Promise<void> {
+    const isThere = await isChannel(this.#channel, this.#token());
+    // Meanwhile a session may have been opened.
+    if (this.#isThere) return;
+    this.#isThere = isThere;
+    if (isThere) this.start();
+    else this.#panel.refresh();
+  }
+}
+
+/** Whatever else is wrong, the chat will say. */
+async function isChannel(channel: string, token: string): Promise<boolean> {
+  try {
+    await getJson(`/api/v1/channels/${encodeURIComponent(channel)}`, token);
+    return true;
+  } catch (error) {
+    return !(error instanceof ProblemError && error.problem.status === 404);
   }
 }

@@ -53,7 +53,7 @@ export class WatchChat {
         this.#clock.pair(pair, performance.now());
       },
       onCaption: (caption) => {
-        this.#captions.take(caption);
+        this.#captions.take(caption, this.#pictureTime, performance.now());
         captionsMenu.offerSpoken(this.#captions.languages);
       },
       onBroadcast: () => {
@@ -119,7 +119,9 @@ export class WatchChat {
 
   #showCaption(): void {
     const language = this.#captionsMenu.spoken;
-    const text = language === null ? '' : this.#captions.textAt(language, this.#pictureTime);
+    // None without a picture that moves.
+    const isShown = language !== null && this.#pictureTime !== null;
+    const text = isShown ? this.#captions.textAt(language, performance.now()) : '';
     setText(this.#captionLine, text);
     this.#captionLine.hidden = text === '';
   }

@@ -183,6 +183,11 @@ impl World {
                     self.room
                         .loaded(self.now, participant, (!self.is_full).then_some(&behind));
                 }
+                Output::Find { seq } => {
+                    let found = self.entries.iter().find(|entry| entry.seq == seq);
+                    self.room
+                        .found(seq, found.filter(|_| !self.is_full).cloned());
+                }
                 Output::Close(id) => {
                     self.told.remove(&id);
                     self.room.leave(self.now, id);

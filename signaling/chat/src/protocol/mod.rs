@@ -8,8 +8,8 @@ pub use client::{
     parse, parse_report,
 };
 pub use server::{
-    Broadcast, Code, EventKind, Goal, Problem, Rights, Rules, ServerObject, StreamEvent, Welcome,
-    frame, joined,
+    Broadcast, Caption, Code, EventKind, Goal, Problem, Rights, Rules, ServerObject, StreamEvent,
+    Welcome, frame, joined,
 };
 
 /// The longest frame of a client, in bytes.

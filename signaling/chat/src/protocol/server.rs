@@ -1,12 +1,14 @@
 //! What the server sends, but for the log's entries, which write themselves.
 
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::{Author, Millis};
 
 /// An object of a frame of the server.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum ServerObject {
@@ -42,6 +44,10 @@ pub enum ServerObject {
     Goal {
         goal: Option<Goal>,
     },
+    Pinned {
+        entry: Option<Box<RawValue>>,
+    },
+    Caption(Caption),
     Rights {
         write: bool,
         until: Option<Millis>,
@@ -50,7 +56,7 @@ pub enum ServerObject {
 }
 
 /// The answer to a hello.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Welcome {
     /// Who the client is from now on.
     pub author: Author,
@@ -66,8 +72,8 @@ pub struct Welcome {
     pub broadcast: Option<Broadcast>,
     /// The latest entry's number.
     pub last: u64,
-    /// The pinned entry's number.
-    pub pinned: Option<u64>,
+    /// The pinned message, as the log has it.
+    pub pinned: Option<Box<RawValue>>,
     /// What donations are wanted for.
     pub goal: Option<Goal>,
     /// Whether the author follows the channel.
@@ -110,6 +116,19 @@ pub struct Broadcast {
     pub started_at: Millis,
     /// The stream time now.
     pub now: u64,
+}
+
+/// What was said in the broadcast. Stream times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Caption {
+    /// In which language: a tag of RFC 5646.
+    pub language: String,
+    /// From when.
+    pub from: u64,
+    /// Until when.
+    pub to: u64,
+    /// The words, in a few lines.
+    pub text: String,
 }
 
 /// What donations are wanted for, and how much there is.

@@ -2,12 +2,13 @@
 //!
 //! Driving contract: after any call that takes `now`, take all of [`Room::poll`], and ask [`Room::next_timeout`]. Whatever was
 //! to be appended is answered, in its order, with [`Room::appended`]; whatever was to be sent as part of the log, with
-//! [`Room::sent`]; what was to be loaded, with [`Room::loaded`].
+//! [`Room::sent`]; what was to be loaded, with [`Room::loaded`], and what was to be found, with [`Room::found`].
 
 mod delivery;
 mod limits;
 mod moderation;
 mod people;
+mod pinned;
 mod reactions;
 mod ring;
 mod state;
@@ -28,7 +29,9 @@ pub use writing::NewEvent;
 use crate::{
     AuthorId, Entry, Millis, Role,
     entry::Draft,
-    protocol::{Action, Broadcast, ClientFrame, Code, Goal, Problem, Report, ServerObject},
+    protocol::{
+        Action, Broadcast, Caption, ClientFrame, Code, Goal, Problem, Report, ServerObject,
+    },
     text::WordFilter,
 };
 use limits::{Bucket, FairShare};
@@ -57,6 +60,8 @@ const TAP_BURST: f64 = 10.0;
 const MAX_WAITING: usize = 20_000;
 /// How far back the picture may be that an author looks at.
 const MAX_BEHIND_MS: u64 = 60_000;
+/// Captions of one frame: the longest fit into [`MAX_SERVER_FRAME`](crate::protocol::MAX_SERVER_FRAME).
+const CAPTIONS_A_FRAME: usize = 8;
 /// Entries that a client may be behind; those before are told as skipped.
 const MAX_RESUME: u64 = 10_000;
 
@@ -107,6 +112,11 @@ pub enum Output {
         /// The last that they have.
         after: u64,
     },
+    /// Look into the log for an entry, for [`Room::found`].
+    Find {
+        /// Its number.
+        seq: u64,
+    },
     /// Let a client go, after what was to be sent.
     Close(ParticipantId),
     /// Somebody follows the channel since then, or no more.
@@ -134,6 +144,8 @@ pub struct Opened {
     pub recent: Vec<Entry>,
     /// The number of the log's last entry.
     pub last: u64,
+    /// The entry that the moderation has pinned, if the log has it.
+    pub pinned: Option<Entry>,
 }
 
 /// Somebody who said hello, and is believed.
@@ -181,6 +193,7 @@ pub enum Appended {
 pub struct Room {
     limits: RoomLimits,
     state: RoomState,
+    pinned: Option<Entry>,
     ring: Ring,
     people: People,
     participants: HashMap<ParticipantId, Participant>,
@@ -243,6 +256,7 @@ impl Room {
             limits,
             filter: WordFilter::new(opened.state.words.iter().map(String::as_str)),
             state: opened.state,
+            pinned: opened.pinned.filter(pinned::is_to_be_shown),
             people: People::new(channel),
             participants: HashMap::new(),
             greetings: VecDeque::new(),
@@ -425,6 +439,21 @@ impl Room {
                 ServerObject::Broadcast { broadcast },
                 ServerObject::Goal { goal: self.goal() },
             ]);
+        }
+    }
+
+    /// Something was said in a broadcast: those who are there are told, and nobody later. A late one is worth nothing.
+    pub fn caption(&mut self, broadcast: &str, captions: &[Caption]) {
+        if self.on_air.as_ref().is_none_or(|air| air.id != broadcast) {
+            return;
+        }
+        for captions in captions.chunks(CAPTIONS_A_FRAME) {
+            let captions: Vec<_> = captions
+                .iter()
+                .cloned()
+                .map(ServerObject::Caption)
+                .collect();
+            self.send_to_all(&captions);
         }
     }
 

@@ -26,6 +26,9 @@ impl Room {
             .map(|person| person.address);
         let mut state = self.state_to_be();
         state.apply(&action, now, address);
+        if silences(&action).is_some_and(|author| self.pinned_author() == Some(author)) {
+            state.unpin();
+        }
         let deletes = match action {
             Action::Delete { seq } => Some(seq),
             _ => None,
@@ -118,6 +121,7 @@ impl Room {
             }
             Action::Goal(_) => self.send_to_all(&[ServerObject::Goal { goal: self.goal() }]),
         }
+        self.follow_pin();
     }
 
     fn tell_rights(&mut self, now: Millis, author: &AuthorId) {
@@ -177,10 +181,18 @@ impl Room {
             reactions: self.reactions.emoji(),
             broadcast: self.broadcast(now),
             last: self.ring.last(),
-            pinned: self.state.pinned,
+            pinned: self.pinned_json(),
             goal: self.goal(),
             following: joining.following_since.is_some(),
         }))
+    }
+}
+
+/// Whose messages are gone from all screens by an action.
+fn silences(action: &Action) -> Option<&AuthorId> {
+    match action {
+        Action::Timeout { author, .. } | Action::Ban { author, .. } => Some(author),
+        _ => None,
     }
 }
 

@@ -95,6 +95,16 @@ impl RoomState {
         }
     }
 
+    /// Nothing is pinned any more.
+    pub(super) fn unpin(&mut self) {
+        self.pinned = None;
+    }
+
+    /// The number of the entry that is pinned.
+    pub fn pinned(&self) -> Option<u64> {
+        self.pinned
+    }
+
     fn add(
         &mut self,
         author: &AuthorId,

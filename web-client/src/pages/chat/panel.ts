@@ -205,6 +205,8 @@ export class ChatPanel {
       text = describeRefusal({ ...state, type: 'error', id: null, retryAfterS: null });
     } else if (state.name === 'pausing' && state.attempt > 2) {
       text = 'The chat isn’t there yet, or can’t be reached. It’s tried again by itself.';
+    } else if (state.name === 'off') {
+      text = 'The chat comes with the channel’s first broadcast.';
     } else if (state.name !== 'ready' && isSlow) {
       text = 'Connecting to the chat…';
     }

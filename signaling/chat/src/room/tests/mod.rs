@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod captions;
 mod log;
 mod moderation;
+mod pinned;
 mod rules;
 mod world;

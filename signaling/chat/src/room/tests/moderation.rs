@@ -187,8 +187,8 @@ fn moderation_outlives_the_room() {
         (&json!(7), &json!(["bad"]))
     );
     assert_eq!(
-        (&welcome["pinned"], &welcome["last"]),
-        (&json!(3), &json!(4))
+        (&welcome["pinned"]["text"], &welcome["last"]),
+        (&json!("pin me"), &json!(4))
     );
 }
 

@@ -83,6 +83,7 @@ impl World {
             state: self.log.state.clone(),
             recent,
             last: self.log.entries.len() as u64,
+            pinned: self.log.state.pinned().and_then(|seq| self.log.find(seq)),
         };
         self.room = Room::new("garden", self.limits.clone(), opened, self.now);
     }
@@ -177,6 +178,7 @@ impl World {
                     let entries = self.log.behind(after, 200);
                     self.room.loaded(self.now, participant, Some(&entries));
                 }
+                Output::Find { seq } => self.room.found(seq, self.log.find(seq)),
                 Output::Close(id) => {
                     self.closed.insert(id.0);
                 }
@@ -248,6 +250,13 @@ impl Log {
             deleted: false,
         });
         Appended::New(seq)
+    }
+
+    /// An entry that isn't forgotten.
+    pub(super) fn find(&self, seq: u64) -> Option<Entry> {
+        self.behind(seq - 1, 1)
+            .into_iter()
+            .find(|entry| entry.seq == seq)
     }
 
     pub(super) fn behind(&self, after: u64, most: usize) -> Vec<Entry> {
