@@ -197,8 +197,9 @@ export class Chat {
     this.#connection.say({ type: 'rename', name });
   }
 
-  report(report: Report): void {
-    this.#connection.say({ type: 'report', ...report });
+  /** Gives false if it can't be said now. */
+  report(report: Report): boolean {
+    return this.#connection.say({ type: 'report', ...report });
   }
 
   #hello(): ClientItem {
