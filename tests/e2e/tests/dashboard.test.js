@@ -3,6 +3,7 @@ import test from 'node:test';
 import { artifact } from '../lib/artifacts.js';
 import { harness } from '../lib/harness.js';
 import { ObsPublisher } from '../lib/obs.js';
+import { Spillway } from '../lib/spillway.js';
 import { sleep, until } from '../lib/wait.js';
 
 const DESKTOP = { width: 1280, height: 900 };
@@ -86,6 +87,7 @@ const card = (channel) => `.live-card:has-text("${channel}")`;
 
 test('it asks for a token, says what is wrong with one, and keeps it out of the address', async () => {
   const { spillway } = parts;
+  assert.equal((await fetch(spillway.url('/dashboard/'))).url, spillway.url('/dashboard'));
   const page = await open('/dashboard');
   await reaches(page, 'asking');
   assert.equal(await page.textContent('#gate-problem'), '');
@@ -117,6 +119,17 @@ test('it asks for a token, says what is wrong with one, and keeps it out of the 
   assert.ok(!spillway.log.includes(token));
   assert.deepEqual(page.errors, []);
   await page.context().close();
+});
+
+test('whoever sits at a node that trusts them needs no token', async () => {
+  const config = '[auth]\nadmin_from_loopback = true\n';
+  const trusting = await Spillway.start({ test: parts.test, config });
+  const page = await parts.chromium.newPage();
+  await page.goto(trusting.url('/dashboard'));
+  await reaches(page, 'overview');
+  assert.equal(await page.isVisible('#leave'), false, 'there is no token to forget');
+  await page.context().close();
+  await trusting.stop();
 });
 
 test('a token that is revoked meanwhile is asked for anew', async () => {

@@ -18,7 +18,13 @@ interface Moments {
 }
 
 function setUp({ pictureAt = 400, broadcastAt = -60_000 }: Moments = {}) {
-  const world = { now: 0, isChatOpen: true, pictureAt, sample: playing as Sample | null };
+  const world = {
+    now: 0,
+    isChatOpen: true,
+    readyAt: 300 as number | null,
+    pictureAt,
+    sample: playing as Sample | null,
+  };
   const said: Report[] = [];
   const sent: Report[] = [];
   const reporter = new Reporter(
@@ -26,6 +32,7 @@ function setUp({ pictureAt = 400, broadcastAt = -60_000 }: Moments = {}) {
       sample: () => world.sample,
       pictureAt: () => world.pictureAt,
       broadcastAt: () => broadcastAt,
+      readyAt: () => world.readyAt,
       say: (report) => {
         if (world.isChatOpen) said.push(report);
         return world.isChatOpen;
@@ -95,14 +102,37 @@ describe('Reporter', () => {
     expect(said[0]).not.toHaveProperty('startup_ms');
   });
 
+  it('sends what a new connection wouldn’t be believed', () => {
+    const { world, said, sent, watch } = setUp();
+    world.readyAt = 7_000;
+    watch(11);
+    expect(sent).toMatchObject([{ played_ms: 10_000 }]);
+    world.readyAt = null;
+    watch(10);
+    world.readyAt = 21_000;
+    watch(10);
+    expect(sent).toHaveLength(2);
+    expect(said).toMatchObject([{ played_ms: 10_000 }]);
+  });
+
+  it('tells of each player what it did', () => {
+    const { world, said, sent, reporter, watch } = setUp();
+    watch(6);
+    reporter.flush(world.now);
+    world.sample = { ...playing, player: 'hls', height: 480 };
+    watch(11);
+    expect(sent).toMatchObject([{ player: 'webrtc', played_ms: 6_000, height: 720 }]);
+    expect(said).toMatchObject([{ player: 'hls', played_ms: 10_000, height: 480 }]);
+  });
+
   it('sends what nobody was told when the page is hidden or left, and nothing twice', () => {
     const { world, said, sent, reporter, watch, played } = setUp();
     watch(14);
-    reporter.hide(world.now);
+    reporter.flush(world.now);
     expect(sent.map((report) => report.played_ms)).toEqual([4_000]);
     // Browsers say both, in either order.
     reporter.leave(world.now);
-    reporter.hide(world.now);
+    reporter.flush(world.now);
     expect(said).toHaveLength(1);
     expect(sent).toHaveLength(1);
     expect(played()).toBe(14_000);
@@ -112,8 +142,8 @@ describe('Reporter', () => {
     const { world, sent, reporter, watch, played } = setUp();
     for (let i = 0; i < 7; i += 1) {
       watch(3);
-      reporter.hide(world.now + 400);
-      reporter.hide(world.now + 500);
+      reporter.flush(world.now + 400);
+      reporter.flush(world.now + 500);
     }
     expect(sent).toHaveLength(7);
     reporter.leave(world.now + 500);
@@ -123,7 +153,7 @@ describe('Reporter', () => {
   it('doesn’t send a blink when hidden, but all when left', () => {
     const { world, sent, reporter, watch } = setUp();
     watch(1);
-    reporter.hide(700);
+    reporter.flush(700);
     expect(sent).toEqual([]);
     world.now = 900;
     reporter.leave(world.now);

@@ -5,6 +5,8 @@ import { Viewing, type Sample } from './report.ts';
 const REPORT_MS = 10_000;
 /** Less than that waits for the next report, unless there may be none. */
 const LEAST_MS = 1_000;
+/** The node believes a report in the chat of no more time than its connection is old, and of that. */
+const CREDIT_MS = 1_000;
 /** What took longer than that wasn't waited for. */
 const MAX_STARTUP_MS = 600_000;
 
@@ -15,15 +17,17 @@ export interface ReporterPorts {
   pictureAt: () => number | null;
   /** When the broadcast began, which nobody could see before; null if that isn't known. */
   broadcastAt: () => number | null;
-  /** Says it in the chat; false: it can't be said now. */
+  /** Since when something can be said in the chat; null: it can't now. */
+  readyAt: () => number | null;
+  /** Says it in the chat; false: it can't be said after all. */
   say: (report: Report) => boolean;
   /** Sends what outlives the page. */
   send: (report: Report) => void;
 }
 
 /**
- * Tells how the player does: `look` about once a second, `hide` when the page is hidden, and `leave` when it's left. What was told
- * once isn't told again, whichever way it went.
+ * Tells how the player does: `look` about once a second, `flush` when the page is hidden or another player takes over, and `leave`
+ * when the page is left. What was told once isn't told again, whichever way it went.
  */
 export class Reporter {
   readonly #ports: ReporterPorts;
@@ -41,11 +45,13 @@ export class Reporter {
     if (sample !== null) this.#viewing.observe(now, sample);
     if (now - this.#toldAt < REPORT_MS) return;
     const report = this.#take(now);
-    if (report !== null && !this.#ports.say(report)) this.#ports.send(report);
+    if (report === null) return;
+    const isSaid = this.#isBelieved(report, now) && this.#ports.say(report);
+    if (!isSaid) this.#ports.send(report);
   }
 
-  /** A page that is hidden may never be seen again, nor told that it ends. */
-  hide(now: number): void {
+  /** A page that is hidden may never be seen again, nor told that it ends; and a report is of one player. */
+  flush(now: number): void {
     this.look(now);
     if (this.#viewing.seenMs >= LEAST_MS) this.#send(now);
   }
@@ -55,6 +61,11 @@ export class Reporter {
     this.look(now);
     this.#viewing.pause();
     this.#send(now);
+  }
+
+  #isBelieved({ played_ms, stalled_ms }: Report, now: number): boolean {
+    const readyAt = this.#ports.readyAt();
+    return readyAt !== null && played_ms + stalled_ms <= now - readyAt + CREDIT_MS;
   }
 
   #send(now: number): void {

@@ -1,5 +1,4 @@
 import { formatBitrate, formatDate, formatMs, formatShare } from '../shared/format.ts';
-import type { Problem } from '../shared/problem.ts';
 import { stalledShare, type Figures, type Spread } from './audience.ts';
 import type { Sidecar, Source } from './node.ts';
 import { STALE_MS } from './poll.ts';
@@ -37,17 +36,11 @@ export function describeStalled(figures: Figures): string {
   return formatMaybe(stalledShare(figures));
 }
 
-/** How old figures are, and why; empty while they are of now. Times are of `performance.now()`. */
-export function describeAge(
-  now: number,
-  answeredAt: number | null,
-  problem: Problem | null,
-): string {
-  const age = answeredAt === null ? null : now - answeredAt;
-  if (problem === null && (age === null || age < STALE_MS)) return '';
-  const why = problem === null ? '' : ` ${problem.detail || problem.title}`;
-  if (age === null) return `There are no figures yet.${why}`;
-  return `These figures are ${formatSpan(age)} old.${why}`;
+/** How old figures are; empty while they are of now. Times are of `performance.now()`. */
+export function describeAge(now: number, answeredAt: number | null, hasFailed: boolean): string {
+  if (answeredAt === null) return hasFailed ? 'There are no figures yet.' : '';
+  const age = now - answeredAt;
+  return hasFailed || age >= STALE_MS ? `These figures are ${formatSpan(age)} old.` : '';
 }
 
 /** What a publisher sends: H264 · 1280×720 · 2.5 Mbit/s. */

@@ -18,6 +18,8 @@ const AGE_MS = 1_000;
 class Dashboard {
   readonly #root = document.documentElement;
   readonly #age = byId('age', HTMLElement);
+  readonly #ageText = byId('age-text', HTMLElement);
+  readonly #why = byId('why', HTMLElement);
   readonly #loading = byId('loading', HTMLElement);
   readonly #gate = new Gate(() => {
     this.#restart();
@@ -124,8 +126,11 @@ class Dashboard {
 
   #showAge(): void {
     if (document.hidden) return;
-    const text = describeAge(performance.now(), this.#poll.answeredAt, this.#problem);
-    setText(this.#age, text);
+    const { title = '', detail = '' } = this.#problem ?? {};
+    const text = describeAge(performance.now(), this.#poll.answeredAt, this.#problem !== null);
+    setText(this.#ageText, text);
+    // What changes each second isn't read out.
+    setText(this.#why, detail === '' ? title : detail);
     this.#age.hidden = text === '' || this.#root.dataset.state === 'asking';
   }
 }

@@ -90,10 +90,11 @@ export class WatchChat {
   /** This player is what is seen, with the session that it has now. */
   use(source: ChatSource): void {
     const { channels, hasChannels } = source;
-    const isKnown = source === this.#source && channels === this.#channels;
+    if (source === this.#source && channels === this.#channels) return;
+    // What the other one did is told of it.
+    if (source !== this.#source) this.#reporter.flush(performance.now());
     this.#source = source;
     this.#channels = channels;
-    if (isKnown) return;
     this.#clock = new PictureClock();
     this.#chat.offer(channels === null ? null : new DataChannels(channels), hasChannels);
   }
@@ -109,7 +110,7 @@ export class WatchChat {
       this.#chat.wake();
     });
     document.addEventListener('visibilitychange', () => {
-      if (document.hidden) this.#reporter.hide(performance.now());
+      if (document.hidden) this.#reporter.flush(performance.now());
     });
     const leave = (): void => {
       this.#reporter.leave(performance.now());
@@ -147,6 +148,7 @@ export class WatchChat {
         const streamTime = this.#chat.room.streamTime(now);
         return streamTime === null ? null : now - streamTime;
       },
+      readyAt: () => this.#chat.readyAt,
       say: (report: Report) => this.#chat.report(report),
       send: (report: Report) => {
         navigator.sendBeacon(url, JSON.stringify(report));
