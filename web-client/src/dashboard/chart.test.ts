@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { axisTop, pathOf } from './chart.ts';
+import { axisTop, pathOf, stepAt } from './chart.ts';
 
 describe('axisTop', () => {
   it('is a round number that no value exceeds, and whose half is round too', () => {
@@ -43,5 +43,18 @@ describe('pathOf', () => {
     expect(Math.max(...numbers)).toBeLessThanOrEqual(100);
     expect(pathOf('area', [], 4)).toBe('');
     expect(pathOf('line', [1], 0)).toBe('');
+  });
+});
+
+describe('stepAt', () => {
+  it('finds the step under the pointer, and the next one beside the chart', () => {
+    expect([0, 0.24, 0.26, 0.99, 1, -0.1, 1.1].map((share) => stepAt(share, 4))).toEqual([
+      ...[0, 0, 1, 3, 3, 0, 3],
+    ]);
+  });
+
+  it('finds none where there is none, nor in a chart without a width', () => {
+    expect(stepAt(0.5, 0)).toBeNull();
+    expect(stepAt(0 / 0, 4)).toBeNull();
   });
 });

@@ -27,6 +27,12 @@ export function pathOf(kind: Kind, values: Values, top: number): string {
     .join('');
 }
 
+/** Which of so many steps is at a share of the width, 0 to 1; null if there are none. */
+export function stepAt(share: number, steps: number): number | null {
+  if (steps === 0 || !Number.isFinite(share)) return null;
+  return Math.min(Math.max(Math.floor(share * steps), 0), steps - 1);
+}
+
 /** Values without a gap, and which step the first of them is of. */
 interface Run {
   from: number;
@@ -84,7 +90,8 @@ function bars(values: Values, top: number): string {
     .join('');
 }
 
-function middle(index: number, steps: number): number {
+/** Where the middle of a step is. */
+export function middle(index: number, steps: number): number {
   return round(((index + 0.5) / steps) * SIDE);
 }
 

@@ -80,12 +80,17 @@ export function describeViewers(
 const CLOCK = new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' });
 const DAY_MS = 86_400_000;
 
+/** A time of the day in the viewer's time zone: 14:05. */
+export function formatClock(unixMs: number): string {
+  return CLOCK.format(unixMs);
+}
+
 /** What stands under a chart's axis: its beginning, middle and end in the viewer's time zone. */
 export function timesOf(steps: readonly Step[], stepMinutes: number): string[] {
   const [first, last] = [steps.at(0), steps.at(-1)];
   if (first === undefined || last === undefined) return [];
   const [begin, end] = [first.at, last.at + stepMinutes * 60_000];
-  const format = end - begin > DAY_MS ? formatDate : (at: number) => CLOCK.format(at);
+  const format = end - begin > DAY_MS ? formatDate : formatClock;
   return [begin, (begin + end) / 2, end].map(format);
 }
 

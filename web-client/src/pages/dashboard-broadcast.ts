@@ -5,6 +5,7 @@ import {
   describeSource,
   describeSpread,
   describeStalled,
+  formatClock,
   formatMaybe,
   formatNumber,
   formatSpan,
@@ -22,7 +23,6 @@ import { showFigures } from './figures.ts';
 import { GroupTable } from './dashboard-group-table.ts';
 
 const SECOND_MS = 1_000;
-const TIME = new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' });
 
 /** All that is known of one broadcast and of those who watched it. */
 export class BroadcastPage {
@@ -143,7 +143,7 @@ function newsOf(audience: Audience | null, steps: readonly Step[]): string {
 function stepRow(step: Step): HTMLTableCellElement[] {
   const { at, viewers, sessionsMost, joins, p50, p95, stalled } = step;
   return [
-    cell('', TIME.format(at)),
+    cell('', formatClock(at)),
     cell('', formatNumber(viewers)),
     cell('', formatNumber(sessionsMost)),
     cell('', formatNumber(joins)),

@@ -1,4 +1,12 @@
-import { axisTop, pathOf, SIDE, type Kind, type Values } from '../dashboard/chart.ts';
+import {
+  axisTop,
+  middle,
+  pathOf,
+  SIDE,
+  stepAt,
+  type Kind,
+  type Values,
+} from '../dashboard/chart.ts';
 import { make, setText } from '../shared/dom.ts';
 
 /** One row of values in a chart. */
@@ -19,6 +27,8 @@ export interface ChartContent {
   times: readonly string[];
   /** What it shows, in words. */
   summary: string;
+  /** What a step shows, in words; nothing is shown under the pointer without. */
+  read?: (step: number) => string;
 }
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -30,6 +40,9 @@ export class Chart {
   readonly #levels = make('div', 'chart-levels');
   readonly #times = make('div', 'chart-times');
   readonly #legend = make('p', 'chart-legend');
+  readonly #reading = make('span', 'chart-reading');
+  readonly #cursor = makePath('', 'chart-cursor');
+  #content: ChartContent | null = null;
   #shown = '';
 
   /** `isSmall`: no labels but what stands beside it. */
@@ -38,16 +51,29 @@ export class Chart {
     this.#svg.setAttribute('preserveAspectRatio', 'none');
     this.#svg.setAttribute('role', 'img');
     this.#svg.setAttribute('class', 'chart-plot');
-    for (const labels of [this.#levels, this.#times]) labels.setAttribute('aria-hidden', 'true');
+    for (const labels of [this.#levels, this.#times, this.#reading]) {
+      labels.setAttribute('aria-hidden', 'true');
+    }
     const parts = [this.#levels, this.#svg, this.#times];
     const plot = make('div', isSmall ? 'chart small' : 'chart', ...parts);
     this.element = make('figure', 'chart-figure', plot);
     if (isSmall) return;
-    this.element.prepend(make('figcaption', 'chart-title', title));
+    this.element.prepend(make('figcaption', 'chart-title', title, this.#reading));
     this.element.append(this.#legend);
+    for (const type of ['pointermove', 'pointerdown'] as const) {
+      this.#svg.addEventListener(type, ({ clientX }) => {
+        const { left, width } = this.#svg.getBoundingClientRect();
+        this.#point((clientX - left) / width);
+      });
+    }
+    this.#svg.addEventListener('pointerleave', () => {
+      this.#point(NaN);
+    });
   }
 
-  show({ drawn, format, least, times, summary }: ChartContent): void {
+  show(content: ChartContent): void {
+    this.#content = content;
+    const { drawn, format, least, times, summary } = content;
     const top = axisTop(
       drawn.flatMap(({ values }) => values),
       least,
@@ -61,10 +87,20 @@ export class Chart {
     this.#svg.replaceChildren(
       grid(),
       ...paths.map((d, index) => makePath(d, `chart-${drawn[index]?.kind ?? 'line'} c${index}`)),
+      this.#cursor,
     );
     this.#levels.replaceChildren(...levels.map((level) => make('span', '', level)));
     this.#times.replaceChildren(...times.map((time) => make('span', '', time)));
     this.#showLegend(drawn);
+  }
+
+  /** Says what is at a share of the width; NaN: nothing is pointed at. */
+  #point(share: number): void {
+    const { drawn = [], read } = this.#content ?? {};
+    const steps = drawn[0]?.values.length ?? 0;
+    const step = read === undefined ? null : stepAt(share, steps);
+    setText(this.#reading, step === null ? '' : (read?.(step) ?? ''));
+    this.#cursor.setAttribute('d', step === null ? '' : `M${middle(step, steps)} 0V${SIDE}`);
   }
 
   #showLegend(drawn: readonly Drawn[]): void {

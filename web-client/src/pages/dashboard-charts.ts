@@ -1,6 +1,12 @@
 import type { Audience } from '../dashboard/audience.ts';
 import type { Step } from '../dashboard/series.ts';
-import { describeViewers, formatNumber, timesOf } from '../dashboard/words.ts';
+import {
+  describeViewers,
+  formatClock,
+  formatMaybe,
+  formatNumber,
+  timesOf,
+} from '../dashboard/words.ts';
 import { formatMs, formatShare } from '../shared/format.ts';
 import { Chart } from './dashboard-chart.ts';
 
@@ -22,6 +28,12 @@ export class BroadcastCharts {
     this.#root.hidden = steps.length === 0 || audience === null;
     if (audience === null) return;
     const times = timesOf(steps, audience.step);
+    const reading =
+      (words: (step: Step) => string) =>
+      (index: number): string => {
+        const step = steps[index];
+        return step === undefined ? '' : `${formatClock(step.at)}: ${words(step)}`;
+      };
     const of = (pick: (step: Step) => number | null): (number | null)[] => steps.map(pick);
     this.#viewers.show({
       drawn: [
@@ -32,6 +44,7 @@ export class BroadcastCharts {
       least: 2,
       times,
       summary: describeViewers(steps, audience.step, false),
+      read: reading(({ viewers, sessionsMost }) => `${formatNumber(viewers)} · ${sessionsMost}`),
     });
     this.#joins.show({
       drawn: [{ kind: 'bars', values: of(({ joins }) => joins) }],
@@ -39,6 +52,7 @@ export class BroadcastCharts {
       least: 2,
       times,
       summary: `Joins: ${formatNumber(audience.total.joins)} in all.`,
+      read: reading(({ joins }) => formatNumber(joins)),
     });
     this.#latency.show({
       drawn: [
@@ -49,6 +63,7 @@ export class BroadcastCharts {
       least: 100,
       times,
       summary: 'Viewers’ latency. The table below has the figures.',
+      read: reading(({ p50, p95 }) => `${formatMs(p50)} · ${formatMs(p95)}`),
     });
     this.#stalled.show({
       drawn: [{ kind: 'bars', values: of(({ stalled }) => stalled) }],
@@ -56,6 +71,7 @@ export class BroadcastCharts {
       least: 0.01,
       times,
       summary: 'Share of the time in which pictures stood. The table below has the figures.',
+      read: reading(({ stalled }) => formatMaybe(stalled)),
     });
   }
 }
