@@ -24,6 +24,10 @@ pub struct Metrics {
     pub deliveries: Family<DeliveryLabel, Counter>,
     /// Times that this node's own sidecar was started again.
     pub sidecar_restarts: Counter,
+    /// Players' reports that were counted.
+    pub audience_reports: Counter,
+    /// Those that weren't.
+    pub audience_dropped: Counter,
 }
 
 /// Publisher or viewer.
@@ -140,6 +144,16 @@ impl Metrics {
             "sidecar_restarts",
             "Times that this node's own sidecar was started again",
             self.sidecar_restarts.clone(),
+        );
+        registry.register(
+            "audience_reports",
+            "Reports of players that were counted",
+            self.audience_reports.clone(),
+        );
+        registry.register(
+            "audience_dropped",
+            "Reports of players that came too soon, off air, or when too much waited to be written",
+            self.audience_dropped.clone(),
         );
         snapshot.register(&mut registry);
         let mut encoded = String::new();
@@ -377,6 +391,8 @@ mod tests {
             "spillway_event_streams 3",
             "spillway_sidecars 2",
             "spillway_sidecar_restarts_total 0",
+            "spillway_audience_reports_total 0",
+            "spillway_audience_dropped_total 0",
             "spillway_http_connections 0",
             "spillway_tasks 12",
             "spillway_http_connections_refused_total{bound=\"per_address\"} 0",

@@ -33,6 +33,8 @@ use crate::{
 const REVOKED_EVERY: Duration = Duration::from_secs(5);
 /// How often broadcasts under way are written down.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
+/// How often figures of audiences are written down.
+const AUDIENCES_EVERY: Duration = Duration::from_secs(10);
 /// How often what is old is forgotten.
 const TIDY_EVERY: Duration = Duration::from_mins(10);
 /// How often recordings are looked at which aren't to be kept, and the quota.
@@ -85,7 +87,7 @@ pub async fn run(config: &Config, with_demo: bool) -> anyhow::Result<()> {
         keep_house(node.clone(), events),
         join(
             join(tidy_up(node.clone()), keep_recordings(node.clone())),
-            tell_news(node.clone()),
+            join(tell_news(node.clone()), keep_audiences(node.clone())),
         ),
     ));
     let address = listener.local_addr()?;
@@ -174,6 +176,16 @@ async fn tell_news(node: Arc<Node>) {
     loop {
         due.tick().await;
         node.refresh_news().await;
+    }
+}
+
+/// Writes figures of audiences down, beside everything else: the store may fail for a while.
+async fn keep_audiences(node: Arc<Node>) {
+    let mut due = interval(AUDIENCES_EVERY);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        due.tick().await;
+        node.save_audiences().await;
     }
 }
 

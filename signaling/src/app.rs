@@ -9,6 +9,8 @@ pub(crate) struct App {
     pub(crate) platform: Arc<dyn Platform>,
     pub(crate) config: Config,
     pub(crate) limiter: RateLimiter,
+    /// Of players' reports.
+    pub(crate) reports: RateLimiter,
     pub(crate) sidecars: SidecarProxy,
 }
 
@@ -17,6 +19,7 @@ impl App {
         Self {
             platform,
             limiter: RateLimiter::new(config.requests.clone()),
+            reports: RateLimiter::new(config.reports.clone()),
             sidecars: SidecarProxy::new(config.max_hls_requests),
             config,
         }

@@ -95,7 +95,15 @@ pub(crate) fn is_absent(request: &Request) -> bool {
 
 /// Reads a JSON body as it came.
 pub(crate) async fn read_bytes(request: Request, app: &App) -> Result<Bytes, Problem> {
-    let limit = app.config.max_json_bytes;
+    read_bytes_within(request, app, app.config.max_json_bytes).await
+}
+
+/// The same with a bound of its own.
+pub(crate) async fn read_bytes_within(
+    request: Request,
+    app: &App,
+    limit: usize,
+) -> Result<Bytes, Problem> {
     in_time(app, bounded(request, limit).extract::<Bytes, _>())
         .await?
         .map_err(|rejection| read_failure(rejection.status(), rejection.body_text(), limit))

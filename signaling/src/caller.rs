@@ -14,6 +14,7 @@ use axum::{
 };
 
 use crate::{
+    Origin,
     app::App,
     client_address::{client_address, was_forwarded},
     platform::{Action, BearerToken, Caller, MAX_USER_AGENT},
@@ -56,6 +57,12 @@ pub(crate) async fn identify(
         address,
         token: bearer_token(headers),
         user_agent: user_agent(headers),
+        origin: Origin::of(
+            peer.ip(),
+            headers,
+            config.country_header.as_ref(),
+            &config.trusted_proxies,
+        ),
     };
     request.extensions_mut().insert(caller);
     next.run(request).await

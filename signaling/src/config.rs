@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::HeaderName;
 use ipnet::IpNet;
 
 use crate::WebOrigin;
@@ -23,10 +24,15 @@ pub struct Config {
     pub header_timeout_s: u64,
     /// How often one address may `POST`, `PUT`, `PATCH` and `DELETE`. Beyond it: 429 with `Retry-After`.
     pub requests: RequestRate,
+    /// How often players of one address may report how they do, beside that: as many at once as may watch there, and each of
+    /// them every 8 s.
+    pub reports: RequestRate,
     /// Proxies whose word about the client's address is believed. None by default.
     pub trusted_proxies: Vec<IpNet>,
     /// The header in which those proxies give it. The other one is never read, since a proxy passes it on unchecked.
     pub forwarded_header: ForwardedHeader,
+    /// The header in which they give the client's country. None by default.
+    pub country_header: Option<HeaderName>,
     /// Whether a caller on the node's own machine needs no admin token. Only requests count that come straight from a
     /// loopback address, for a loopback host, and not from another site's page.
     pub admin_from_loopback: bool,
@@ -43,8 +49,14 @@ impl Default for Config {
             body_timeout_s: 10,
             header_timeout_s: 30,
             requests: RequestRate::default(),
+            reports: RequestRate {
+                burst: 256,
+                per_second: 32.0,
+                ..RequestRate::default()
+            },
             trusted_proxies: Vec::new(),
             forwarded_header: ForwardedHeader::XForwardedFor,
+            country_header: None,
             admin_from_loopback: false,
             other_nodes: Vec::new(),
         }

@@ -5,6 +5,7 @@
 
 pub mod api;
 mod app;
+mod audience;
 mod body;
 mod caller;
 mod chat;
@@ -19,6 +20,7 @@ mod link;
 mod log;
 mod names;
 mod operations;
+mod origin;
 mod pages;
 mod paths;
 pub mod platform;
@@ -46,12 +48,17 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use api::said::Said;
 use app::App;
+pub use audience::{
+    Audience, AudienceHeight, AudiencePoint, AudienceShare, AudienceSums, AudienceTotal, Audiences,
+    Percentiles,
+};
 pub use chat::{ChatInlet, ChatLine};
 pub use config::{Config, ForwardedHeader, RequestRate};
 pub use donations::{EventPlace, SignedEvent};
 pub use events::{Activity, ChannelNews, EventFeed, EventName, EventSet, FeedMemory, VideoLayer};
 pub use link::{IceServerLink, InvalidIceServer};
 pub use names::{ChannelName, InvalidChannelName, InvalidSessionKey, MAX_CHANNEL_NAME, SessionKey};
+pub use origin::{Country, Device, InvalidCountry, Origin};
 pub use platform::Platform;
 pub use problem::ProblemDetails;
 pub use recordings::{

@@ -13,8 +13,9 @@ use std::{fmt, net::IpAddr};
 use async_trait::async_trait;
 
 use crate::{
-    BroadcastId, ChannelName, ChatLine, EventFeed, EventPlace, EventSet, HlsSource, IceServerLink,
-    OnAirFeed, Recordings, Refusal, Said, SessionKey, SidecarId, SidecarUrl, SignedEvent, Ticket,
+    Audiences, BroadcastId, ChannelName, ChatLine, EventFeed, EventPlace, EventSet, HlsSource,
+    IceServerLink, OnAirFeed, Origin, Recordings, Refusal, Said, SessionKey, SidecarId, SidecarUrl,
+    SignedEvent, Ticket,
     api::model::{
         Broadcast, Channel, ChannelEdit, ChannelProfile, IssuedToken, Listing, LiveChannel, Node,
         PageRequest, Session, Sidecar, SidecarRegistration, Token, TokenRequest, Webhook,
@@ -24,7 +25,7 @@ use crate::{
 /// Everything that the router needs. All methods may run at the same time; a method that's dropped half-way (the client
 /// went away) leaves no session behind that nobody knows the key of, or lets it end by its handshake timeout.
 #[async_trait]
-pub trait Platform: Recordings + Send + Sync + 'static {
+pub trait Platform: Audiences + Recordings + Send + Sync + 'static {
     // WHIP and WHEP
 
     /// Makes a publisher's session. Checks the token first, then creates the channel if a publish token names it.
@@ -204,6 +205,8 @@ pub struct Caller {
     pub token: Option<BearerToken>,
     /// The `User-Agent`, cut to [`MAX_USER_AGENT`] bytes.
     pub user_agent: Option<String>,
+    /// From where and on what.
+    pub origin: Origin,
 }
 
 /// The most bytes of a `User-Agent` that are kept.
@@ -230,6 +233,8 @@ pub enum Action<'a> {
     Mark(&'a ChannelName),
     /// See the markers of a channel's broadcasts: who may set them may, and sidecars.
     SeeMarkers(&'a ChannelName),
+    /// See how the audience of a channel's broadcasts did: needs a publish token for it, or an admin token.
+    SeeAudience(&'a ChannelName),
     /// See a channel: open, unless its viewing is restricted. A publish, view, moderate or admin token for it will do.
     View(&'a ChannelName),
 }

@@ -40,6 +40,7 @@ mod tests {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             token: header.map(|token| BearerToken(token.to_owned())),
             user_agent: None,
+            origin: crate::Origin::default(),
         };
         viewer(caller, Some(query)).token.map(|token| token.0)
     }

@@ -25,11 +25,12 @@ use spillway_chat::{
 };
 use spillway_sfu::SessionId;
 use spillway_signaling::{
-    ChannelName, ChatInlet, ChatLine, EventPlace, OnAir, Refusal, SignedEvent,
+    ChannelName, ChatInlet, ChatLine, EventPlace, OnAir, Origin, Refusal, SignedEvent,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
+    audience::AudienceDesk,
     auth::{SigningKey, Verifier},
     config::EventSource,
     media::MediaPlane,
@@ -61,6 +62,8 @@ pub struct Parts {
     pub media: Arc<dyn MediaPlane>,
     /// What is on air.
     pub on_air: watch::Receiver<OnAir>,
+    /// Where players' reports go.
+    pub audience: AudienceDesk,
     /// The bounds of rooms.
     pub limits: RoomLimits,
     /// The most followers of a channel.
@@ -113,6 +116,8 @@ pub struct Holder {
     pub channel: ChannelName,
     /// Where it comes from.
     pub address: IpAddr,
+    /// From where and on what.
+    pub origin: Origin,
     /// It publishes.
     pub is_streamer: bool,
 }
@@ -168,6 +173,7 @@ impl Chat {
                     outlet: Outlet::channel(holder.session, id),
                     entrance: Entrance {
                         address: self.0.identities.hash(holder.address),
+                        origin: holder.origin,
                         own_role: if holder.is_streamer {
                             Role::Streamer
                         } else {
@@ -209,11 +215,18 @@ impl Chat {
     }
 
     /// Lets somebody in by WebSocket. `may_view`: what they came with is enough to see the channel.
-    pub fn join(&self, channel: &ChannelName, address: IpAddr, may_view: bool) -> ChatLine {
+    pub fn join(
+        &self,
+        channel: &ChannelName,
+        address: IpAddr,
+        origin: Origin,
+        may_view: bool,
+    ) -> ChatLine {
         let (outlet, frames) = mpsc::channel(SOCKET_FRAMES);
         let participant = self.0.new_participant();
         let entrance = Entrance {
             address: self.0.identities.hash(address),
+            origin,
             own_role: Role::Viewer,
             may_view,
         };
@@ -353,6 +366,7 @@ fn put(room: &mpsc::Sender<Input>, channel: &ChannelName, input: Input) {
 #[derive(Debug, Clone, Copy)]
 struct Entrance {
     address: AddressHash,
+    origin: Origin,
     /// What they are without a token.
     own_role: Role,
     /// They may see the channel without a token.

@@ -4,12 +4,12 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use spillway_chat::{
     Millis, Role, Room,
-    protocol::{ClientFrame, Code, Hello, Problem, ServerObject, frame, parse},
+    protocol::{ClientFrame, Code, Hello, Problem, Report, ServerObject, frame, parse},
     room::{Appended, Joining, NewEvent, OnAir, Opened, Output, ParticipantId, Ticket},
 };
 use spillway_sfu::VideoClock;
 use spillway_signaling::{
-    ChannelName,
+    ChannelName, Origin,
     api::model::{Timestamp, TokenKind},
 };
 use tokio::{
@@ -23,6 +23,7 @@ use super::{
     outlets::{Outlet, Outlets},
 };
 use crate::{
+    audience::Allowance,
     auth::{Grant, TokenError},
     store::NewEntry,
 };
@@ -72,6 +73,8 @@ pub(super) struct RoomTask {
     room: Room,
     outlets: Outlets,
     entrances: HashMap<ParticipantId, Entrance>,
+    /// Whose reports are counted as whose, and how much of them.
+    reporters: HashMap<ParticipantId, (Origin, Allowance)>,
     /// Events whose senders wait.
     events: HashMap<Ticket, oneshot::Sender<Appended>>,
     on_air: Option<OnAir>,
@@ -100,6 +103,7 @@ impl RoomTask {
             room,
             outlets: Outlets::default(),
             entrances: HashMap::new(),
+            reporters: HashMap::new(),
             events: HashMap::new(),
             on_air: None,
             answers,
@@ -153,6 +157,8 @@ impl RoomTask {
                 let waits = matches!(outlet, Outlet::Channel { .. });
                 self.outlets.add(id, outlet);
                 self.entrances.insert(id, entrance);
+                let reporter = (entrance.origin, Allowance::new(now));
+                self.reporters.insert(id, reporter);
                 self.room.enter(now, id, entrance.address, waits);
             }
             Input::Reactions(id, stream) => self.outlets.add_reactions(id, stream),
@@ -352,14 +358,29 @@ impl RoomTask {
                         }
                     });
                 }
-                Output::Report { .. } => {}
+                Output::Report {
+                    participant,
+                    report,
+                } => self.count(participant, &report),
             }
         }
+    }
+
+    /// A player's report goes to the figures of the audience, as far as it's believed.
+    fn count(&mut self, id: ParticipantId, report: &Report) {
+        let now = self.now();
+        let Some((origin, allowance)) = self.reporters.get_mut(&id) else {
+            return;
+        };
+        let believed = allowance.take(now, report);
+        let desk = &self.shared.parts.audience;
+        desk.note(&self.channel, *origin, believed.as_ref(), Timestamp(now));
     }
 
     fn let_go(&mut self, id: ParticipantId) {
         self.outlets.remove(id);
         self.entrances.remove(&id);
+        self.reporters.remove(&id);
         self.shared.tokens().remove(&id);
     }
 

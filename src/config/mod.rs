@@ -3,6 +3,7 @@
 //! [`Config::load`] reads the file, lays the `SPILLWAY_*` variables over it and validates the result. A key that
 //! doesn't exist is an error, so that a misspelt limit can't silently be no limit.
 
+mod audience;
 mod auth;
 mod channels;
 mod chat;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use audience::Audience;
 pub use auth::{Auth, Issuer};
 pub use channels::Channels;
 pub use chat::{Chat, EventForm, EventSource};
@@ -49,6 +51,8 @@ pub struct Config {
     pub channels: Channels,
     /// What may be said, and how fast.
     pub chat: Chat,
+    /// How it's counted how audiences do.
+    pub audience: Audience,
     /// The sidecar that the node runs.
     pub hls: Hls,
     /// Recordings.
@@ -70,6 +74,7 @@ impl Default for Config {
             auth: Auth::default(),
             channels: Channels::default(),
             chat: Chat::default(),
+            audience: Audience::default(),
             hls: Hls::default(),
             vod: Vod::default(),
             limits: Limits::default(),
@@ -93,6 +98,7 @@ impl Config {
         self.media.check(&mut problems);
         self.auth.check(&mut problems);
         self.chat.check(&mut problems);
+        self.audience.check(&mut problems);
         self.hls.check(&mut problems);
         self.vod.check(&self.data_dir, &mut problems);
         self.limits.check(&mut problems);

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::{Node, Parts, refusals};
 use crate::{
+    audience::AudienceDesk,
     chat::{self, Holder},
     config::Config,
     store::StoredChannel,
@@ -24,8 +25,14 @@ use crate::{
 const FORGOTTEN: usize = 1000;
 
 /// What chat needs of the node.
-pub(super) fn parts(config: &Config, parts: &Parts, on_air: watch::Receiver<OnAir>) -> chat::Parts {
+pub(super) fn parts(
+    config: &Config,
+    parts: &Parts,
+    on_air: watch::Receiver<OnAir>,
+    audience: AudienceDesk,
+) -> chat::Parts {
     chat::Parts {
+        audience,
         store: Arc::clone(&parts.store),
         verifier: Arc::clone(&parts.verifier),
         media: Arc::clone(&parts.media),
@@ -51,6 +58,7 @@ impl Node {
                     session: session.id,
                     channel: session.channel.clone(),
                     address: session.address,
+                    origin: session.origin,
                     is_streamer: session.role == Role::Publisher,
                 })
         };
@@ -68,7 +76,9 @@ impl Node {
         self.check_draining()?;
         let channel = self.known_channel(channel).await?;
         let may_view = self.sees(caller, &channel).await?;
-        Ok(self.chat.join(&channel.name, caller.address, may_view))
+        Ok(self
+            .chat
+            .join(&channel.name, caller.address, caller.origin, may_view))
     }
 
     /// Whether what came with the request is enough to see the channel. Browsers can't send a token with a WebSocket: one in

@@ -41,6 +41,7 @@ impl Node {
         self.end_orphans();
         self.expire_sidecars();
         self.tell_chat();
+        self.count_sessions();
         let ended = {
             let mut state = self.state();
             let ended = state.on_air.expire(self.rules.grace, time::now());
@@ -226,6 +227,12 @@ impl Node {
         for broadcast in broadcasts {
             let alive_at = broadcast.ended_at.unwrap_or_else(time::now);
             self.save_one(broadcast, alive_at).await;
+        }
+        if broadcasts
+            .iter()
+            .any(|broadcast| broadcast.ended_at.is_some())
+        {
+            self.audience.write().await;
         }
     }
 

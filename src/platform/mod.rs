@@ -6,6 +6,7 @@
 //! thing that takes it out, whoever wanted the end.
 
 mod api;
+mod audience;
 mod chat;
 mod event_streams;
 mod events;
@@ -35,6 +36,7 @@ use spillway_signaling::{Connections, IceServerLink, InvalidIceServer, api::mode
 use tokio::sync::Notify;
 
 use crate::{
+    audience::AudienceDesk,
     auth::{AddressSigner, Verifier},
     chat::Chat,
     config::{Config, IceServer},
@@ -76,6 +78,7 @@ pub struct Node {
     rules: Rules,
     addresses: AddressSigner,
     chat: Chat,
+    audience: AudienceDesk,
     since: Timestamp,
     state: Mutex<State>,
     /// A recording is to be deleted.
@@ -153,8 +156,14 @@ impl Node {
             runs_sidecar: config.hls.enabled,
             draining: false,
         };
+        let audience = AudienceDesk::new(
+            Arc::clone(&parts.store),
+            parts.metrics.clone(),
+            state.followers.watch(),
+            config.audience.enabled,
+        );
         let chat = Chat::new(
-            chat::parts(config, &parts, state.followers.watch()),
+            chat::parts(config, &parts, state.followers.watch(), audience.clone()),
             parts.verifier.key(),
         );
         let addresses = AddressSigner::new(parts.verifier.key(), config.hls.signed_lifetime);
@@ -163,6 +172,7 @@ impl Node {
             rules,
             addresses,
             chat,
+            audience,
             since: now,
             state: state.into(),
             doomed: Notify::new(),

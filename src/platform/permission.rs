@@ -154,6 +154,7 @@ impl Node {
                 Ok(()) => Ok(()),
                 Err(_) => self.permit_marking(caller, name).await,
             },
+            Action::SeeAudience(name) => self.permit_looking(caller, name).await,
             Action::View(name) => {
                 let channel = self.known_channel(name).await?;
                 if !channel.profile.settings.restricted_viewing {
@@ -192,6 +193,16 @@ impl Node {
             }
             Standing::Granted(_) => Err(not_for(&format!(
                 "this; it needs one to publish to \"{channel}\" or to moderate it"
+            ))),
+            Standing::Stranger(refusal) => Err(refusal),
+        }
+    }
+
+    async fn permit_looking(&self, caller: &Caller, channel: &ChannelName) -> Result<(), Refusal> {
+        match self.standing(caller, channel).await? {
+            Standing::Granted(grant) if grant.allows(TokenKind::Publish, channel) => Ok(()),
+            Standing::Granted(_) => Err(not_for(&format!(
+                "this; it needs one to publish to \"{channel}\" or an admin token"
             ))),
             Standing::Stranger(refusal) => Err(refusal),
         }

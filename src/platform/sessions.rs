@@ -6,7 +6,7 @@ use std::{
 };
 
 use spillway_sfu::{IceCredentials, SessionId};
-use spillway_signaling::{ChannelName, SessionKey, api::model::Timestamp, platform::Role};
+use spillway_signaling::{ChannelName, Origin, SessionKey, api::model::Timestamp, platform::Role};
 
 /// One session.
 #[derive(Debug, Clone)]
@@ -17,6 +17,7 @@ pub(super) struct Session {
     pub(super) channel: ChannelName,
     pub(super) address: IpAddr,
     pub(super) user_agent: Option<String>,
+    pub(super) origin: Origin,
     /// Whose key a publisher holds; decides who may take over.
     pub(super) holder: Option<String>,
     /// The token that it came with, so that revoking ends it.
@@ -342,6 +343,7 @@ mod tests {
             channel: "demo".parse().unwrap(),
             address: HOME.parse().unwrap(),
             user_agent: None,
+            origin: Origin::default(),
             holder: None,
             token: None,
             is_sidecar: false,

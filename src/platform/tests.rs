@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod api;
+mod audience;
 mod broadcasts;
 mod chat;
 mod extensions;
@@ -19,7 +20,7 @@ use spillway_sfu::{
 };
 use spillway_sfu_net::DataMessage;
 use spillway_signaling::{
-    ChannelName, ConnectionLimits, Platform as _, Refusal,
+    ChannelName, ConnectionLimits, Origin, Platform as _, Refusal,
     api::model::{ChannelProfile, PageRequest, TokenKind},
     platform::{BearerToken, Caller, NewSession, PublishCall, Role, SessionRef, WatchCall},
 };
@@ -206,6 +207,7 @@ fn caller(token: Option<&str>) -> Caller {
         address: "192.0.2.1".parse().unwrap(),
         token: token.map(|token| BearerToken(token.into())),
         user_agent: Some("test".into()),
+        origin: Origin::default(),
     }
 }
 

@@ -31,7 +31,11 @@ impl Node {
 
     /// Whether the channel is restricted, for a caller who may watch it. A player asks several times a second, so what was
     /// found out holds for a few seconds.
-    async fn admit_caller(&self, name: &ChannelName, caller: &Caller) -> Result<bool, Refusal> {
+    pub(super) async fn admit_caller(
+        &self,
+        name: &ChannelName,
+        caller: &Caller,
+    ) -> Result<bool, Refusal> {
         let is_asked_about = self.parts.webhooks.decides(Wish::View);
         let asker = Asker {
             channel: name.clone(),

@@ -190,6 +190,7 @@ impl Node {
             channel: terms.channel,
             address: terms.caller.address,
             user_agent: terms.caller.user_agent,
+            origin: terms.caller.origin,
             holder: terms.holder,
             token: terms.token,
             is_sidecar: terms.is_sidecar,

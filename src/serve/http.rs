@@ -134,6 +134,7 @@ pub(super) fn connections(config: &Config) -> Connections {
 
 fn face(config: &Config) -> spillway_signaling::Config {
     let (http, limits) = (&config.http, &config.limits);
+    let per_address = limits.sessions_per_address;
     spillway_signaling::Config {
         max_sdp_bytes: limits.sdp_bytes,
         max_json_bytes: limits.json_bytes,
@@ -145,6 +146,12 @@ fn face(config: &Config) -> spillway_signaling::Config {
             per_second: limits.requests_per_second.into(),
             addresses: limits.rate_addresses,
         },
+        reports: RequestRate {
+            burst: u32::try_from(per_address).unwrap_or(u32::MAX),
+            per_second: per_address as f64 / 8.0,
+            addresses: limits.rate_addresses,
+        },
+        country_header: config.audience.header(),
         trusted_proxies: http.trusted_proxies.clone(),
         forwarded_header: match http.forwarded_header {
             ForwardedHeader::XForwardedFor => spillway_signaling::ForwardedHeader::XForwardedFor,

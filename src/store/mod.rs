@@ -1,7 +1,8 @@
-//! What a node remembers: channels, tokens and their revocations, broadcasts, their recordings, and what was said.
+//! What a node remembers: channels, tokens and their revocations, broadcasts, their recordings and audiences, and what was said.
 //!
 //! [`Store`] is the contract; [`Sqlite`] is the embedded form. [`conformance`] holds every form to the same behaviour.
 
+mod audience;
 mod chat;
 #[cfg(test)]
 pub(crate) mod conformance;
@@ -14,6 +15,7 @@ use spillway_signaling::{
     api::model::{Broadcast, ChannelProfile, Timestamp, Token},
 };
 
+pub use audience::AudienceStore;
 pub use chat::{ChatStore, NewEntry, Placed};
 pub use recordings::{
     Doom, RecordingRetention, RecordingStore, RecordingTotals, Reported, StoredRecording,
@@ -25,7 +27,7 @@ pub const REVOCATIONS: usize = 10_000;
 
 /// Durable state of the platform. Every method is atomic; what it wrote survives a crash once it has returned.
 #[async_trait]
-pub trait Store: RecordingStore + ChatStore + Send + Sync + 'static {
+pub trait Store: RecordingStore + ChatStore + AudienceStore + Send + Sync + 'static {
     /// One channel.
     async fn channel(&self, name: &ChannelName) -> Result<Option<StoredChannel>, StoreError>;
     /// Channels by name.

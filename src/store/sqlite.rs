@@ -1,5 +1,6 @@
 //! The store of a single node: one `SQLite` database, used by one thread.
 
+mod audience;
 mod chat;
 mod recordings;
 mod rows;

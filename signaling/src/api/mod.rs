@@ -1,5 +1,6 @@
 //! The REST API, one file per kind of thing.
 
+mod audience;
 mod broadcasts;
 mod channels;
 mod live;
@@ -27,6 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(channels::routes())
         .merge(sessions::routes())
         .merge(broadcasts::routes())
+        .merge(audience::routes())
         .merge(recordings::routes())
         .merge(markers::routes())
         .merge(said::routes())

@@ -25,8 +25,8 @@ use spillway_signaling::{
 };
 
 use crate::{
-    fake_chat, fake_events::FakeEvents, fake_recordings::FakeRecordings,
-    fake_sidecars::FakeSidecars,
+    fake_audiences::FakeAudiences, fake_chat, fake_events::FakeEvents,
+    fake_recordings::FakeRecordings, fake_sidecars::FakeSidecars,
 };
 
 #[derive(Default)]
@@ -35,6 +35,7 @@ pub(crate) struct Fake {
     /// What viewers are told; every channel has the same news.
     pub(crate) events: FakeEvents,
     pub(crate) sidecars: FakeSidecars,
+    pub(crate) audiences: FakeAudiences,
     pub(crate) recordings: FakeRecordings,
 }
 
@@ -332,7 +333,9 @@ impl Platform for Fake {
         match action {
             Action::Administer => check(caller, &["admin"]),
             Action::Serve => check(caller, &["service", "admin"]),
-            Action::Mark(name) => check(caller, &["admin", &format!("publish:{name}")]),
+            Action::Mark(name) | Action::SeeAudience(name) => {
+                check(caller, &["admin", &format!("publish:{name}")])
+            }
             Action::SeeMarkers(name) => {
                 check(caller, &["admin", "service", &format!("publish:{name}")])
             }

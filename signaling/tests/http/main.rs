@@ -5,12 +5,14 @@
 
 mod client;
 mod fake;
+mod fake_audiences;
 mod fake_chat;
 mod fake_events;
 mod fake_recordings;
 mod fake_sidecars;
 mod server;
 
+mod audiences_are_reported;
 mod chats_are_joined;
 mod client_is_found_behind_proxies;
 mod connections_are_bounded;

@@ -12,7 +12,7 @@ use crate::{
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 /// Everything that the node promises.
-const ROUTES: [&str; 53] = [
+const ROUTES: [&str; 55] = [
     "DELETE /api/v1/broadcasts/{broadcast}/markers/{id}",
     "DELETE /api/v1/broadcasts/{broadcast}/recording",
     "DELETE /api/v1/channels/{channel}",
@@ -24,6 +24,7 @@ const ROUTES: [&str; 53] = [
     "DELETE /whip/{channel}/{session}",
     "GET /api/v1/broadcasts",
     "GET /api/v1/broadcasts/{broadcast}",
+    "GET /api/v1/broadcasts/{broadcast}/audience",
     "GET /api/v1/broadcasts/{broadcast}/chat",
     "GET /api/v1/broadcasts/{broadcast}/markers",
     "GET /api/v1/channels",
@@ -58,6 +59,7 @@ const ROUTES: [&str; 53] = [
     "POST /api/v1/channels",
     "POST /api/v1/channels/{channel}/events",
     "POST /api/v1/channels/{channel}/markers",
+    "POST /api/v1/channels/{channel}/reports",
     "POST /api/v1/tokens",
     "POST /whep/{channel}",
     "POST /whep/{channel}/{session}/events",

@@ -1,6 +1,7 @@
 //! What every [`Store`] must do. A new form of the store calls [`all`] from its own tests.
 #![allow(clippy::unwrap_used)]
 
+mod audience;
 mod chat;
 mod recordings;
 
@@ -45,6 +46,10 @@ pub(crate) async fn all<S: Store, Guard>(fresh: impl Fn() -> (S, Guard)) {
         recordings::a_recording_that_nobody_finishes_is_given_up,
         recordings::recordings_are_counted,
         recordings::markers_are_sorted_bounded_and_taken_out,
+        audience::what_is_added_adds_up,
+        audience::nodes_add_at_once_and_nothing_is_lost,
+        audience::of_a_broadcast_that_nobody_knows_nothing_is_kept,
+        audience::figures_go_with_their_broadcast,
         chat::a_log_has_one_order_without_gaps,
         chat::what_has_a_key_is_appended_once,
         chat::appends_at_once_find_their_places,

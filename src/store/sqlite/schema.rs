@@ -10,7 +10,7 @@ use super::StoreError;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Each step raises the version (`user_version`) by one. Steps are never changed once released: add another one.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE channels (
         name TEXT PRIMARY KEY, title TEXT NOT NULL, tags TEXT NOT NULL, settings TEXT NOT NULL,
@@ -51,6 +51,12 @@ const MIGRATIONS: [&str; 3] = [
     CREATE INDEX entries_by_broadcast ON entries (broadcast, seq) WHERE broadcast IS NOT NULL;
     CREATE TABLE followers (
         channel TEXT NOT NULL, author TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (channel, author)
+    ) STRICT, WITHOUT ROWID;
+",
+    "
+    CREATE TABLE audiences (
+        broadcast TEXT NOT NULL REFERENCES broadcasts (id) ON DELETE CASCADE, part TEXT NOT NULL, tally TEXT NOT NULL,
+        PRIMARY KEY (broadcast, part)
     ) STRICT, WITHOUT ROWID;
 ",
 ];

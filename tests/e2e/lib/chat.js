@@ -17,16 +17,20 @@ export class Chatter {
   closed = null;
   #waiting = [];
 
-  /** @param {object} spillway the node */
-  static async join(spillway, channel, hello = {}) {
+  /**
+   * @param {object} spillway the node
+   * @param {object} headers of the request for the WebSocket
+   */
+  static async join(spillway, channel, hello = {}, headers = {}) {
     const chatter = new Chatter();
-    await chatter.#open(spillway.url(`/api/v1/channels/${channel}/chat`).replace('http', 'ws'));
+    const url = spillway.url(`/api/v1/channels/${channel}/chat`).replace('http', 'ws');
+    await chatter.#open(url, headers);
     chatter.send({ type: 'hello', ...hello });
     return chatter;
   }
 
-  #open(url) {
-    this.socket = new WebSocket(url);
+  #open(url, headers) {
+    this.socket = new WebSocket(url, { headers });
     this.socket.on('message', (data, isBinary) => {
       assert.equal(isBinary, false);
       const frame = JSON.parse(data.toString());

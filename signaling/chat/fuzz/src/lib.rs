@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use spillway_chat::{
     AuthorId, Entry, Role, Room, RoomLimits,
     entry::Draft,
-    protocol::{self, MAX_CLIENT_FRAME, MAX_SERVER_FRAME},
+    protocol::{self, ClientFrame, MAX_CLIENT_FRAME, MAX_SERVER_FRAME},
     room::{AddressHash, Appended, Joining, Opened, Output, ParticipantId, RoomState},
     text::{self, WordFilter},
 };
@@ -19,6 +19,11 @@ pub fn protocol(data: &[u8]) {
             problem.text.len() < 300,
             "a problem quotes nobody at length"
         ),
+    }
+    match (protocol::parse(data), protocol::parse_report(data)) {
+        (Ok(ClientFrame::Report(framed)), alone) => assert_eq!(alone, Ok(framed)),
+        (_, Ok(_)) => {}
+        (_, Err(problem)) => assert!(problem.text.len() < 300),
     }
     if let Ok(said) = str::from_utf8(data) {
         let cleaned = text::clean(said);

@@ -174,12 +174,20 @@ pub struct Report {
     pub latency_ms: Option<u32>,
     /// The picture's height in pixels.
     pub height: Option<u32>,
+    /// How long it took from the wish to watch to the first picture, in milliseconds; only in the first report of a viewing.
+    pub startup_ms: Option<u32>,
 }
 
 #[derive(Deserialize)]
 struct Tag {
     #[serde(rename = "type")]
     kind: String,
+}
+
+#[derive(Deserialize)]
+struct OptionalTag {
+    #[serde(rename = "type")]
+    kind: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -225,6 +233,18 @@ pub fn parse(frame: &[u8]) -> Result<ClientFrame, Problem> {
             "no frame of a client has this type; see docs/chat-protocol.md",
         )),
     }
+}
+
+/// Reads a report that comes by itself, where nothing else can: its `type` needn't be there.
+pub fn parse_report(body: &[u8]) -> Result<Report, Problem> {
+    let tag: OptionalTag = read(body)?;
+    if tag.kind.is_some_and(|kind| kind != "report") {
+        return Err(Problem::new(
+            Code::Unknown,
+            "only reports come this way; see docs/audience.md",
+        ));
+    }
+    read(body)
 }
 
 fn read<T: DeserializeOwned>(frame: &[u8]) -> Result<T, Problem> {
@@ -433,6 +453,25 @@ mod tests {
         );
         let told = parse(br#"{"type":"moderate","action":{"kind":"<script>"}}"#).unwrap_err();
         assert!(!told.text.contains("script"), "{}", told.text);
+    }
+
+    #[test]
+    fn a_report_alone_needs_no_type_and_has_no_other() {
+        let plain = r#"{"player":"hls","played_ms":10000,"startup_ms":900}"#;
+        let report = parse_report(plain.as_bytes()).unwrap();
+        assert_eq!(
+            (report.player, report.played_ms, report.startup_ms),
+            (Player::Hls, 10_000, Some(900))
+        );
+        let typed = plain.replacen('{', r#"{"type":"report","#, 1);
+        assert_eq!(parse_report(typed.as_bytes()), Ok(report));
+        assert_eq!(parse(typed.as_bytes()), Ok(ClientFrame::Report(report)));
+        let code = |body: &str| parse_report(body.as_bytes()).unwrap_err().code;
+        let other = plain.replacen('{', r#"{"type":"message","#, 1);
+        assert_eq!(code(&other), Code::Unknown);
+        assert_eq!(code(r#"{"player":"hls"}"#), Code::Malformed);
+        assert_eq!(code(r#"{"player":"hls","played_ms":-1}"#), Code::Malformed);
+        assert_eq!(code("[]"), Code::Malformed);
     }
 
     #[test]

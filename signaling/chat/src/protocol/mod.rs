@@ -5,7 +5,7 @@ mod server;
 
 pub use client::{
     Action, ClientFrame, GoalSetting, Hello, NewMessage, Player, Reaction, Report, RulesChange,
-    parse,
+    parse, parse_report,
 };
 pub use server::{
     Broadcast, Code, EventKind, Goal, Problem, Rights, Rules, ServerObject, StreamEvent, Welcome,
