@@ -60,6 +60,7 @@ describe('words', () => {
     expect([begin, middle, end].map((time) => /^\d\d:(\d\d)$/.exec(time ?? '')?.[1])).toEqual([
       ...['00', '03', '06'],
     ]);
+    expect(words.timesOf(steps(1), 1).map((time) => time.slice(-2))).toEqual(['00', '', '01']);
     expect(words.timesOf([], 1)).toEqual([]);
   });
 

@@ -91,7 +91,9 @@ export function timesOf(steps: readonly Step[], stepMinutes: number): string[] {
   if (first === undefined || last === undefined) return [];
   const [begin, end] = [first.at, last.at + stepMinutes * 60_000];
   const format = end - begin > DAY_MS ? formatDate : formatClock;
-  return [begin, (begin + end) / 2, end].map(format);
+  const times = [begin, (begin + end) / 2, end].map(format);
+  // Of a few minutes the middle says nothing new.
+  return times.map((time, index) => (index === 1 && time === times[0] ? '' : time));
 }
 
 const REGIONS = new Intl.DisplayNames('en', { type: 'region', fallback: 'code' });
