@@ -47,7 +47,7 @@ test('a live channel appears with the figures of a real viewer, and stays as a b
 
   await page.waitForSelector(`${card('evening')} .chart-area`, { timeout: DRAWN_MS });
   const label = await page.getAttribute(`${card('evening')} svg`, 'aria-label');
-  assert.match(label, /^(0\.[3-9]|1(\.\d)?) in the last minute with all players/);
+  assert.match(label, /^All players: (0\.[3-9]|1(\.\d)?) in the last minute, /);
   await keepLook(parts, page, 'live');
 
   // Its own page, and back.

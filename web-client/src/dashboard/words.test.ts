@@ -47,7 +47,7 @@ describe('words', () => {
 
   it('say what charts of viewers show', () => {
     expect(words.describeViewers(steps(6.5), 1, false)).toBe(
-      '1 in the last minute with all players, 4 at most',
+      'All players: 1 in the last minute, 4 at most',
     );
     expect(words.describeViewers([], 5, false)).toBe(
       'Viewers are drawn when the first 5 minutes of it are over.',

@@ -74,7 +74,7 @@ export function describeViewers(
   if (last === undefined) return `Viewers are drawn when the first ${step} of it are over.`;
   const most = Math.max(...steps.map(({ viewers }) => viewers));
   const [now, peak] = [formatNumber(last.viewers), formatNumber(most)];
-  return `${now} in the last ${step} with all players, ${peak} at most`;
+  return `All players: ${now} in the last ${step}, ${peak} at most`;
 }
 
 const CLOCK = new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' });

@@ -14,9 +14,6 @@ import { make, setText } from '../shared/dom.ts';
 import { Chart } from './dashboard-chart.ts';
 import { showFigures } from './figures.ts';
 
-/** So many steps are drawn at most: the latest ones. */
-const STEPS = 120;
-
 /** A channel on air, as a card of the first page. */
 export class LiveCard {
   readonly element = make('li', 'card live-card');
@@ -66,7 +63,7 @@ export class LiveCard {
       ['Latency, p50 · p95', total === undefined ? UNKNOWN : describeSpread(total.latencyMs)],
       ['Stalled', total === undefined ? UNKNOWN : describeStalled(total)],
     ]);
-    const steps = audience ? stepsOf(audience, now).slice(-STEPS) : [];
+    const steps = audience ? stepsOf(audience, now) : [];
     const words = describeViewers(steps, audience?.step ?? 1, audience === null);
     setText(this.#caption, words);
     this.#chart.element.hidden = steps.length === 0;
