@@ -60,6 +60,14 @@ pub fn routes() -> Router {
         )
         .route("/vod/{broadcast}/", get(without_slash))
         .route(
+            "/dashboard",
+            get(async |headers: HeaderMap| file(&headers, "dashboard.html")),
+        )
+        .route(
+            "/dashboard/",
+            get(async || Redirect::permanent("/dashboard")),
+        )
+        .route(
             "/assets/{*path}",
             get(async |Path(path): Path<String>, headers: HeaderMap| {
                 file(&headers, &format!("{HASHED}{path}"))

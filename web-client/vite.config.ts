@@ -24,7 +24,9 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rolldownOptions: {
-      input: ['index.html', 'watch.html', 'studio.html', 'vod.html', 'overlay.html'],
+      input: ['index', 'watch', 'studio', 'vod', 'overlay', 'dashboard'].map(
+        (name) => `${name}.html`,
+      ),
     },
   },
   worker: { format: 'es' },

@@ -35,7 +35,7 @@ function takePagesFrom(dir, browser) {
   browser.newContext = async (options) => {
     const context = await makeContext(options);
     await context.route(
-      /^https?:\/\/[^/]+\/(assets\/|(watch|studio|vod|overlay)\/[\w-]+(?=$|[?#]))/,
+      /^https?:\/\/[^/]+\/(assets\/|((watch|studio|vod|overlay)\/[\w-]+|dashboard)(?=$|[?#]))/,
       (route) => {
         const { pathname } = new URL(route.request().url());
         const [, first] = pathname.split('/');

@@ -76,6 +76,21 @@ describe('Chat', () => {
     expect(server.heard.at(-1)).toMatchObject({ type: 'hello', identity: 'who' });
   });
 
+  it('knows since when it can say something, and says how the player does then only', async () => {
+    const report = { player: 'hls', played_ms: 10_000, stalled_ms: 0, stalls: 0 } as const;
+    expect([chat.readyAt, chat.report(report)]).toEqual([null, false]);
+    await start();
+    const readyAt = chat.readyAt;
+    await pass(60_000);
+    expect(readyAt).not.toBeNull();
+    expect([chat.readyAt, chat.report(report)]).toEqual([readyAt, true]);
+    expect(server.heard.at(-1)).toEqual({ type: 'report', ...report });
+    socket().breaks();
+    expect([chat.readyAt, chat.report(report)]).toEqual([null, false]);
+    await pass(2_000);
+    expect(chat.readyAt).toBeGreaterThan(readyAt ?? Infinity);
+  });
+
   it('shows one’s own at once, as pending, and then as the log has it', async () => {
     await start();
     server.isDeaf = true;

@@ -63,6 +63,7 @@ export class Chat {
   readonly #outbox = new Outbox();
   readonly #reactions: Reactions;
   #state: LineState = { name: 'off' };
+  #readyAt: number | null = null;
   /** The name that was refused isn't asked for again. */
   #refusedName: string | null = null;
   /** When the next message may be sent in slow mode. */
@@ -85,6 +86,8 @@ export class Chat {
         ports.onChange();
       },
       onState: (state) => {
+        if (state.name !== 'ready') this.#readyAt = null;
+        else this.#readyAt ??= performance.now();
         this.#state = state;
         ports.onChange();
       },
@@ -93,6 +96,11 @@ export class Chat {
 
   get state(): LineState {
     return this.#state;
+  }
+
+  /** Since when something can be said, by `performance.now()`; null: it can't now. */
+  get readyAt(): number | null {
+    return this.#readyAt;
   }
 
   /** What is to be seen, in order: the log, then one's own that it hasn't. */
@@ -197,8 +205,9 @@ export class Chat {
     this.#connection.say({ type: 'rename', name });
   }
 
-  report(report: Report): void {
-    this.#connection.say({ type: 'report', ...report });
+  /** Gives false if it can't be said now. */
+  report(report: Report): boolean {
+    return this.#connection.say({ type: 'report', ...report });
   }
 
   #hello(): ClientItem {

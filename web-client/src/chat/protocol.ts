@@ -175,6 +175,8 @@ export interface Report {
   stalls: number;
   latency_ms?: number;
   height?: number;
+  /** From the wish to watch to the first picture; in the first report of a viewing only. */
+  startup_ms?: number;
 }
 
 /** What a client says. */

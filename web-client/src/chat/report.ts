@@ -1,8 +1,5 @@
 import type { Report } from './protocol.ts';
 
-/** How often it's told how the player does. */
-export const REPORT_MS = 10_000;
-
 /** What a player does at a moment. */
 export interface Sample {
   player: Report['player'];
@@ -22,6 +19,8 @@ const MAX_STEP_MS = 5_000;
 /** Sums up how the player does, from a look at it about once a second. */
 export class Viewing {
   #before: { at: number; sample: Sample } | null = null;
+  /** Before the pause. */
+  #last: Sample | null = null;
   #playedMs = 0;
   #stalledMs = 0;
   #stalls = 0;
@@ -38,13 +37,24 @@ export class Viewing {
     }
   }
 
+  /** How much was seen since the last report, in milliseconds. */
+  get seenMs(): number {
+    return this.#playedMs + this.#stalledMs;
+  }
+
+  /** Nobody looks until it's observed again: what is between isn't told. */
+  pause(): void {
+    if (this.#before !== null) this.#last = this.#before.sample;
+    this.#before = null;
+  }
+
   /** What happened since the last report; null if there was nothing to see. */
   take(): Report | null {
-    const sample = this.#before?.sample;
+    const sample = this.#before?.sample ?? this.#last;
     const [played, stalled] = [Math.round(this.#playedMs), Math.round(this.#stalledMs)];
     const stalls = this.#stalls;
     this.#playedMs = this.#stalledMs = this.#stalls = 0;
-    if (sample === undefined || played + stalled === 0) return null;
+    if (sample === null || played + stalled === 0) return null;
     return {
       player: sample.player,
       played_ms: played,

@@ -1,7 +1,8 @@
-import { byId, make, setText } from '../shared/dom.ts';
+import { byId, make } from '../shared/dom.ts';
 import { formatBitrate, formatMs, formatShare } from '../shared/format.ts';
 import type { LayerStats, PublisherStats } from '../whip/publisher-stats.ts';
 import { topLayer } from '../whip/uplink-report.ts';
+import { showFigures } from './figures.ts';
 
 const LIMITATIONS: Readonly<Record<string, string>> = {
   none: 'Nothing',
@@ -43,16 +44,6 @@ function uplink(bitsPerSecond: number): string {
 
 function sizeOf({ width, height }: LayerStats): string {
   return height > 0 ? `${width}×${height}` : '–';
-}
-
-function showFigures(list: HTMLDListElement, figures: readonly [string, string][]): void {
-  figures.forEach(([name, value], index) => {
-    if (list.children[index] === undefined) {
-      list.append(make('div', '', make('dt', '', name), make('dd', '')));
-    }
-    const description = list.children[index]?.lastElementChild;
-    if (description) setText(description, value);
-  });
 }
 
 function showLayers(layers: readonly LayerStats[]): void {

@@ -10,6 +10,7 @@ import type { WatchChat } from './watch-chat.ts';
 export class ChatLink {
   #source: ChatSource | null = null;
   #chat: WatchChat | null = null;
+  #pictureAt: number | null = null;
 
   constructor(address: PageAddress, captions: CaptionsMenu) {
     letHide();
@@ -27,6 +28,11 @@ export class ChatLink {
     this.#chat?.use(source);
   }
 
+  /** There is a picture. How soon the first one came is reported. */
+  played(): void {
+    this.#pictureAt ??= performance.now();
+  }
+
   /** A player has another session. */
   changed(source: ChatSource): void {
     if (source === this.#source) this.#chat?.use(source);
@@ -35,7 +41,7 @@ export class ChatLink {
   async #load(address: PageAddress, captions: CaptionsMenu): Promise<void> {
     await pageLoaded();
     const { WatchChat } = await import('./watch-chat.ts');
-    this.#chat = new WatchChat(address, captions);
+    this.#chat = new WatchChat(address, captions, () => this.#pictureAt);
     if (this.#source !== null) this.#chat.use(this.#source);
     this.#chat.start();
   }

@@ -1,8 +1,9 @@
 import { Captions } from '../chat/captions.ts';
 import { Chat } from '../chat/chat.ts';
 import { PictureClock } from '../chat/picture-clock.ts';
+import type { Report } from '../chat/protocol.ts';
 import { ChatMemory } from '../chat/memory.ts';
-import { REPORT_MS, Viewing } from '../chat/report.ts';
+import { Reporter, reportsUrl } from '../chat/reporter.ts';
 import { ChatSocket, chatUrl, DataChannels } from '../chat/transport.ts';
 import type { PageAddress } from '../shared/address.ts';
 import type { ChatChannels } from '../shared/chat-channels.ts';
@@ -27,14 +28,18 @@ export class WatchChat {
   readonly #captions = new Captions();
   readonly #captionsMenu: CaptionsMenu;
   readonly #captionLine = byId('caption', HTMLElement);
-  readonly #viewing = new Viewing();
+  readonly #reporter: Reporter;
   #source: ChatSource | null = null;
   #channels: ChatChannels | null = null;
   /** Of these channels: those of another session count from elsewhere. */
   #clock = new PictureClock();
-  #reportedAt = performance.now();
 
-  constructor({ channel, token }: PageAddress, captionsMenu: CaptionsMenu) {
+  /** `pictureAt`: when the first picture of the page was there, or null. */
+  constructor(
+    { channel, token }: PageAddress,
+    captionsMenu: CaptionsMenu,
+    pictureAt: () => number | null,
+  ) {
     this.#captionsMenu = captionsMenu;
     const floating = new FloatingReactions(byId('floating', HTMLElement));
     const url = chatUrl(location.origin, channel);
@@ -69,6 +74,7 @@ export class WatchChat {
         floating.float(emoji, 1);
       },
     });
+    this.#reporter = this.#makeReporter(reportsUrl(location.origin, channel, token), pictureAt);
     this.#listen();
   }
 
@@ -84,10 +90,11 @@ export class WatchChat {
   /** This player is what is seen, with the session that it has now. */
   use(source: ChatSource): void {
     const { channels, hasChannels } = source;
-    const isKnown = source === this.#source && channels === this.#channels;
+    if (source === this.#source && channels === this.#channels) return;
+    // What the other one did is told of it.
+    if (source !== this.#source) this.#reporter.flush(performance.now());
     this.#source = source;
     this.#channels = channels;
-    if (isKnown) return;
     this.#clock = new PictureClock();
     this.#chat.offer(channels === null ? null : new DataChannels(channels), hasChannels);
   }
@@ -102,6 +109,14 @@ export class WatchChat {
     window.addEventListener('online', () => {
       this.#chat.wake();
     });
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden) this.#reporter.flush(performance.now());
+    });
+    const leave = (): void => {
+      this.#reporter.leave(performance.now());
+    };
+    // Before the players are closed.
+    window.addEventListener('pagehide', leave, { capture: true });
     window.addEventListener('pagehide', () => {
       this.#chat.stop();
       this.#channels = null;
@@ -113,7 +128,7 @@ export class WatchChat {
       this.#showCaption();
     }, CAPTIONS_MS);
     setInterval(() => {
-      this.#sample();
+      this.#reporter.look(performance.now());
     }, SAMPLE_MS);
   }
 
@@ -126,12 +141,21 @@ export class WatchChat {
     this.#captionLine.hidden = text === '';
   }
 
-  #sample(): void {
-    const now = performance.now();
-    if (this.#source !== null) this.#viewing.observe(now, this.#source.sample());
-    if (now - this.#reportedAt < REPORT_MS) return;
-    this.#reportedAt = now;
-    const report = this.#viewing.take();
-    if (report !== null) this.#chat.report(report);
+  #makeReporter(url: string, pictureAt: () => number | null): Reporter {
+    const ports = {
+      sample: () => this.#source?.sample() ?? null,
+      pictureAt,
+      broadcastAt: () => {
+        const now = performance.now();
+        const streamTime = this.#chat.room.streamTime(now);
+        return streamTime === null ? null : now - streamTime;
+      },
+      readyAt: () => this.#chat.readyAt,
+      say: (report: Report) => this.#chat.report(report),
+      send: (report: Report) => {
+        navigator.sendBeacon(url, JSON.stringify(report));
+      },
+    };
+    return new Reporter(ports, performance.now());
   }
 }

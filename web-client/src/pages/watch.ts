@@ -5,7 +5,7 @@ import { setText } from '../shared/dom.ts';
 import { Endpoint, whepEndpoint } from '../whep/endpoint.ts';
 import { CaptionsMenu } from './captions-menu.ts';
 import { ChatLink } from './watch-chat-link.ts';
-import { EarlierBroadcasts } from './earlier-broadcasts.ts';
+import { EarlierLink } from './earlier-link.ts';
 import { expose } from './expose.ts';
 import { MediaControls } from './media-controls.ts';
 import { Stage } from './stage.ts';
@@ -48,13 +48,16 @@ function watch(address: PageAddress): void {
       handover.goLive();
     },
   });
-  const earlier = new EarlierBroadcasts(address, (recordings) => {
+  const earlier = new EarlierLink(address, (recordings) => {
     rewind.take(recordings);
   });
   const chat = new ChatLink(address, captions);
   const around: Surroundings = { address, stage, facts, quality, captions, panel, rewind, chat };
   const handover = handOver(around, (name) => {
-    if (name === 'playing') facts.refresh();
+    if (name === 'playing') {
+      facts.refresh();
+      chat.played();
+    }
     if (name === 'playing' || name === 'ended') earlier.refresh();
   });
   expose({
