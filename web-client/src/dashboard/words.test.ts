@@ -50,7 +50,7 @@ describe('words', () => {
       'All players: 1 in the last minute, 4 at most',
     );
     expect(words.describeViewers([], 5, false)).toBe(
-      'Viewers are drawn when the first 5 minutes of it are over.',
+      'Viewers are drawn after its first 5 minutes.',
     );
     expect(words.describeViewers([], 1, true)).toBe('No figures of viewers are kept.');
   });

@@ -62,6 +62,11 @@ export function countOf(count: number, what: string): string {
   return count === 1 ? `1 ${what}` : `${formatNumber(count)} ${what}s`;
 }
 
+/** How long a step is, behind a word like “last”. */
+export function nameOfStep(minutes: number): string {
+  return minutes === 1 ? 'minute' : `${minutes} minutes`;
+}
+
 /** What a chart of viewers shows. `isOff`: nothing is kept of them. */
 export function describeViewers(
   steps: readonly Step[],
@@ -70,8 +75,8 @@ export function describeViewers(
 ): string {
   if (isOff) return 'No figures of viewers are kept.';
   const last = steps.at(-1);
-  const step = stepMinutes === 1 ? 'minute' : `${stepMinutes} minutes`;
-  if (last === undefined) return `Viewers are drawn when the first ${step} of it are over.`;
+  const step = nameOfStep(stepMinutes);
+  if (last === undefined) return `Viewers are drawn after its first ${step}.`;
   const most = Math.max(...steps.map(({ viewers }) => viewers));
   const [now, peak] = [formatNumber(last.viewers), formatNumber(most)];
   return `All players: ${now} in the last ${step}, ${peak} at most`;

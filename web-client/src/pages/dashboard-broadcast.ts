@@ -13,6 +13,7 @@ import {
   nameOfDevice,
   nameOfHeight,
   nameOfPlayer,
+  nameOfStep,
 } from '../dashboard/words.ts';
 import { byId, make, setText } from '../shared/dom.ts';
 import { formatDate, formatMs, formatShare } from '../shared/format.ts';
@@ -136,8 +137,7 @@ function figuresOf({ broadcast, channel, audience }: BroadcastView): [string, st
 function newsOf(audience: Audience | null, steps: readonly Step[]): string {
   if (audience === null) return 'No figures of its viewers are kept.';
   if (steps.length > 0) return '';
-  const step = formatSpan(audience.step * 60 * SECOND_MS);
-  return `Charts begin when the first ${step} of the broadcast are over.`;
+  return `Charts begin after the first ${nameOfStep(audience.step)} of the broadcast.`;
 }
 
 function stepRow(step: Step): HTMLTableCellElement[] {
