@@ -12,7 +12,7 @@ use crate::{
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 /// Everything that the node promises.
-const ROUTES: [&str; 55] = [
+const ROUTES: [&str; 57] = [
     "DELETE /api/v1/broadcasts/{broadcast}/markers/{id}",
     "DELETE /api/v1/broadcasts/{broadcast}/recording",
     "DELETE /api/v1/channels/{channel}",

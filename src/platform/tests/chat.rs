@@ -461,7 +461,11 @@ async fn who_finds_the_room_full_is_told_and_who_leaves_it_then_is_gone() {
         )
         .await;
     let address = caller(None).address;
-    let refused = fixture.node.chat.join(&demo(), address, true).err();
+    let refused = fixture
+        .node
+        .chat
+        .join(&demo(), address, Origin::default(), true)
+        .err();
     assert!(
         matches!(refused, Some(Refusal::Overloaded { .. })),
         "{refused:?}"
