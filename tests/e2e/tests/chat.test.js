@@ -149,7 +149,7 @@ test('who goes over to LL-HLS and back keeps the chat, the place in it and the n
     }, player);
     // Said while the page goes over.
     const [theirs, own] = [`meanwhile ${said.length}`, `by ${player} ${said.length}`];
-    bot.write(theirs, theirs);
+    bot.write(`m${said.length}`, theirs);
     await page.waitForSelector(`html[data-player="${player}"][data-state="playing"]`, {
       timeout: 30_000,
     });
@@ -164,6 +164,11 @@ test('who goes over to LL-HLS and back keeps the chat, the place in it and the n
     ['Wanderer', 'Wanderer', 'Wanderer'],
   );
   assert.equal(new Set(authors.map(({ id }) => id)).size, 1, 'the same author on both ways');
+  // Those of others wait for their pictures, and all come to their places.
+  for (const text of said) await showsSoon(page, text);
+  await page.waitForFunction(
+    () => !document.querySelector('#chat').innerText.includes('being sent'),
+  );
   const lines = (await shown(page)).filter((line) => /meanwhile|by (webrtc|hls)/.test(line));
   assert.equal(lines.length, said.length, lines.join());
   said.forEach((text, i) => assert.ok(lines[i].includes(text), lines.join()));
