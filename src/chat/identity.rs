@@ -1,4 +1,4 @@
-//! Who writes: identities that a client keeps, and hashes of addresses that nobody can turn back.
+//! Who writes: identities that a client keeps, and hashes of addresses that nobody turns back without the key of this node.
 
 use std::net::IpAddr;
 
