@@ -9,6 +9,7 @@ mod identity;
 mod log_writer;
 mod outlets;
 mod room_task;
+mod rooms;
 
 use std::{
     collections::HashMap,
@@ -50,6 +51,7 @@ use identity::Identities;
 use log_writer::LogWriter;
 use outlets::Outlet;
 use room_task::{Input, RoomTask};
+use rooms::Rooms;
 
 /// Things that wait for a room. Beyond it nobody comes in, and who says something is told that it wasn't taken.
 pub(crate) const INBOX: usize = 8192;
@@ -93,7 +95,7 @@ struct Shared {
     sources: EventSources,
     log: LogWriter,
     clock: Clock,
-    rooms: Mutex<HashMap<ChannelName, mpsc::Sender<Input>>>,
+    rooms: Mutex<Rooms>,
     /// The data channels of sessions.
     lines: Mutex<HashMap<SessionId, Line>>,
     /// Those who came with a token that can be revoked.
@@ -350,7 +352,7 @@ impl Chat {
     /// Lets everybody go from a channel that is deleted.
     pub fn close(&self, channel: &ChannelName) {
         // The room's task ends with its inbox, and its clients' ways with the task.
-        self.0.rooms().remove(channel);
+        self.0.rooms().close(channel);
     }
 
     /// How many watch channels whose rooms are open.
@@ -365,13 +367,12 @@ impl Chat {
 impl Shared {
     /// Posts to a channel's room, which is opened if need be. What finds no place there is given back.
     fn post(self: &Arc<Self>, channel: &ChannelName, input: Input) -> Option<Input> {
+        // Held until it's posted: no room ends in between.
         let mut rooms = self.rooms();
-        let room = rooms.entry(channel.clone()).or_insert_with(|| {
-            let (sender, inbox) = mpsc::channel(INBOX);
+        let room = rooms.open(channel, |inbox| {
             tokio::spawn(RoomTask::run(Arc::clone(self), channel.clone(), inbox));
-            sender
         });
-        put(room, channel, input)
+        put(&room, channel, input)
     }
 
     /// The same, of a room that is open; for others it's no news.
@@ -400,21 +401,11 @@ impl Shared {
         drop(self.parts.media.send_data(vec![message]));
     }
 
-    /// Ends a room that nothing waits for. What is posted from then on opens another.
-    fn close(&self, channel: &ChannelName, inbox: &mpsc::Receiver<Input>) -> bool {
-        let mut rooms = self.rooms();
-        let is_idle = inbox.is_empty();
-        if is_idle {
-            rooms.remove(channel);
-        }
-        is_idle
-    }
-
     fn new_participant(&self) -> ParticipantId {
         ParticipantId(self.next_participant.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn rooms(&self) -> MutexGuard<'_, HashMap<ChannelName, mpsc::Sender<Input>>> {
+    fn rooms(&self) -> MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -427,14 +418,15 @@ impl Shared {
     }
 }
 
-/// Gives back what finds no place. A room that has ended needs nothing.
+/// Gives back what finds no place, also where the room's task has just died.
 fn put(room: &mpsc::Sender<Input>, channel: &ChannelName, input: Input) -> Option<Input> {
     match room.try_send(input) {
         Err(mpsc::error::TrySendError::Full(input)) => {
             tracing::debug!(%channel, "a room has more to do than it can");
             Some(input)
         }
-        Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => None,
+        Err(mpsc::error::TrySendError::Closed(input)) => Some(input),
+        Ok(()) => None,
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
     hello::identify,
     log_writer::Job,
     outlets::{Outlet, Outlets},
+    rooms::Inbox,
 };
 use crate::{
     audience::Allowance,
@@ -86,11 +87,7 @@ pub(super) struct RoomTask {
 }
 
 impl RoomTask {
-    pub(super) async fn run(
-        shared: Arc<Shared>,
-        channel: ChannelName,
-        mut inbox: mpsc::Receiver<Input>,
-    ) {
+    pub(super) async fn run(shared: Arc<Shared>, channel: ChannelName, mut inbox: Inbox) {
         let opened = open(&shared, &channel).await;
         let now = shared.clock.now();
         let room = Room::new(channel.as_str(), shared.parts.limits.clone(), opened, now);
@@ -116,7 +113,7 @@ impl RoomTask {
         loop {
             let due = task.due();
             tokio::select! {
-                input = inbox.recv() => match input {
+                input = inbox.next() => match input {
                     Some(input) => task.take(input),
                     None => return,
                 },
@@ -132,7 +129,8 @@ impl RoomTask {
             task.act().await;
             if !task.room.is_empty() {
                 idle_since = Instant::now();
-            } else if idle_since.elapsed() >= IDLE && task.shared.close(&task.channel, &inbox) {
+            } else if idle_since.elapsed() >= IDLE && task.shared.rooms().end(&task.channel, &inbox)
+            {
                 return;
             }
         }
