@@ -166,6 +166,7 @@ impl Node {
                     Standing::Stranger(refusal) => Err(refusal),
                 }
             }
+            Action::Watch(name) => self.admit_caller(name, caller).await.map(drop),
         }
     }
 
