@@ -98,16 +98,37 @@ struct Shared {
     rooms: Mutex<Rooms>,
     /// The data channels of sessions.
     lines: Mutex<HashMap<SessionId, Line>>,
-    /// Those who came with a token that can be revoked.
+    /// Those who are in by a token, which can be revoked or expire.
     tokens: Mutex<HashMap<ParticipantId, Held>>,
     next_participant: AtomicU64,
 }
 
-/// A token that gives somebody rights.
+/// A token that gives somebody rights, and where.
 struct Held {
     channel: ChannelName,
-    /// Its identifier.
-    token: String,
+    pass: Pass,
+}
+
+/// What ends a token.
+#[derive(Debug, Clone)]
+pub struct Pass {
+    /// Its identifier, by which it's revoked.
+    pub token: String,
+    /// From when on it isn't good any more.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Who comes by WebSocket.
+#[derive(Debug)]
+pub struct Visitor {
+    /// Where they come from.
+    pub address: IpAddr,
+    /// From where and on what.
+    pub origin: Origin,
+    /// What they came with is enough to see the channel.
+    pub may_view: bool,
+    /// The token that they came with.
+    pub pass: Option<Pass>,
 }
 
 /// A session's data channels.
@@ -217,7 +238,7 @@ impl Chat {
         if line.chat == Some(id) {
             line.chat = None;
             let left = std::mem::replace(&mut line.participant, self.0.new_participant());
-            self.0.insist(&line.channel, Input::Leave(left));
+            self.0.leave(&line.channel, left);
         } else if line.reactions == Some(id) {
             line.reactions = None;
             self.0
@@ -242,26 +263,24 @@ impl Chat {
     pub fn session_ended(&self, session: SessionId) {
         let line = self.0.lines().remove(&session);
         if let Some(line) = line {
-            self.0.insist(&line.channel, Input::Leave(line.participant));
+            self.0.leave(&line.channel, line.participant);
         }
     }
 
-    /// Lets somebody in by WebSocket. `may_view`: what they came with is enough to see the channel. 503 when the room has too much to do.
-    pub fn join(
-        &self,
-        channel: &ChannelName,
-        address: IpAddr,
-        origin: Origin,
-        may_view: bool,
-    ) -> Result<ChatLine, Refusal> {
+    /// Lets somebody in by WebSocket, until their token doesn't hold any more. 503 when the room has too much to do.
+    pub fn join(&self, channel: &ChannelName, visitor: Visitor) -> Result<ChatLine, Refusal> {
         let (outlet, frames) = mpsc::channel(SOCKET_FRAMES);
         let participant = self.0.new_participant();
         let entrance = Entrance {
-            address: self.0.identities.hash(address),
-            origin,
+            address: self.0.identities.hash(visitor.address),
+            origin: visitor.origin,
             own_role: Role::Viewer,
-            may_view,
+            may_view: visitor.may_view,
         };
+        if let Some(pass) = visitor.pass {
+            self.0.hold(participant, channel, pass);
+        }
+        // Dropped, it forgets the token as well.
         let inlet = Inlet {
             shared: Arc::clone(&self.0),
             channel: channel.clone(),
@@ -336,17 +355,32 @@ impl Chat {
         answer.await.ok()
     }
 
-    /// Lets those go whose tokens don't hold any more. They may come back without.
+    /// Lets those go whose tokens were revoked. They may come back without.
     pub fn forget_tokens(&self, is_void: impl Fn(&str) -> bool) {
+        self.dismiss(|pass| is_void(&pass.token));
+    }
+
+    /// Lets those go whose tokens have expired. They may come back without.
+    pub fn forget_expired(&self, now: Timestamp) {
+        self.dismiss(|pass| pass.expires_at.is_some_and(|at| at <= now));
+    }
+
+    fn dismiss(&self, is_void: impl Fn(&Pass) -> bool) {
         let void: Vec<_> = {
             let mut tokens = self.0.tokens();
-            let void = tokens.extract_if(|_, held| is_void(&held.token));
+            let void = tokens.extract_if(|_, held| is_void(&held.pass));
             void.map(|(participant, held)| (held.channel, participant))
                 .collect()
         };
         for (channel, participant) in void {
             self.0.insist(&channel, Input::Dismiss(participant));
         }
+    }
+
+    /// How many are in by a token.
+    #[cfg(test)]
+    pub(crate) fn tokens_held(&self) -> usize {
+        self.0.tokens().len()
     }
 
     /// Lets everybody go from a channel that is deleted.
@@ -389,6 +423,18 @@ impl Shared {
         {
             runtime.spawn(async move { room.send(input).await.is_ok() });
         }
+    }
+
+    /// Notes by which token somebody is in, instead of the one before.
+    fn hold(&self, id: ParticipantId, channel: &ChannelName, pass: Pass) {
+        let channel = channel.clone();
+        self.tokens().insert(id, Held { channel, pass });
+    }
+
+    /// Somebody is gone: the room hears of it, if there is one.
+    fn leave(&self, channel: &ChannelName, id: ParticipantId) {
+        self.tokens().remove(&id);
+        self.insist(channel, Input::Leave(id));
     }
 
     /// Says on a data channel that what came on it wasn't taken.
@@ -478,8 +524,7 @@ impl ChatInlet for Inlet {
 
 impl Drop for Inlet {
     fn drop(&mut self) {
-        self.shared
-            .insist(&self.channel, Input::Leave(self.participant));
+        self.shared.leave(&self.channel, self.participant);
     }
 }
 

@@ -169,7 +169,8 @@ impl RoomTask {
                 self.let_go(id);
             }
             Input::Dismiss(id) => {
-                let text = "the token was revoked; come back without, or with another";
+                let text =
+                    "the token was revoked or has expired; come back without, or with another";
                 self.room
                     .dismiss(now, id, Problem::new(Code::Unauthorized, text));
             }
@@ -210,13 +211,19 @@ impl RoomTask {
         tokio::spawn(async move {
             let joining = identify(&shared, &channel, id, entrance, hello).await;
             // A room that has ended has nobody to let in.
-            let _ = answers.send(Answer::Known(id, joining)).await;
+            if answers.send(Answer::Known(id, joining)).await.is_err() {
+                shared.tokens().remove(&id);
+            }
         });
     }
 
     fn hear(&mut self, answer: Answer) {
         let now = self.now();
         match answer {
+            // Who left meanwhile: the token was noted after it was forgotten.
+            Answer::Known(id, _) if !self.reporters.contains_key(&id) => {
+                self.shared.tokens().remove(&id);
+            }
             Answer::Known(id, Ok(joining)) => self.room.join(now, id, &joining),
             Answer::Known(id, Err(problem)) => self.room.refuse(now, id, problem),
             Answer::Sent(sent) => {
