@@ -82,10 +82,10 @@ impl ChatStore for Sqlite {
     ) -> Result<Vec<Entry>, StoreError> {
         let (channel, before) = (channel.clone(), place(before));
         self.run(move |db| {
-            // The kind as `actions_by_channel` has it, or that isn't used.
+            // Named, or the primary key is used, and all that was said is gone through for few actions.
             db.prepare_cached(&format!(
-                "{SELECT} WHERE channel = ?1 AND kind = 'action' AND seq < ?2 AND seq > {FIRST}
-                 ORDER BY seq DESC LIMIT ?3"
+                "{SELECT} INDEXED BY actions_by_channel
+                 WHERE channel = ?1 AND kind = 'action' AND seq < ?2 AND seq > {FIRST} ORDER BY seq DESC LIMIT ?3"
             ))?
             .query_map(params![channel.as_str(), before, most as i64], entry)?
             .collect()
