@@ -119,7 +119,7 @@ pub enum TokenCommand {
     View(ForChannel),
     /// Moderates a channel's chat.
     Moderate(ForChannel),
-    /// A sidecar's key: watches every channel, learns what is on air, registers, and nothing else.
+    /// A sidecar's key: watches every channel, learns what is on air, registers, says how recordings go and what is said, and nothing else.
     Service(Terms),
     /// May do everything.
     Admin(Terms),

@@ -22,13 +22,13 @@ use crate::{
 /// A request that somebody says is a payment provider's.
 #[derive(Clone)]
 pub struct SignedEvent {
-    /// The body as it came: what is signed.
+    /// The body as it came: it's signed, byte by byte.
     pub body: Vec<u8>,
     /// `Spillway-Signature`.
     pub signature: Option<String>,
     /// `Stripe-Signature`.
     pub stripe_signature: Option<String>,
-    /// `Idempotency-Key`.
+    /// `Idempotency-Key`: what `Spillway-Signature` signs with the body.
     pub idempotency_key: Option<String>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<App>> {
     post, path = "/api/v1/channels/{channel}/events", tag = "Chat", operation_id = "take_event",
     params(
         ("channel" = String, Path, description = "The channel"),
-        ("Spillway-Signature" = Option<String>, Header, description = "t=SECONDS,v1=HMAC"),
+        ("Spillway-Signature" = Option<String>, Header, description = "t=SECONDS,v1=HMAC, over the channel, the key and the body"),
         ("Stripe-Signature" = Option<String>, Header, description = "As Stripe signs"),
         ("Idempotency-Key" = Option<String>, Header, description = "What makes it the same event when it's told again"),
     ),

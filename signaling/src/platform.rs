@@ -77,7 +77,7 @@ pub trait Platform: Audiences + Chats + Recordings + Send + Sync + 'static {
     // Who is asking
 
     /// Whether the caller may do that: 401 without a sound token, 403 with one that's for something else, 404 for
-    /// [`Action::View`] of a channel that doesn't exist.
+    /// [`Action::View`] and [`Action::Watch`] of a channel that doesn't exist.
     async fn authorize(&self, caller: &Caller, action: Action<'_>) -> Result<(), Refusal>;
 
     // Sidecars
@@ -205,7 +205,7 @@ impl fmt::Debug for BearerToken {
     }
 }
 
-/// What a caller wants to do, besides publishing and watching, which check tokens themselves.
+/// What a caller wants to do, besides opening sessions, which checks tokens itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action<'a> {
     /// Read or write what only an administrator may: needs an admin token.
@@ -220,6 +220,8 @@ pub enum Action<'a> {
     SeeAudience(&'a ChannelName),
     /// See a channel: open, unless its viewing is restricted. A publish, view, moderate or admin token for it will do.
     View(&'a ChannelName),
+    /// See what only who watches a channel sees: as for [`Platform::watch`], so the outside service has its say as well.
+    Watch(&'a ChannelName),
 }
 
 /// The two roles of a session.

@@ -13,7 +13,7 @@ use jsonwebtoken::{Algorithm, Header, Validation, errors::ErrorKind};
 use serde::{Deserialize, Serialize};
 use spillway_signaling::{
     ChannelName,
-    api::model::{IssuedToken, Token, TokenKind},
+    api::model::{IssuedToken, Timestamp, Token, TokenKind},
 };
 
 use crate::{
@@ -75,6 +75,8 @@ pub struct Grant {
     pub id: String,
     /// Whose key it is: two tokens with the same holder may take over from each other.
     pub holder: String,
+    /// From when on the token isn't good any more.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Grant {
@@ -226,11 +228,17 @@ impl Verifier {
             claims.iss,
             claims.sub.as_ref().unwrap_or(&claims.jti)
         );
+        let leeway = leeway_s(&claims.iss);
+        let expires_at = claims.exp.map(|exp| {
+            let seconds = exp.saturating_add(leeway).saturating_add(1);
+            Timestamp(seconds.saturating_mul(1000))
+        });
         Ok(Grant {
             kind: claims.role,
             channel: claims.channel,
             id: claims.jti,
             holder,
+            expires_at,
         })
     }
 
@@ -255,14 +263,19 @@ impl Verifier {
         validation.validate_nbf = true;
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[&iss]);
-        validation.leeway = if iss == OWN_ISSUER {
-            0
-        } else {
-            FOREIGN_CLOCK_LEEWAY_S
-        };
+        validation.leeway = leeway_s(&iss);
         let data =
             jsonwebtoken::decode(token, key, &validation).map_err(|error| refusal(error.kind()))?;
         Ok(data.claims)
+    }
+}
+
+/// How far the issuer's clock may be off, in seconds.
+fn leeway_s(issuer: &str) -> u64 {
+    if issuer == OWN_ISSUER {
+        0
+    } else {
+        FOREIGN_CLOCK_LEEWAY_S
     }
 }
 

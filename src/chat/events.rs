@@ -1,7 +1,8 @@
 //! Donations and subscriptions, as payment providers tell of them: signed, told again until they're acknowledged.
 //!
-//! Our own form is signed as Stripe's is: `t=` seconds since 1970, `v1=` HMAC-SHA256 over `{t}.{body}` in hexadecimal. The moment
-//! bounds for how long a request that somebody saw can be sent again; the key makes that harmless within it.
+//! Our own form has a signature like Stripe's: `t=` seconds since 1970, `v1=` HMAC-SHA256 over `{t}.{channel}.{key}.{body}` in
+//! hexadecimal. The moment bounds for how long a request that somebody saw can be sent again; the key makes that harmless within it,
+//! since it's signed as the channel is. Stripe signs `{t}.{body}`, with the checkout's identifier in the body.
 
 use std::time::Duration;
 
@@ -117,8 +118,12 @@ impl EventSources {
                     .into(),
             ));
         }
-        let source =
-            of_channel.find(|source| signature.is_by(source.secret.as_bytes(), &request.body));
+        let about = match form {
+            EventForm::Spillway => format!("{channel}.{}.", key_of(request)),
+            EventForm::Stripe => String::new(),
+        };
+        let source = of_channel
+            .find(|source| signature.is_by(source.secret.as_bytes(), &about, &request.body));
         let source = source.ok_or_else(|| {
             Refusal::Unauthorized("no source of this channel's events signed this".into())
         })?;
@@ -166,11 +171,12 @@ impl<'a> Signature<'a> {
         clippy::expect_used,
         reason = "HMAC takes keys of every length (RFC 2104 §3)"
     )]
-    fn is_by(&self, secret: &[u8], body: &[u8]) -> bool {
+    fn is_by(&self, secret: &[u8], about: &str, body: &[u8]) -> bool {
         let mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of every length");
         let mac = mac
             .chain_update(self.moment)
             .chain_update(".")
+            .chain_update(about)
             .chain_update(body);
         // In constant time.
         self.macs
@@ -179,8 +185,13 @@ impl<'a> Signature<'a> {
     }
 }
 
+/// What the request calls its event: what is no name is refused when the signature is found good.
+fn key_of(request: &SignedEvent) -> &str {
+    request.idempotency_key.as_deref().unwrap_or_default()
+}
+
 fn own_event(source: &str, request: &SignedEvent) -> Result<NewEvent, Refusal> {
-    let key = request.idempotency_key.as_deref().unwrap_or_default();
+    let key = key_of(request);
     if !(1..=MAX_KEY).contains(&key.len()) || !key.bytes().all(|b| b.is_ascii_graphic()) {
         let text = format!(
             "name the event in Idempotency-Key: 1 to {MAX_KEY} visible characters of ASCII"
@@ -327,19 +338,20 @@ mod tests {
         }
     }
 
-    fn signed(secret: &str, at: u64, body: &str) -> String {
+    fn signed(secret: &str, at: u64, what: &str) -> String {
         let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
         let mac = mac
-            .chain_update(format!("{at}.{body}"))
+            .chain_update(format!("{at}.{what}"))
             .finalize()
             .into_bytes();
         format!("t={at},v0=ff,v1={}", hex::encode(mac))
     }
 
+    /// For the channel "demo".
     fn own(secret: &str, at: u64, body: &str) -> SignedEvent {
         SignedEvent {
             body: body.as_bytes().to_vec(),
-            signature: Some(signed(secret, at, body)),
+            signature: Some(signed(secret, at, &format!("demo.pay-1.{body}"))),
             stripe_signature: None,
             idempotency_key: Some("pay-1".into()),
         }
@@ -407,6 +419,32 @@ mod tests {
     }
 
     #[test]
+    fn what_was_signed_once_is_no_other_payment_and_none_of_another_channel() {
+        let seen = own("a secret for all of it", seconds(), &donation());
+        assert_eq!(event(read("demo", &seen)).key, "e/all/pay-1");
+        let elsewhere = read("other", &seen);
+        assert!(
+            matches!(elsewhere, Err(Refusal::Unauthorized(_))),
+            "{elsewhere:?}"
+        );
+        for key in [None, Some("pay-2"), Some("")] {
+            let renamed = SignedEvent {
+                idempotency_key: key.map(Into::into),
+                ..seen.clone()
+            };
+            let told = read("demo", &renamed);
+            assert!(matches!(told, Err(Refusal::Unauthorized(_))), "{told:?}");
+        }
+        // As it was signed before the channel and the key were.
+        let bare = SignedEvent {
+            signature: Some(signed("a secret for all of it", seconds(), &donation())),
+            ..seen
+        };
+        let told = read("demo", &bare);
+        assert!(matches!(told, Err(Refusal::Unauthorized(_))), "{told:?}");
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         let refused = |body: serde_json::Value| {
             read(
@@ -434,6 +472,8 @@ mod tests {
         }
         let mut nameless = own("a secret for all of it", seconds(), &donation());
         nameless.idempotency_key = None;
+        let what = format!("demo..{}", donation());
+        nameless.signature = Some(signed("a secret for all of it", seconds(), &what));
         assert!(matches!(
             read("demo", &nameless),
             Err(Refusal::Malformed(_))

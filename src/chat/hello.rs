@@ -7,7 +7,7 @@ use spillway_chat::{
 };
 use spillway_signaling::{ChannelName, api::model::TokenKind};
 
-use super::{Entrance, Held, Shared};
+use super::{Entrance, Pass, Shared};
 use crate::auth::{Grant, TokenError};
 
 /// Who says hello, and what they may do.
@@ -64,11 +64,11 @@ async fn role_by(
     token: &str,
 ) -> Result<Role, Problem> {
     let grant = grant_of(shared, channel, token).await?;
-    let held = Held {
-        channel: channel.clone(),
-        token: grant.id.clone(),
+    let pass = Pass {
+        token: grant.id,
+        expires_at: grant.expires_at,
     };
-    shared.tokens().insert(id, held);
+    shared.hold(id, channel, pass);
     let grant = grant_of(shared, channel, token).await?;
     Ok(match grant.kind {
         TokenKind::Publish | TokenKind::Admin => Role::Streamer,

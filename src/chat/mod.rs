@@ -9,6 +9,7 @@ mod identity;
 mod log_writer;
 mod outlets;
 mod room_task;
+mod rooms;
 
 use std::{
     collections::HashMap,
@@ -50,6 +51,7 @@ use identity::Identities;
 use log_writer::LogWriter;
 use outlets::Outlet;
 use room_task::{Input, RoomTask};
+use rooms::Rooms;
 
 /// Things that wait for a room. Beyond it nobody comes in, and who says something is told that it wasn't taken.
 pub(crate) const INBOX: usize = 8192;
@@ -93,19 +95,40 @@ struct Shared {
     sources: EventSources,
     log: LogWriter,
     clock: Clock,
-    rooms: Mutex<HashMap<ChannelName, mpsc::Sender<Input>>>,
+    rooms: Mutex<Rooms>,
     /// The data channels of sessions.
     lines: Mutex<HashMap<SessionId, Line>>,
-    /// Those who came with a token that can be revoked.
+    /// Those who are in by a token, which can be revoked or expire.
     tokens: Mutex<HashMap<ParticipantId, Held>>,
     next_participant: AtomicU64,
 }
 
-/// A token that gives somebody rights.
+/// A token that gives somebody rights, and where.
 struct Held {
     channel: ChannelName,
-    /// Its identifier.
-    token: String,
+    pass: Pass,
+}
+
+/// What ends a token.
+#[derive(Debug, Clone)]
+pub struct Pass {
+    /// Its identifier, by which it's revoked.
+    pub token: String,
+    /// From when on it isn't good any more.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Who comes by WebSocket.
+#[derive(Debug)]
+pub struct Visitor {
+    /// Where they come from.
+    pub address: IpAddr,
+    /// From where and on what.
+    pub origin: Origin,
+    /// What they came with is enough to see the channel.
+    pub may_view: bool,
+    /// The token that they came with.
+    pub pass: Option<Pass>,
 }
 
 /// A session's data channels.
@@ -215,7 +238,7 @@ impl Chat {
         if line.chat == Some(id) {
             line.chat = None;
             let left = std::mem::replace(&mut line.participant, self.0.new_participant());
-            self.0.insist(&line.channel, Input::Leave(left));
+            self.0.leave(&line.channel, left);
         } else if line.reactions == Some(id) {
             line.reactions = None;
             self.0
@@ -240,26 +263,24 @@ impl Chat {
     pub fn session_ended(&self, session: SessionId) {
         let line = self.0.lines().remove(&session);
         if let Some(line) = line {
-            self.0.insist(&line.channel, Input::Leave(line.participant));
+            self.0.leave(&line.channel, line.participant);
         }
     }
 
-    /// Lets somebody in by WebSocket. `may_view`: what they came with is enough to see the channel. 503 when the room has too much to do.
-    pub fn join(
-        &self,
-        channel: &ChannelName,
-        address: IpAddr,
-        origin: Origin,
-        may_view: bool,
-    ) -> Result<ChatLine, Refusal> {
+    /// Lets somebody in by WebSocket, until their token doesn't hold any more. 503 when the room has too much to do.
+    pub fn join(&self, channel: &ChannelName, visitor: Visitor) -> Result<ChatLine, Refusal> {
         let (outlet, frames) = mpsc::channel(SOCKET_FRAMES);
         let participant = self.0.new_participant();
         let entrance = Entrance {
-            address: self.0.identities.hash(address),
-            origin,
+            address: self.0.identities.hash(visitor.address),
+            origin: visitor.origin,
             own_role: Role::Viewer,
-            may_view,
+            may_view: visitor.may_view,
         };
+        if let Some(pass) = visitor.pass {
+            self.0.hold(participant, channel, pass);
+        }
+        // Dropped, it forgets the token as well.
         let inlet = Inlet {
             shared: Arc::clone(&self.0),
             channel: channel.clone(),
@@ -334,11 +355,20 @@ impl Chat {
         answer.await.ok()
     }
 
-    /// Lets those go whose tokens don't hold any more. They may come back without.
+    /// Lets those go whose tokens were revoked. They may come back without.
     pub fn forget_tokens(&self, is_void: impl Fn(&str) -> bool) {
+        self.dismiss(|pass| is_void(&pass.token));
+    }
+
+    /// Lets those go whose tokens have expired. They may come back without.
+    pub fn forget_expired(&self, now: Timestamp) {
+        self.dismiss(|pass| pass.expires_at.is_some_and(|at| at <= now));
+    }
+
+    fn dismiss(&self, is_void: impl Fn(&Pass) -> bool) {
         let void: Vec<_> = {
             let mut tokens = self.0.tokens();
-            let void = tokens.extract_if(|_, held| is_void(&held.token));
+            let void = tokens.extract_if(|_, held| is_void(&held.pass));
             void.map(|(participant, held)| (held.channel, participant))
                 .collect()
         };
@@ -347,10 +377,16 @@ impl Chat {
         }
     }
 
+    /// How many are in by a token.
+    #[cfg(test)]
+    pub(crate) fn tokens_held(&self) -> usize {
+        self.0.tokens().len()
+    }
+
     /// Lets everybody go from a channel that is deleted.
     pub fn close(&self, channel: &ChannelName) {
         // The room's task ends with its inbox, and its clients' ways with the task.
-        self.0.rooms().remove(channel);
+        self.0.rooms().close(channel);
     }
 
     /// How many watch channels whose rooms are open.
@@ -365,13 +401,12 @@ impl Chat {
 impl Shared {
     /// Posts to a channel's room, which is opened if need be. What finds no place there is given back.
     fn post(self: &Arc<Self>, channel: &ChannelName, input: Input) -> Option<Input> {
+        // Held until it's posted: no room ends in between.
         let mut rooms = self.rooms();
-        let room = rooms.entry(channel.clone()).or_insert_with(|| {
-            let (sender, inbox) = mpsc::channel(INBOX);
+        let room = rooms.open(channel, |inbox| {
             tokio::spawn(RoomTask::run(Arc::clone(self), channel.clone(), inbox));
-            sender
         });
-        put(room, channel, input)
+        put(&room, channel, input)
     }
 
     /// The same, of a room that is open; for others it's no news.
@@ -390,6 +425,18 @@ impl Shared {
         }
     }
 
+    /// Notes by which token somebody is in, instead of the one before.
+    fn hold(&self, id: ParticipantId, channel: &ChannelName, pass: Pass) {
+        let channel = channel.clone();
+        self.tokens().insert(id, Held { channel, pass });
+    }
+
+    /// Somebody is gone: the room hears of it, if there is one.
+    fn leave(&self, channel: &ChannelName, id: ParticipantId) {
+        self.tokens().remove(&id);
+        self.insist(channel, Input::Leave(id));
+    }
+
     /// Says on a data channel that what came on it wasn't taken.
     fn tell_busy(&self, session: SessionId, channel: u16, said: Option<&[u8]>) {
         let message = DataMessage {
@@ -400,21 +447,11 @@ impl Shared {
         drop(self.parts.media.send_data(vec![message]));
     }
 
-    /// Ends a room that nothing waits for. What is posted from then on opens another.
-    fn close(&self, channel: &ChannelName, inbox: &mpsc::Receiver<Input>) -> bool {
-        let mut rooms = self.rooms();
-        let is_idle = inbox.is_empty();
-        if is_idle {
-            rooms.remove(channel);
-        }
-        is_idle
-    }
-
     fn new_participant(&self) -> ParticipantId {
         ParticipantId(self.next_participant.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn rooms(&self) -> MutexGuard<'_, HashMap<ChannelName, mpsc::Sender<Input>>> {
+    fn rooms(&self) -> MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -427,14 +464,15 @@ impl Shared {
     }
 }
 
-/// Gives back what finds no place. A room that has ended needs nothing.
+/// Gives back what finds no place, also where the room's task has just died.
 fn put(room: &mpsc::Sender<Input>, channel: &ChannelName, input: Input) -> Option<Input> {
     match room.try_send(input) {
         Err(mpsc::error::TrySendError::Full(input)) => {
             tracing::debug!(%channel, "a room has more to do than it can");
             Some(input)
         }
-        Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => None,
+        Err(mpsc::error::TrySendError::Closed(input)) => Some(input),
+        Ok(()) => None,
     }
 }
 
@@ -486,8 +524,7 @@ impl ChatInlet for Inlet {
 
 impl Drop for Inlet {
     fn drop(&mut self) {
-        self.shared
-            .insist(&self.channel, Input::Leave(self.participant));
+        self.shared.leave(&self.channel, self.participant);
     }
 }
 

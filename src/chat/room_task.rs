@@ -19,6 +19,7 @@ use super::{
     hello::identify,
     log_writer::Job,
     outlets::{Outlet, Outlets},
+    rooms::Inbox,
 };
 use crate::{
     audience::Allowance,
@@ -86,11 +87,7 @@ pub(super) struct RoomTask {
 }
 
 impl RoomTask {
-    pub(super) async fn run(
-        shared: Arc<Shared>,
-        channel: ChannelName,
-        mut inbox: mpsc::Receiver<Input>,
-    ) {
+    pub(super) async fn run(shared: Arc<Shared>, channel: ChannelName, mut inbox: Inbox) {
         let opened = open(&shared, &channel).await;
         let now = shared.clock.now();
         let room = Room::new(channel.as_str(), shared.parts.limits.clone(), opened, now);
@@ -116,7 +113,7 @@ impl RoomTask {
         loop {
             let due = task.due();
             tokio::select! {
-                input = inbox.recv() => match input {
+                input = inbox.next() => match input {
                     Some(input) => task.take(input),
                     None => return,
                 },
@@ -132,7 +129,8 @@ impl RoomTask {
             task.act().await;
             if !task.room.is_empty() {
                 idle_since = Instant::now();
-            } else if idle_since.elapsed() >= IDLE && task.shared.close(&task.channel, &inbox) {
+            } else if idle_since.elapsed() >= IDLE && task.shared.rooms().end(&task.channel, &inbox)
+            {
                 return;
             }
         }
@@ -171,7 +169,8 @@ impl RoomTask {
                 self.let_go(id);
             }
             Input::Dismiss(id) => {
-                let text = "the token was revoked; come back without, or with another";
+                let text =
+                    "the token was revoked or has expired; come back without, or with another";
                 self.room
                     .dismiss(now, id, Problem::new(Code::Unauthorized, text));
             }
@@ -212,13 +211,19 @@ impl RoomTask {
         tokio::spawn(async move {
             let joining = identify(&shared, &channel, id, entrance, hello).await;
             // A room that has ended has nobody to let in.
-            let _ = answers.send(Answer::Known(id, joining)).await;
+            if answers.send(Answer::Known(id, joining)).await.is_err() {
+                shared.tokens().remove(&id);
+            }
         });
     }
 
     fn hear(&mut self, answer: Answer) {
         let now = self.now();
         match answer {
+            // Who left meanwhile: the token was noted after it was forgotten.
+            Answer::Known(id, _) if !self.reporters.contains_key(&id) => {
+                self.shared.tokens().remove(&id);
+            }
             Answer::Known(id, Ok(joining)) => self.room.join(now, id, &joining),
             Answer::Known(id, Err(problem)) => self.room.refuse(now, id, problem),
             Answer::Sent(sent) => {

@@ -441,9 +441,10 @@ impl Node {
         self.describe_channel(name).await
     }
 
-    /// Ends sessions whose token was revoked by another process: the command line writes to the store alone. To be
-    /// called more often than [`REVOKED_LATELY`].
+    /// Ends sessions whose token was revoked by another process: the command line writes to the store alone; and lets those
+    /// go from chats whose token has expired. To be called more often than [`REVOKED_LATELY`].
     pub async fn end_revoked(&self) {
+        self.chat.forget_expired(time::now());
         let since = time::before(time::now(), REVOKED_LATELY);
         let revoked: HashSet<String> = match self.parts.store.revoked_since(since).await {
             Ok(revoked) => revoked.into_iter().collect(),

@@ -14,10 +14,10 @@ use spillway_signaling::{
 };
 use tokio::sync::watch;
 
-use super::{Node, Parts, recordings::no_broadcast, refusals};
+use super::{Node, Parts, permission::Admission, recordings::no_broadcast, refusals};
 use crate::{
     audience::AudienceDesk,
-    chat::{self, Holder},
+    chat::{self, Holder, Pass, Visitor},
     config::Config,
     store::StoredChannel,
     time,
@@ -53,9 +53,21 @@ impl Chats for Node {
     async fn join_chat(&self, channel: &ChannelName, caller: &Caller) -> Result<ChatLine, Refusal> {
         self.check_draining()?;
         let channel = self.known_channel(channel).await?;
-        let may_view = self.sees(caller, &channel).await?;
-        self.chat
-            .join(&channel.name, caller.address, caller.origin, may_view)
+        let admission = self.sees(caller, &channel).await?;
+        let visitor = Visitor {
+            address: caller.address,
+            origin: caller.origin,
+            may_view: admission.is_some(),
+            pass: admission.and_then(Admission::pass),
+        };
+        let is_by_token = visitor.pass.is_some();
+        let line = self.chat.join(&channel.name, visitor)?;
+        // It's noted now, and may have been revoked before.
+        if is_by_token {
+            self.permit_still(Role::Viewer, caller, &channel.name)
+                .await?;
+        }
+        Ok(line)
     }
 
     async fn take_event(
@@ -133,6 +145,14 @@ fn listed(entries: &[Entry], most: usize) -> Said {
     }
 }
 
+impl Admission {
+    /// The token that may be taken back, for the chat to let its bearer go then.
+    fn pass(self) -> Option<Pass> {
+        let expires_at = self.expires_at;
+        self.token.map(|token| Pass { token, expires_at })
+    }
+}
+
 impl Node {
     /// A peer opened a data channel.
     pub(super) fn on_channel_opened(&self, session: SessionId, id: u16, label: &str) {
@@ -156,12 +176,16 @@ impl Node {
         }
     }
 
-    /// Whether what came with the request is enough to see the channel. Browsers can't send a token with a WebSocket: one in
-    /// `hello` will do as well.
-    async fn sees(&self, caller: &Caller, channel: &StoredChannel) -> Result<bool, Refusal> {
+    /// On what the caller may see the channel, if what came with the request is enough. Browsers can't send a token with a WebSocket:
+    /// one in `hello` will do as well.
+    async fn sees(
+        &self,
+        caller: &Caller,
+        channel: &StoredChannel,
+    ) -> Result<Option<Admission>, Refusal> {
         match self.permit_viewing(caller, channel).await {
-            Ok(_) => Ok(true),
-            Err(Refusal::Unauthorized(_)) if caller.token.is_none() => Ok(false),
+            Ok(admission) => Ok(Some(admission)),
+            Err(Refusal::Unauthorized(_)) if caller.token.is_none() => Ok(None),
             Err(refusal) => Err(refusal),
         }
     }

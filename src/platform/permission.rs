@@ -7,7 +7,7 @@
 use sha2::{Digest as _, Sha256};
 use spillway_signaling::{
     ChannelName, Refusal,
-    api::model::TokenKind,
+    api::model::{Timestamp, TokenKind},
     platform::{Action, Caller, Role},
 };
 
@@ -31,6 +31,8 @@ pub(super) struct Permit {
 pub(super) struct Admission {
     /// The token's identifier, if one was needed.
     pub(super) token: Option<String>,
+    /// From when on that token isn't good any more.
+    pub(super) expires_at: Option<Timestamp>,
     /// It's a sidecar's: one who watches for others.
     pub(super) is_sidecar: bool,
 }
@@ -77,6 +79,7 @@ impl Node {
             self.ask(Wish::View, caller, &channel.name).await?;
         }
         Ok(Admission {
+            expires_at: grant.as_ref().and_then(|grant| grant.expires_at),
             token: grant.map(|grant| grant.id),
             is_sidecar,
         })
@@ -166,6 +169,7 @@ impl Node {
                     Standing::Stranger(refusal) => Err(refusal),
                 }
             }
+            Action::Watch(name) => self.admit_caller(name, caller).await.map(drop),
         }
     }
 

@@ -111,7 +111,9 @@ impl Node {
     async fn try_watch(&self, call: WatchCall) -> Result<NewSession, Refusal> {
         self.check_draining()?;
         let channel = self.known_channel(&call.channel).await?;
-        let Admission { token, is_sidecar } = self.permit_viewing(&call.caller, &channel).await?;
+        let Admission {
+            token, is_sidecar, ..
+        } = self.permit_viewing(&call.caller, &channel).await?;
         // A publisher that was let in but sends nothing yet isn't live.
         if !call.wait && self.state().on_air.live_since(&call.channel).is_none() {
             return Err(refusals::from_media(Reject::NotLive));

@@ -11,7 +11,8 @@ use super::StoreError;
 /// The logs of channels, their moderation and their followers.
 ///
 /// A channel's log has one order: entries are numbered from 1 in the order in which they're appended, without gaps, and a
-/// number is never given twice, whatever is forgotten.
+/// number is never given twice, whatever is forgotten. Of a channel are the entries since it was made: what a deleted one of its
+/// name had is found by its broadcasts alone.
 #[async_trait]
 pub trait ChatStore: Send + Sync + 'static {
     /// Appends entries in this order, all of them or none; when it returns they're on the disk. An entry whose key the
@@ -73,7 +74,8 @@ pub trait ChatStore: Send + Sync + 'static {
         most: u64,
         at_once: usize,
     ) -> Result<usize, StoreError>;
-    /// Forgets the moderation and followers of a channel that is deleted. Its log's numbers go on.
+    /// Forgets the moderation and followers of a channel that is deleted, and what was said in no broadcast that the store knows. Its
+    /// log's numbers go on.
     async fn forget_room(&self, channel: &ChannelName) -> Result<(), StoreError>;
 }
 

@@ -124,6 +124,7 @@ impl Store for Sqlite {
                     channel.created_at.0 as i64,
                 ],
             )?;
+            chat::begin_anew(&transaction, &channel.name)?;
             transaction.commit()?;
             Ok(Creation::Created)
         })

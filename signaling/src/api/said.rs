@@ -48,7 +48,7 @@ async fn list(
     Page(page): Page,
 ) -> Result<Json<Said>, Problem> {
     let channel = app.platform.broadcast(broadcast.as_str()).await?.channel;
-    petitioner.may(&app, Action::View(&channel)).await?;
+    petitioner.may(&app, Action::Watch(&channel)).await?;
     Ok(Json(app.platform.said(&broadcast, page).await?))
 }
 

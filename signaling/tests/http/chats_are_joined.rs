@@ -10,6 +10,7 @@ use tokio_tungstenite::{
 
 use crate::{
     client::{Request, get, request},
+    fake::BARRED,
     server::start,
 };
 
@@ -78,6 +79,13 @@ async fn what_was_said_comes_in_pages() {
     );
     let none = get("/api/v1/broadcasts/none/chat");
     server.send(none).await.problem(404);
+}
+
+#[tokio::test]
+async fn what_was_said_is_for_those_who_may_watch() {
+    let server = start().await;
+    let barred = get("/api/v1/broadcasts/b1/chat").token(BARRED);
+    server.send(barred).await.problem(403);
 }
 
 #[tokio::test]

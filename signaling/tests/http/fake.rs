@@ -29,6 +29,9 @@ use crate::{
     fake_recordings::FakeRecordings, fake_sidecars::FakeSidecars,
 };
 
+/// The token of one whom an outside service lets watch nothing.
+pub(crate) const BARRED: &str = "barred";
+
 #[derive(Default)]
 pub(crate) struct Fake {
     state: Mutex<State>,
@@ -323,6 +326,10 @@ impl Platform for Fake {
             Action::SeeMarkers(name) => {
                 check(caller, &["admin", "service", &format!("publish:{name}")])
             }
+            Action::Watch(name) => match &caller.token {
+                Some(token) if token.0 == BARRED => Err(Refusal::Forbidden("barred".into())),
+                _ => self.authorize(caller, Action::View(name)).await,
+            },
             Action::View(name) => {
                 let restricted = self.channel(name).await?.settings.restricted_viewing;
                 if restricted {

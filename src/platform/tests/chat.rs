@@ -1,5 +1,7 @@
 //! Rooms over a real store: who comes in by which way, and what survives.
 
+mod tokens;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -23,11 +25,13 @@ struct Client {
 
 impl Client {
     async fn join(fixture: &Fixture, hello: Value) -> Self {
-        let line = fixture
-            .node
-            .join_chat(&demo(), &caller(None))
-            .await
-            .unwrap();
+        Self::join_with(fixture, None, hello).await
+    }
+
+    /// With a token in the request.
+    async fn join_with(fixture: &Fixture, token: Option<&str>, hello: Value) -> Self {
+        let caller = caller(token);
+        let line = fixture.node.join_chat(&demo(), &caller).await.unwrap();
         let client = Self {
             line,
             received: Vec::new(),
@@ -460,12 +464,7 @@ async fn who_finds_the_room_full_is_told_and_who_leaves_it_then_is_gone() {
             json!({"type": "message", "id": "c2", "text": "and here?"}),
         )
         .await;
-    let address = caller(None).address;
-    let refused = fixture
-        .node
-        .chat
-        .join(&demo(), address, Origin::default(), true)
-        .err();
+    let refused = fixture.node.join_chat(&demo(), &caller(None)).await.err();
     assert!(
         matches!(refused, Some(Refusal::Overloaded { .. })),
         "{refused:?}"

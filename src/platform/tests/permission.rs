@@ -237,6 +237,31 @@ async fn a_channel_is_seen_by_all_unless_its_viewing_is_restricted() {
     assert!(see(Some(&token)).await.is_ok());
 }
 
+#[tokio::test]
+async fn what_was_said_is_for_those_whom_the_outside_service_lets_watch() {
+    let config = Config {
+        webhooks: service().await,
+        ..Config::default()
+    };
+    let fixture = fixture_with(&config).await;
+    let name = demo();
+    let watch = async |token: Option<&str>| {
+        fixture
+            .node
+            .authorize(&caller(token), Action::Watch(&name))
+            .await
+    };
+    assert!(matches!(
+        watch(Some("streamers-own-key")).await,
+        Err(Refusal::NotFound(_))
+    ));
+    fixture.add_channel(false).await;
+    assert!(matches!(watch(None).await, Err(Refusal::Forbidden(_))));
+    assert!(watch(Some("streamers-own-key")).await.is_ok());
+    let sidecar = fixture.token(TokenKind::Service, None).await;
+    assert!(watch(Some(&sidecar)).await.is_ok());
+}
+
 /// A service that knows two keys of its own, and a streamer by its address.
 async fn service() -> config::Webhooks {
     use axum::{Json, Router, http::StatusCode, routing::post};

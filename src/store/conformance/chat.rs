@@ -8,7 +8,7 @@ use spillway_chat::{
 };
 use spillway_signaling::{ChannelName, api::model::Timestamp};
 
-use super::{MANY, broadcast};
+use super::{MANY, broadcast, channel};
 use crate::store::{NewEntry, Placed, Store};
 
 fn name(name: &str) -> ChannelName {
@@ -174,6 +174,49 @@ pub(super) async fn moderation_changes_with_its_entry_and_a_deleted_text_is_gone
         store.room(&name("demo")).await.unwrap(),
         (RoomState::default(), 3)
     );
+}
+
+pub(super) async fn a_new_channel_has_nothing_of_a_deleted_one_of_its_name(store: &impl Store) {
+    let demo = name("demo");
+    store.create_channel(&channel("demo"), MANY).await.unwrap();
+    store
+        .save_broadcast(&broadcast("01", "demo"), Timestamp(1))
+        .await
+        .unwrap();
+    let mut on_air = message("demo", "b", 2);
+    on_air.broadcast = Some("01".into());
+    let mut action = message("demo", "c", 3);
+    action.broadcast = Some("01".into());
+    action.draft.kind = Kind::Action;
+    let batch = vec![message("demo", "a", 1), on_air, action];
+    store.append(batch).await.unwrap();
+    store.append(vec![message("other", "a", 1)]).await.unwrap();
+    assert!(store.delete_channel(&demo).await.unwrap());
+    store.forget_room(&demo).await.unwrap();
+    let left = store.entries(&demo, 0, MANY).await.unwrap();
+    assert_eq!(numbers(&left), [2, 3], "those of a broadcast alone");
+    let others = store.entries(&name("other"), 0, MANY).await.unwrap();
+    assert_eq!(numbers(&others), [1]);
+    // It was on its way when the channel was deleted.
+    store.append(vec![message("demo", "d", 4)]).await.unwrap();
+
+    store.create_channel(&channel("demo"), MANY).await.unwrap();
+    assert!(store.entries(&demo, 0, MANY).await.unwrap().is_empty());
+    assert!(store.latest_entries(&demo, MANY).await.unwrap().is_empty());
+    assert!(store.actions(&demo, None, MANY).await.unwrap().is_empty());
+    let recorded = store.broadcast_entries("01", 0, MANY).await.unwrap();
+    assert_eq!(numbers(&recorded), [2, 3]);
+    let mut action = message("demo", "e", 5);
+    action.draft.kind = Kind::Action;
+    let placed = store.append(vec![action]).await.unwrap();
+    assert_eq!(placed, [Placed::New(5)]);
+    for found in [
+        store.entries(&demo, 0, MANY).await,
+        store.latest_entries(&demo, MANY).await,
+        store.actions(&demo, None, MANY).await,
+    ] {
+        assert_eq!(numbers(&found.unwrap()), [5]);
+    }
 }
 
 pub(super) async fn donations_are_summed_by_broadcast_and_currency(store: &impl Store) {

@@ -56,6 +56,7 @@ pub(crate) async fn all<S: Store, Guard>(fresh: impl Fn() -> (S, Guard)) {
         chat::the_latest_entries_come_in_order,
         chat::actions_come_latest_first_and_from_where_one_wants,
         chat::moderation_changes_with_its_entry_and_a_deleted_text_is_gone,
+        chat::a_new_channel_has_nothing_of_a_deleted_one_of_its_name,
         chat::donations_are_summed_by_broadcast_and_currency,
         chat::followers_are_kept_and_bounded,
         chat::old_entries_are_forgotten_and_numbers_go_on,

@@ -20,6 +20,9 @@ use crate::store::{ChatStore, NewEntry, Placed, StoreError};
 const SELECT: &str =
     "SELECT seq, kind, author, key, at, time, shown, members, deleted FROM entries";
 
+/// The number behind which a channel's own entries begin: those up to it are of a deleted one that had its name.
+const FIRST: &str = "(SELECT shown_after FROM rooms WHERE channel = ?1)";
+
 #[async_trait]
 impl ChatStore for Sqlite {
     async fn append(&self, entries: Vec<NewEntry>) -> Result<Vec<Placed>, StoreError> {
@@ -44,7 +47,7 @@ impl ChatStore for Sqlite {
         let channel = channel.clone();
         self.run(move |db| {
             db.prepare_cached(&format!(
-                "{SELECT} WHERE channel = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
+                "{SELECT} WHERE channel = ?1 AND seq > max(?2, {FIRST}) ORDER BY seq LIMIT ?3"
             ))?
             .query_map(params![channel.as_str(), after as i64, most as i64], entry)?
             .collect()
@@ -61,7 +64,7 @@ impl ChatStore for Sqlite {
         self.run(move |db| {
             let mut latest: Vec<Entry> = db
                 .prepare_cached(&format!(
-                    "{SELECT} WHERE channel = ?1 ORDER BY seq DESC LIMIT ?2"
+                    "{SELECT} WHERE channel = ?1 AND seq > {FIRST} ORDER BY seq DESC LIMIT ?2"
                 ))?
                 .query_map(params![channel.as_str(), most as i64], entry)?
                 .collect::<rusqlite::Result<_>>()?;
@@ -79,9 +82,10 @@ impl ChatStore for Sqlite {
     ) -> Result<Vec<Entry>, StoreError> {
         let (channel, before) = (channel.clone(), place(before));
         self.run(move |db| {
-            // The kind as `actions_by_channel` has it, or that isn't used.
+            // Named, or the primary key is used, and all that was said is gone through for few actions.
             db.prepare_cached(&format!(
-                "{SELECT} WHERE channel = ?1 AND kind = 'action' AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
+                "{SELECT} INDEXED BY actions_by_channel
+                 WHERE channel = ?1 AND kind = 'action' AND seq < ?2 AND seq > {FIRST} ORDER BY seq DESC LIMIT ?3"
             ))?
             .query_map(params![channel.as_str(), before, most as i64], entry)?
             .collect()
@@ -213,10 +217,24 @@ impl ChatStore for Sqlite {
                 "DELETE FROM followers WHERE channel = ?1",
                 [channel.as_str()],
             )?;
+            transaction.execute(
+                "DELETE FROM entries WHERE channel = ?1
+                 AND (broadcast IS NULL OR broadcast NOT IN (SELECT id FROM broadcasts WHERE channel = ?1))",
+                [channel.as_str()],
+            )?;
             transaction.commit()
         })
         .await
     }
+}
+
+/// Nothing that the log has by now is shown in a channel that is made now.
+pub(super) fn begin_anew(db: &Transaction<'_>, channel: &ChannelName) -> rusqlite::Result<()> {
+    db.execute(
+        "UPDATE rooms SET shown_after = last WHERE channel = ?1",
+        [channel.as_str()],
+    )?;
+    Ok(())
 }
 
 /// An entry's number as the database has them; behind all of them without.

@@ -10,7 +10,7 @@ use super::StoreError;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Each step raises the version (`user_version`) by one. Steps are never changed once released: add another one.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     "
     CREATE TABLE channels (
         name TEXT PRIMARY KEY, title TEXT NOT NULL, tags TEXT NOT NULL, settings TEXT NOT NULL,
@@ -59,7 +59,9 @@ const MIGRATIONS: [&str; 5] = [
         PRIMARY KEY (broadcast, part)
     ) STRICT, WITHOUT ROWID;
 ",
-    "CREATE INDEX actions_by_channel ON entries (channel, seq) WHERE kind = 'action';",
+    "CREATE INDEX IF NOT EXISTS actions_by_channel ON entries (channel, seq) WHERE kind = 'action';",
+    // What a log had before the channel was made: it's of one that had the name before.
+    "ALTER TABLE rooms ADD COLUMN shown_after INTEGER NOT NULL DEFAULT 0;",
 ];
 
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
@@ -126,5 +128,18 @@ mod tests {
             migrate(&mut open(&path).unwrap()).unwrap(),
             MIGRATIONS.len() as u32
         );
+    }
+
+    #[test]
+    fn an_index_that_is_there_already_is_no_fault() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("spillway.db");
+        let earlier = Connection::open(&path).unwrap();
+        for step in &MIGRATIONS[..5] {
+            earlier.execute_batch(step).unwrap();
+        }
+        earlier.pragma_update(None, "user_version", 4).unwrap();
+        drop(earlier);
+        open(&path).unwrap();
     }
 }

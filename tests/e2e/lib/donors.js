@@ -15,7 +15,7 @@ export async function donate(spillway, channel, key, members, how = {}) {
   const { secret = SECRET, at = Date.now() } = how;
   const body = JSON.stringify({ kind: 'donation', name: key, currency: 'EUR', ...members });
   const t = Math.floor(at / 1000);
-  const v1 = createHmac('sha256', secret).update(`${t}.${body}`).digest('hex');
+  const v1 = createHmac('sha256', secret).update(`${t}.${channel}.${key}.${body}`).digest('hex');
   const response = await fetch(spillway.url(`/api/v1/channels/${channel}/events`), {
     method: 'POST',
     headers: {
