@@ -114,16 +114,24 @@ impl World {
             AuthorId::try_from(format!("author{}", number % 4)).expect("letters and a digit");
         let role = [Role::Viewer, Role::Viewer, Role::Moderator, Role::Streamer]
             [usize::from(number / 4 % 4)];
+        let after = match number / 16 {
+            0..=7 => Some(0),
+            8 => None,
+            9 => Some(u64::MAX),
+            after => Some(u64::from(after) - 9),
+        };
         let joining = Joining {
             author,
             identity: String::new(),
             name: None,
             role,
             following_since: None,
-            after: Some(0),
+            after,
             history: 0,
         };
-        self.told.insert(id, 0);
+        let last = self.entries.len() as u64;
+        self.told
+            .insert(id, after.map_or(last, |after| after.min(last)));
         self.room.join(self.now, id, &joining);
     }
 

@@ -328,10 +328,12 @@ impl Room {
         let address = participant.address;
         let last = self.ring.last();
         let oldest = (last + 1).saturating_sub(MAX_RESUME);
-        let wanted = joining
-            .after
-            .unwrap_or(last - last.min(joining.history.into()));
-        let next = wanted.saturating_add(1).clamp(oldest.max(1), last + 1);
+        // Nobody has what isn't in the log yet.
+        let wanted = joining.after.map_or_else(
+            || last.saturating_sub(joining.history.into()),
+            |after| after.min(last),
+        );
+        let next = (wanted + 1).max(oldest);
         participant.joined = Some(Joined {
             author: joining.author.clone(),
             role: joining.role,
@@ -347,7 +349,7 @@ impl Room {
         };
         let refused = self.people.arrive(arrival, &self.limits, now);
         let mut objects = vec![self.welcome(now, joining)];
-        if joining.after.is_some_and(|after| after + 1 < next) {
+        if joining.after.is_some() && wanted + 1 < next {
             objects.push(ServerObject::Skipped {
                 from: wanted + 1,
                 to: next - 1,
