@@ -1,7 +1,7 @@
 //! What is fuzzed: one function for each reader of what strangers send to a chat. Each takes any bytes, and panics if what the
 //! reader promises isn't so. The fuzz targets call them, and so does `signaling/chat/tests/fuzz_corpus.rs`, which replays the corpus.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use spillway_chat::{
     AuthorId, Entry, Role, Room, RoomLimits,
@@ -208,7 +208,7 @@ impl World {
     fn append(
         &mut self,
         draft: Draft,
-        state: Option<Box<RoomState>>,
+        state: Option<Arc<RoomState>>,
         deletes: Option<u64>,
     ) -> Appended {
         if self.is_full {
@@ -222,7 +222,7 @@ impl World {
             self.keys.insert(key.clone(), seq);
         }
         if let Some(state) = state {
-            self.state = *state;
+            self.state = Arc::unwrap_or_clone(state);
         }
         if let Some(entry) = deletes.and_then(|seq| self.entries.get_mut(seq as usize - 1)) {
             entry.delete();

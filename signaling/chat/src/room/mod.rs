@@ -88,7 +88,7 @@ pub enum Output {
         /// The entry.
         draft: Draft,
         /// What the room's moderation is with it, if it changes.
-        state: Option<Box<RoomState>>,
+        state: Option<Arc<RoomState>>,
         /// The message whose text is taken back with it.
         deletes: Option<u64>,
         /// What it gives: currency, and amount in minor units.
@@ -192,7 +192,7 @@ pub enum Appended {
 /// One channel's room.
 pub struct Room {
     limits: RoomLimits,
-    state: RoomState,
+    state: Arc<RoomState>,
     pinned: Option<Entry>,
     ring: Ring,
     people: People,
@@ -241,8 +241,8 @@ struct Waiting {
     /// Who is told how it went, and what they call it.
     asker: Option<(ParticipantId, Option<String>)>,
     action: Option<Action>,
-    /// The moderation with the action.
-    state: Option<RoomState>,
+    /// The moderation with the action, if it changes it.
+    state: Option<Arc<RoomState>>,
     donation: Option<(String, u64)>,
 }
 
@@ -255,7 +255,7 @@ impl Room {
             shown: Bucket::new(f64::from(limits.shown_rate), now),
             limits,
             filter: WordFilter::new(opened.state.words.iter().map(String::as_str)),
-            state: opened.state,
+            state: Arc::new(opened.state),
             pinned: opened.pinned.filter(pinned::is_to_be_shown),
             people: People::new(channel),
             participants: HashMap::new(),

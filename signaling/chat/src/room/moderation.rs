@@ -1,6 +1,8 @@
 //! What moderators and streamers do.
 
-use super::{AddressHash, Lane, ParticipantId, Room, Waiting, writing::members};
+use std::sync::Arc;
+
+use super::{AddressHash, Lane, ParticipantId, Room, RoomState, Waiting, writing::members};
 use crate::{
     AuthorId, Kind, Millis, Role,
     entry::Draft,
@@ -21,14 +23,7 @@ impl Room {
             self.tell(now, id, problem.about(name));
             return;
         }
-        let address = subject(&action)
-            .and_then(|author| self.people.get(author))
-            .map(|person| person.address);
-        let mut state = self.state_to_be();
-        state.apply(&action, now, address);
-        if silences(&action).is_some_and(|author| self.pinned_author() == Some(author)) {
-            state.unpin();
-        }
+        let state = self.state_with(&action, now);
         let deletes = match action {
             Action::Delete { seq } => Some(seq),
             _ => None,
@@ -43,18 +38,39 @@ impl Room {
             members: members(&[("by", &self.people.author(author)), ("action", &action)]),
         };
         let mut waiting = Waiting::action(draft, (id, name), action);
-        waiting.state = Some(state.clone());
-        self.append(waiting, Some(state), deletes);
+        waiting.state = state;
+        self.append(waiting, deletes);
+    }
+
+    /// The moderation with an action, if that changes what is, or what will be with all that is on its way to the log: it may fail.
+    fn state_with(&self, action: &Action, now: Millis) -> Option<Arc<RoomState>> {
+        let to_be = self.state_to_be();
+        if let Action::Delete { seq } = action
+            && [&self.state, to_be]
+                .iter()
+                .all(|state| state.pinned != Some(*seq))
+        {
+            return None;
+        }
+        let address = subject(action)
+            .and_then(|author| self.people.get(author))
+            .map(|person| person.address);
+        let mut state = RoomState::clone(to_be);
+        state.apply(action, now, address);
+        if silences(action).is_some_and(|author| self.pinned_author() == Some(author)) {
+            state.unpin();
+        }
+        (state != **to_be || state != *self.state).then(|| Arc::new(state))
     }
 
     /// The moderation with all that is on its way to the log.
-    fn state_to_be(&self) -> super::RoomState {
+    fn state_to_be(&self) -> &Arc<RoomState> {
         let under_way = self
             .waiting
             .iter()
             .rev()
             .find_map(|waiting| waiting.state.as_ref());
-        under_way.unwrap_or(&self.state).clone()
+        under_way.unwrap_or(&self.state)
     }
 
     fn may_act(&self, author: &AuthorId, role: Role, action: &Action) -> Result<(), Problem> {
@@ -102,7 +118,7 @@ impl Room {
         &mut self,
         now: Millis,
         action: &Action,
-        state: Option<super::RoomState>,
+        state: Option<Arc<RoomState>>,
     ) {
         if let Some(state) = state {
             self.state = state;

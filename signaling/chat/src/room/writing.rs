@@ -58,7 +58,7 @@ impl Room {
                     asker: Some((id, Some(message.id))),
                     ..Waiting::of(draft)
                 };
-                self.append(waiting, None, None);
+                self.append(waiting, None);
             }
             Err(problem) => self.tell(now, id, problem.about(Some(message.id))),
         }
@@ -288,22 +288,17 @@ impl Room {
             donation: event.currency.zip(event.amount),
             ..Waiting::of(draft)
         };
-        self.append(waiting, None, None)
+        self.append(waiting, None)
     }
 
-    pub(super) fn append(
-        &mut self,
-        mut waiting: Waiting,
-        state: Option<super::RoomState>,
-        deletes: Option<u64>,
-    ) -> Ticket {
+    pub(super) fn append(&mut self, mut waiting: Waiting, deletes: Option<u64>) -> Ticket {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         waiting.ticket = ticket;
         self.outputs.push_back(Output::Append {
             ticket,
             draft: waiting.draft.clone(),
-            state: state.map(Box::new),
+            state: waiting.state.clone(),
             deletes,
             donation: waiting.donation.clone(),
         });
