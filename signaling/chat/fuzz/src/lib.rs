@@ -194,7 +194,7 @@ impl World {
                 Output::Find { seq } => {
                     let found = self.entries.iter().find(|entry| entry.seq == seq);
                     self.room
-                        .found(seq, found.filter(|_| !self.is_full).cloned());
+                        .found(self.now, seq, found.filter(|_| !self.is_full).cloned());
                 }
                 Output::Close(id) => {
                     self.told.remove(&id);

@@ -35,6 +35,7 @@ use crate::{
     text::WordFilter,
 };
 use limits::{Bucket, FairShare};
+use moderation::Sought;
 use people::{Arrival, People};
 use reactions::Reactions;
 use ring::Ring;
@@ -58,6 +59,10 @@ const TAP_RATE: f64 = 5.0;
 const TAP_BURST: f64 = 10.0;
 /// Entries that wait for the log; further ones are refused.
 const MAX_WAITING: usize = 20_000;
+/// Of them, those that carry the room's moderation: each has all bans.
+const MAX_WAITING_STATES: usize = 64;
+/// Messages that are looked for in the log, to be deleted.
+const MAX_SOUGHT: usize = 64;
 /// How far back the picture may be that an author looks at.
 const MAX_BEHIND_MS: u64 = 60_000;
 /// Captions of one frame: the longest fit into [`MAX_SERVER_FRAME`](crate::protocol::MAX_SERVER_FRAME).
@@ -208,6 +213,7 @@ pub struct Room {
     shown: Bucket,
     reactions: Reactions,
     waiting: VecDeque<Waiting>,
+    sought: Vec<Sought>,
     next_ticket: u64,
     last_flush: Millis,
     flush_at: Option<Millis>,
@@ -266,6 +272,7 @@ impl Room {
             presence_at: 0,
             share: FairShare::default(),
             waiting: VecDeque::new(),
+            sought: Vec::new(),
             next_ticket: 0,
             last_flush: 0,
             flush_at: None,
@@ -385,7 +392,7 @@ impl Room {
             ClientFrame::Message(message) => self.write(now, id, &author, message),
             ClientFrame::Reaction(reaction) => self.react(now, id, &author, &reaction),
             ClientFrame::Moderate { id: name, action } => {
-                self.moderate(now, id, (&author, role), name, action);
+                self.moderate(now, (id, name), (author, role), action);
             }
             ClientFrame::Follow(on) => self.follow(now, author, on),
             ClientFrame::Rename(name) => self.rename(now, id, &author, &name),
@@ -424,7 +431,7 @@ impl Room {
 
     /// Whether nobody is there and nothing is on its way.
     pub fn is_empty(&self) -> bool {
-        self.participants.is_empty() && self.waiting.is_empty()
+        self.participants.is_empty() && self.waiting.is_empty() && self.sought.is_empty()
     }
 
     /// What is on air changed.

@@ -183,7 +183,7 @@ impl World {
                     let entries = self.log.behind(after, 200);
                     self.room.loaded(self.now, participant, Some(&entries));
                 }
-                Output::Find { seq } => self.room.found(seq, self.log.find(seq)),
+                Output::Find { seq } => self.room.found(self.now, seq, self.log.find(seq)),
                 Output::Close(id) => {
                     self.closed.insert(id.0);
                 }
