@@ -36,7 +36,7 @@ use crate::{
 };
 use limits::{Bucket, FairShare};
 use moderation::Sought;
-use people::{Arrival, People};
+use people::{Arrival, Naming, People};
 use reactions::Reactions;
 use ring::Ring;
 
@@ -354,7 +354,11 @@ impl Room {
             address,
             following_since: joining.following_since,
         };
-        let refused = self.people.arrive(arrival, &self.limits, now);
+        let naming = Naming {
+            filter: &self.filter,
+            no_links: self.state.no_links,
+        };
+        let refused = self.people.arrive(arrival, naming, &self.limits, now);
         let mut objects = vec![self.welcome(now, joining)];
         if joining.after.is_some() && wanted + 1 < next {
             objects.push(ServerObject::Skipped {
@@ -424,7 +428,14 @@ impl Room {
     /// A client is gone.
     pub fn leave(&mut self, now: Millis, id: ParticipantId) {
         if let Some(joined) = self.participants.remove(&id).and_then(|p| p.joined) {
-            self.people.leave(&joined.author, now);
+            let naming = Naming {
+                filter: &self.filter,
+                no_links: self.state.no_links,
+            };
+            let Joined { author, role, .. } = joined;
+            if self.people.leave(&author, role, naming, now) {
+                self.tell_name(&author);
+            }
             self.flush_soon(now);
         }
     }

@@ -118,7 +118,8 @@ impl RoomState {
             // Who is banned stays so until that is lifted.
             return;
         }
-        self.bans.remove(author);
+        // Where somebody was last seen may be forgotten since.
+        let address = address.or(self.bans.remove(author).and_then(|ban| ban.address));
         self.bans
             .retain(|_, ban| ban.until.is_none_or(|until| since < until));
         while self.bans.len() >= MAX_BANS {
@@ -201,6 +202,8 @@ mod tests {
         state.apply(&timeout, 0, Some(home));
         state.apply(&ban("a"), 1, Some(home));
         let banned = state.clone();
+        state.apply(&ban("a"), 1, None);
+        assert_eq!(state, banned, "the address stays");
         state.apply(&timeout, 2, Some(home));
         assert_eq!(state, banned);
         assert!(state.ban(&id("b"), home, 99_000).is_some());

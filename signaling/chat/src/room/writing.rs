@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Appended, Lane, MAX_BEHIND_MS, MAX_WAITING, Output, ParticipantId, Room, TAP_BURST, TAP_RATE,
-    Ticket, Waiting,
+    Ticket, Waiting, people::Naming,
 };
 use crate::{
     AuthorId, Entry, Kind, Millis, Role,
@@ -262,17 +262,21 @@ impl Room {
     }
 
     pub(super) fn rename(&mut self, now: Millis, id: ParticipantId, author: &AuthorId, name: &str) {
-        match self.people.rename(author, name) {
-            Ok(()) => {
-                let name = self.people.author(author).name;
-                self.send(
-                    self.connections(author),
-                    Lane::Chat,
-                    &[ServerObject::Renamed { name }],
-                );
-            }
+        let naming = Naming {
+            filter: &self.filter,
+            no_links: self.state.no_links,
+        };
+        match self.people.rename(author, name, naming) {
+            Ok(()) => self.tell_name(author),
             Err(problem) => self.tell(now, id, problem),
         }
+    }
+
+    /// Tells somebody what they're called now.
+    pub(super) fn tell_name(&mut self, author: &AuthorId) {
+        let name = self.people.author(author).name;
+        let renamed = ServerObject::Renamed { name };
+        self.send(self.connections(author), Lane::Chat, &[renamed]);
     }
 
     /// Puts something from outside on its way to the log; the ticket names it in [`Output::Append`].
