@@ -6,8 +6,9 @@ use spillway_chat::{Millis, protocol::Report};
 const LEAST_MS: Millis = 8_000;
 /// How much more than what passed a report may tell of: it's on its way for a while.
 const GRACE_MS: u64 = 1_000;
-/// How much a report by itself may tell of, where nobody knows when the last one was.
-const ALONE_MS: u64 = 12_000;
+/// How much a report may tell of at most: what is between two of them, and what delays them. Who was silent for long mayn't put all of it
+/// into one minute, and by a report alone nobody knows when the last one was.
+const MOST_MS: u64 = 12_000;
 
 /// What one player may report.
 #[derive(Debug, Clone, Copy)]
@@ -36,13 +37,13 @@ impl Allowance {
             since: now,
             has_reported: true,
         };
-        Some(within(passed + GRACE_MS, report))
+        Some(within((passed + GRACE_MS).min(MOST_MS), report))
     }
 }
 
 /// What is believed of a report that comes by itself.
 pub fn alone(report: &Report) -> Report {
-    within(ALONE_MS, report)
+    within(MOST_MS, report)
 }
 
 /// No more time than that; where there is more, pictures that moved are believed first.
@@ -84,6 +85,15 @@ mod tests {
         assert_eq!(times(second), Some((11_000, 0)));
         let honest = told(9_000, 1_000);
         assert_eq!(allowance.take(73_000, &honest), Some(honest));
+    }
+
+    #[test]
+    fn who_was_silent_for_long_tells_of_twelve_seconds_at_most() {
+        let mut allowance = Allowance::new(0);
+        let first = allowance.take(600_000, &told(600_000, 0));
+        assert_eq!(times(first), Some((12_000, 0)));
+        let next = allowance.take(1_200_000, &told(7_000, 600_000));
+        assert_eq!(times(next), Some((7_000, 5_000)));
     }
 
     #[test]

@@ -232,7 +232,7 @@ impl RoomTask {
                 }
             }
             Answer::Loaded(id, entries) => self.room.loaded(now, id, entries.as_deref()),
-            Answer::Found(seq, entry) => self.room.found(seq, entry),
+            Answer::Found(seq, entry) => self.room.found(now, seq, entry),
             Answer::Clocks(clocks) => self.tell_clocks(&clocks),
         }
     }

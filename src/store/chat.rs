@@ -1,6 +1,6 @@
 //! What a node remembers of what was said: the part of [`Store`](super::Store) that is about chat.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use spillway_chat::{AuthorId, Entry, entry::Draft, room::RoomState};
@@ -89,7 +89,7 @@ pub struct NewEntry {
     /// The entry.
     pub draft: Draft,
     /// The channel's moderation with it, if it changes.
-    pub state: Option<Box<RoomState>>,
+    pub state: Option<Arc<RoomState>>,
     /// The message whose text is taken back with it.
     pub deletes: Option<u64>,
     /// What it gives: currency, and amount in minor units.

@@ -161,6 +161,17 @@ impl Entry {
         )
     }
 
+    /// What its author was when it was written.
+    pub fn role(&self) -> Option<Role> {
+        #[derive(Deserialize)]
+        struct By {
+            #[serde(alias = "by")]
+            author: Author,
+        }
+        let by: By = serde_json::from_str(&format!("{{{}}}", self.draft.members)).ok()?;
+        Some(by.author.role)
+    }
+
     /// Takes the text back: of a message nothing remains but who wrote it.
     pub fn delete(&mut self) {
         if self.draft.kind != Kind::Message || self.deleted {

@@ -1,5 +1,7 @@
 //! What every store must do about chat.
 
+use std::sync::Arc;
+
 use spillway_chat::{
     AuthorId, Entry, Kind,
     entry::Draft,
@@ -161,7 +163,7 @@ pub(super) async fn moderation_changes_with_its_entry_and_a_deleted_text_is_gone
     state.apply(&Action::Rules(rules), 1, None);
     let mut action = message("demo", "x", 2);
     action.draft.kind = Kind::Action;
-    action.state = Some(Box::new(state.clone()));
+    action.state = Some(Arc::new(state.clone()));
     action.deletes = Some(1);
     store.append(vec![action]).await.unwrap();
     store.append(vec![message("demo", "b", 3)]).await.unwrap();

@@ -1,7 +1,7 @@
 //! What is fuzzed: one function for each reader of what strangers send to a chat. Each takes any bytes, and panics if what the
 //! reader promises isn't so. The fuzz targets call them, and so does `signaling/chat/tests/fuzz_corpus.rs`, which replays the corpus.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use spillway_chat::{
     AuthorId, Entry, Role, Room, RoomLimits,
@@ -114,16 +114,24 @@ impl World {
             AuthorId::try_from(format!("author{}", number % 4)).expect("letters and a digit");
         let role = [Role::Viewer, Role::Viewer, Role::Moderator, Role::Streamer]
             [usize::from(number / 4 % 4)];
+        let after = match number / 16 {
+            0..=7 => Some(0),
+            8 => None,
+            9 => Some(u64::MAX),
+            after => Some(u64::from(after) - 9),
+        };
         let joining = Joining {
             author,
             identity: String::new(),
             name: None,
             role,
             following_since: None,
-            after: Some(0),
+            after,
             history: 0,
         };
-        self.told.insert(id, 0);
+        let last = self.entries.len() as u64;
+        self.told
+            .insert(id, after.map_or(last, |after| after.min(last)));
         self.room.join(self.now, id, &joining);
     }
 
@@ -186,7 +194,7 @@ impl World {
                 Output::Find { seq } => {
                     let found = self.entries.iter().find(|entry| entry.seq == seq);
                     self.room
-                        .found(seq, found.filter(|_| !self.is_full).cloned());
+                        .found(self.now, seq, found.filter(|_| !self.is_full).cloned());
                 }
                 Output::Close(id) => {
                     self.told.remove(&id);
@@ -200,7 +208,7 @@ impl World {
     fn append(
         &mut self,
         draft: Draft,
-        state: Option<Box<RoomState>>,
+        state: Option<Arc<RoomState>>,
         deletes: Option<u64>,
     ) -> Appended {
         if self.is_full {
@@ -214,7 +222,7 @@ impl World {
             self.keys.insert(key.clone(), seq);
         }
         if let Some(state) = state {
-            self.state = *state;
+            self.state = Arc::unwrap_or_clone(state);
         }
         if let Some(entry) = deletes.and_then(|seq| self.entries.get_mut(seq as usize - 1)) {
             entry.delete();

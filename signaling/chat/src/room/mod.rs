@@ -35,7 +35,8 @@ use crate::{
     text::WordFilter,
 };
 use limits::{Bucket, FairShare};
-use people::{Arrival, People};
+use moderation::Sought;
+use people::{Arrival, Naming, People};
 use reactions::Reactions;
 use ring::Ring;
 
@@ -58,6 +59,10 @@ const TAP_RATE: f64 = 5.0;
 const TAP_BURST: f64 = 10.0;
 /// Entries that wait for the log; further ones are refused.
 const MAX_WAITING: usize = 20_000;
+/// Of them, those that carry the room's moderation: each has all bans.
+const MAX_WAITING_STATES: usize = 64;
+/// Messages that are looked for in the log, to be deleted.
+const MAX_SOUGHT: usize = 64;
 /// How far back the picture may be that an author looks at.
 const MAX_BEHIND_MS: u64 = 60_000;
 /// Captions of one frame: the longest fit into [`MAX_SERVER_FRAME`](crate::protocol::MAX_SERVER_FRAME).
@@ -88,7 +93,7 @@ pub enum Output {
         /// The entry.
         draft: Draft,
         /// What the room's moderation is with it, if it changes.
-        state: Option<Box<RoomState>>,
+        state: Option<Arc<RoomState>>,
         /// The message whose text is taken back with it.
         deletes: Option<u64>,
         /// What it gives: currency, and amount in minor units.
@@ -192,7 +197,7 @@ pub enum Appended {
 /// One channel's room.
 pub struct Room {
     limits: RoomLimits,
-    state: RoomState,
+    state: Arc<RoomState>,
     pinned: Option<Entry>,
     ring: Ring,
     people: People,
@@ -208,6 +213,7 @@ pub struct Room {
     shown: Bucket,
     reactions: Reactions,
     waiting: VecDeque<Waiting>,
+    sought: Vec<Sought>,
     next_ticket: u64,
     last_flush: Millis,
     flush_at: Option<Millis>,
@@ -241,8 +247,8 @@ struct Waiting {
     /// Who is told how it went, and what they call it.
     asker: Option<(ParticipantId, Option<String>)>,
     action: Option<Action>,
-    /// The moderation with the action.
-    state: Option<RoomState>,
+    /// The moderation with the action, if it changes it.
+    state: Option<Arc<RoomState>>,
     donation: Option<(String, u64)>,
 }
 
@@ -255,7 +261,7 @@ impl Room {
             shown: Bucket::new(f64::from(limits.shown_rate), now),
             limits,
             filter: WordFilter::new(opened.state.words.iter().map(String::as_str)),
-            state: opened.state,
+            state: Arc::new(opened.state),
             pinned: opened.pinned.filter(pinned::is_to_be_shown),
             people: People::new(channel),
             participants: HashMap::new(),
@@ -266,6 +272,7 @@ impl Room {
             presence_at: 0,
             share: FairShare::default(),
             waiting: VecDeque::new(),
+            sought: Vec::new(),
             next_ticket: 0,
             last_flush: 0,
             flush_at: None,
@@ -328,10 +335,12 @@ impl Room {
         let address = participant.address;
         let last = self.ring.last();
         let oldest = (last + 1).saturating_sub(MAX_RESUME);
-        let wanted = joining
-            .after
-            .unwrap_or(last - last.min(joining.history.into()));
-        let next = wanted.saturating_add(1).clamp(oldest.max(1), last + 1);
+        // Nobody has what isn't in the log yet.
+        let wanted = joining.after.map_or_else(
+            || last.saturating_sub(joining.history.into()),
+            |after| after.min(last),
+        );
+        let next = (wanted + 1).max(oldest);
         participant.joined = Some(Joined {
             author: joining.author.clone(),
             role: joining.role,
@@ -345,9 +354,13 @@ impl Room {
             address,
             following_since: joining.following_since,
         };
-        let refused = self.people.arrive(arrival, &self.limits, now);
+        let naming = Naming {
+            filter: &self.filter,
+            no_links: self.state.no_links,
+        };
+        let refused = self.people.arrive(arrival, naming, &self.limits, now);
         let mut objects = vec![self.welcome(now, joining)];
-        if joining.after.is_some_and(|after| after + 1 < next) {
+        if joining.after.is_some() && wanted + 1 < next {
             objects.push(ServerObject::Skipped {
                 from: wanted + 1,
                 to: next - 1,
@@ -383,7 +396,7 @@ impl Room {
             ClientFrame::Message(message) => self.write(now, id, &author, message),
             ClientFrame::Reaction(reaction) => self.react(now, id, &author, &reaction),
             ClientFrame::Moderate { id: name, action } => {
-                self.moderate(now, id, (&author, role), name, action);
+                self.moderate(now, (id, name), (author, role), action);
             }
             ClientFrame::Follow(on) => self.follow(now, author, on),
             ClientFrame::Rename(name) => self.rename(now, id, &author, &name),
@@ -415,14 +428,21 @@ impl Room {
     /// A client is gone.
     pub fn leave(&mut self, now: Millis, id: ParticipantId) {
         if let Some(joined) = self.participants.remove(&id).and_then(|p| p.joined) {
-            self.people.leave(&joined.author, now);
+            let naming = Naming {
+                filter: &self.filter,
+                no_links: self.state.no_links,
+            };
+            let Joined { author, role, .. } = joined;
+            if self.people.leave(&author, role, naming, now) {
+                self.tell_name(&author);
+            }
             self.flush_soon(now);
         }
     }
 
     /// Whether nobody is there and nothing is on its way.
     pub fn is_empty(&self) -> bool {
-        self.participants.is_empty() && self.waiting.is_empty()
+        self.participants.is_empty() && self.waiting.is_empty() && self.sought.is_empty()
     }
 
     /// What is on air changed.

@@ -1,34 +1,67 @@
 //! What moderators and streamers do.
 
-use super::{AddressHash, Lane, ParticipantId, Room, Waiting, writing::members};
+use std::sync::Arc;
+
+use super::{
+    AddressHash, Lane, MAX_SOUGHT, MAX_WAITING, MAX_WAITING_STATES, Output, ParticipantId, Room,
+    RoomState, Waiting,
+    pinned::is_to_be_shown,
+    writing::{busy, members},
+};
 use crate::{
-    AuthorId, Kind, Millis, Role,
+    AuthorId, Entry, Kind, Millis, Role,
     entry::Draft,
     protocol::{Action, Code, Problem, Rights, ServerObject, Welcome},
     text::WordFilter,
 };
 
+/// A moderator's deletion of a message that isn't among the latest.
+pub(super) struct Sought {
+    seq: u64,
+    asker: Asker,
+    author: AuthorId,
+    role: Role,
+}
+
+/// Who is told how it went, and what they call it.
+type Asker = (ParticipantId, Option<String>);
+
 impl Room {
     pub(super) fn moderate(
         &mut self,
         now: Millis,
-        id: ParticipantId,
-        (author, role): (&AuthorId, Role),
-        name: Option<String>,
+        asker: Asker,
+        (author, role): (AuthorId, Role),
         action: Action,
     ) {
-        if let Err(problem) = self.may_act(author, role, &action) {
-            self.tell(now, id, problem.about(name));
-            return;
+        let judged = match action {
+            Action::Delete { seq } => self
+                .takes_action(now, &author)
+                .and_then(|()| self.may_delete_or_seek(seq, &asker, &author, role)),
+            _ => self
+                .takes_action(now, &author)
+                .and_then(|()| self.may_act(&author, role, &action))
+                .map(|()| true),
+        };
+        match judged {
+            Ok(true) => self.act(now, asker, &author, action),
+            Ok(false) => {}
+            Err(problem) => self.tell(now, asker.0, problem.about(asker.1)),
         }
-        let address = subject(&action)
-            .and_then(|author| self.people.get(author))
-            .map(|person| person.address);
-        let mut state = self.state_to_be();
-        state.apply(&action, now, address);
-        if silences(&action).is_some_and(|author| self.pinned_author() == Some(author)) {
-            state.unpin();
+    }
+
+    /// Whether author and log take one more action now; taken from what the author may send.
+    fn takes_action(&mut self, now: Millis, author: &AuthorId) -> Result<(), Problem> {
+        self.draw(now, author)?;
+        let states = self.waiting.iter().filter(|one| one.state.is_some());
+        if self.waiting.len() >= MAX_WAITING || states.count() >= MAX_WAITING_STATES {
+            return Err(busy());
         }
+        Ok(())
+    }
+
+    fn act(&mut self, now: Millis, asker: Asker, author: &AuthorId, action: Action) {
+        let state = self.state_with(&action, now);
         let deletes = match action {
             Action::Delete { seq } => Some(seq),
             _ => None,
@@ -42,59 +75,133 @@ impl Room {
             shown: true,
             members: members(&[("by", &self.people.author(author)), ("action", &action)]),
         };
-        let mut waiting = Waiting::action(draft, (id, name), action);
-        waiting.state = Some(state.clone());
-        self.append(waiting, Some(state), deletes);
+        let mut waiting = Waiting::action(draft, asker, action);
+        waiting.state = state;
+        self.append(waiting, deletes);
+    }
+
+    /// Whether a message may be deleted now: one that isn't among the latest is looked for, and deleted when it's found.
+    fn may_delete_or_seek(
+        &mut self,
+        seq: u64,
+        asker: &Asker,
+        author: &AuthorId,
+        role: Role,
+    ) -> Result<bool, Problem> {
+        if seq == 0 || seq > self.ring.last() || self.is_being_deleted(seq) {
+            return Err(no_such_message());
+        }
+        let recent = self.ring.get(seq);
+        if recent.is_some() {
+            return may_delete(author, role, recent).map(|()| true);
+        }
+        if role < Role::Moderator {
+            return Err(for_moderators());
+        }
+        if self.sought.len() >= MAX_SOUGHT {
+            return Err(busy());
+        }
+        self.sought.push(Sought {
+            seq,
+            asker: asker.clone(),
+            author: author.clone(),
+            role,
+        });
+        self.outputs.push_back(Output::Find { seq });
+        Ok(false)
+    }
+
+    /// What was looked for to be deleted is found, or isn't.
+    pub(super) fn found_to_delete(&mut self, now: Millis, seq: u64, entry: Option<&Entry>) {
+        let found = |sought: &mut Sought| sought.seq == seq;
+        for sought in self.sought.extract_if(.., found).collect::<Vec<_>>() {
+            // Several may have asked for it.
+            let entry = entry.filter(|_| !self.is_being_deleted(seq));
+            match may_delete(&sought.author, sought.role, entry) {
+                Ok(()) => self.act(now, sought.asker, &sought.author, Action::Delete { seq }),
+                Err(problem) => {
+                    let (id, name) = sought.asker;
+                    self.tell(now, id, problem.about(name));
+                }
+            }
+        }
+    }
+
+    /// The moderation with an action, if that changes what is, or what will be with all that is on its way to the log: it may fail.
+    fn state_with(&self, action: &Action, now: Millis) -> Option<Arc<RoomState>> {
+        let to_be = self.state_to_be();
+        if let Action::Delete { seq } = action
+            && [&self.state, to_be]
+                .iter()
+                .all(|state| state.pinned != Some(*seq))
+        {
+            return None;
+        }
+        let address = subject(action)
+            .and_then(|author| self.people.get(author))
+            .map(|person| person.address);
+        let mut state = RoomState::clone(to_be);
+        state.apply(action, now, address);
+        if silences(action).is_some_and(|author| self.pinned_author() == Some(author)) {
+            state.unpin();
+        }
+        (state != **to_be || state != *self.state).then(|| Arc::new(state))
     }
 
     /// The moderation with all that is on its way to the log.
-    fn state_to_be(&self) -> super::RoomState {
+    fn state_to_be(&self) -> &Arc<RoomState> {
         let under_way = self
             .waiting
             .iter()
             .rev()
             .find_map(|waiting| waiting.state.as_ref());
-        under_way.unwrap_or(&self.state).clone()
+        under_way.unwrap_or(&self.state)
     }
 
+    fn is_being_deleted(&self, seq: u64) -> bool {
+        let deletion = Some(Action::Delete { seq });
+        self.waiting
+            .iter()
+            .any(|waiting| waiting.action == deletion)
+    }
+
+    /// All but deleting, which is judged by the message.
     fn may_act(&self, author: &AuthorId, role: Role, action: &Action) -> Result<(), Problem> {
-        let needed = match action {
-            Action::Goal(_) => Role::Streamer,
-            Action::Delete { seq } if self.ring.author(*seq) == Some(author) => Role::Viewer,
-            _ => Role::Moderator,
-        };
-        if role < needed {
-            let who = if needed == Role::Streamer {
-                "the streamer"
-            } else {
-                "a moderator"
-            };
-            return Err(Problem::new(
-                Code::Forbidden,
-                format!("only {who} may do that"),
-            ));
+        if role < Role::Moderator {
+            return Err(for_moderators());
+        }
+        if matches!(action, Action::Goal(_)) && role < Role::Streamer {
+            let text = "only the streamer may do that";
+            return Err(Problem::new(Code::Forbidden, text));
         }
         if let Some(subject) = subject(action) {
             if subject == author {
                 return Err(Problem::new(Code::Forbidden, "that would be yourself"));
             }
-            if self
-                .people
-                .get(subject)
-                .is_some_and(|person| person.role >= role)
-            {
-                return Err(Problem::new(
-                    Code::Forbidden,
-                    "only the streamer may do that to a moderator",
-                ));
+            let known = self.role_of(subject);
+            if known.is_none() && silences(action).is_some() {
+                let text = "nobody of that id is here, or wrote lately";
+                return Err(Problem::new(Code::NotFound, text));
+            }
+            if known.is_some_and(|known| known >= role) {
+                return Err(for_the_streamer());
             }
         }
-        if let Action::Delete { seq } | Action::Pin { seq: Some(seq) } = action
+        if let Action::Pin { seq: Some(seq) } = action
             && (*seq == 0 || *seq > self.ring.last())
         {
-            return Err(Problem::new(Code::NotFound, "there is no such message"));
+            return Err(no_such_message());
         }
         Ok(())
+    }
+
+    /// What somebody is who is known here, or was when they last wrote.
+    fn role_of(&self, author: &AuthorId) -> Option<Role> {
+        let person = self.people.get(author).map(|person| person.role);
+        person.or_else(|| {
+            let latest = self.ring.latest_of(author)?;
+            Some(latest.role().unwrap_or(Role::Viewer))
+        })
     }
 
     /// An action is in the log: it holds from now on.
@@ -102,7 +209,7 @@ impl Room {
         &mut self,
         now: Millis,
         action: &Action,
-        state: Option<super::RoomState>,
+        state: Option<Arc<RoomState>>,
     ) {
         if let Some(state) = state {
             self.state = state;
@@ -186,6 +293,36 @@ impl Room {
             following: joining.following_since.is_some(),
         }))
     }
+}
+
+/// Whether somebody may delete what is under a number: an author their own; a moderator what viewers wrote; the streamer everything.
+fn may_delete(author: &AuthorId, role: Role, entry: Option<&Entry>) -> Result<(), Problem> {
+    let message = entry
+        .filter(|entry| is_to_be_shown(entry))
+        .ok_or_else(no_such_message)?;
+    if role == Role::Streamer || message.draft.author.as_ref() == Some(author) {
+        return Ok(());
+    }
+    if role < Role::Moderator {
+        return Err(for_moderators());
+    }
+    if message.role().is_some_and(|written_as| written_as >= role) {
+        return Err(for_the_streamer());
+    }
+    Ok(())
+}
+
+fn no_such_message() -> Problem {
+    Problem::new(Code::NotFound, "there is no such message")
+}
+
+fn for_moderators() -> Problem {
+    Problem::new(Code::Forbidden, "only a moderator may do that")
+}
+
+fn for_the_streamer() -> Problem {
+    let text = "only the streamer may do that to a moderator";
+    Problem::new(Code::Forbidden, text)
 }
 
 /// Whose messages are gone from all screens by an action.

@@ -6,7 +6,7 @@ use super::{AddressHash, RoomLimits, limits::Bucket};
 use crate::{
     Author, AuthorId, Millis, Role,
     protocol::{Code, MAX_NAME, Problem},
-    text,
+    text::{self, WordFilter},
 };
 
 /// One connection into a room.
@@ -37,12 +37,38 @@ pub(super) struct Person {
     folded: String,
     pub(super) role: Role,
     pub(super) address: AddressHash,
-    /// Connections now.
-    connections: u32,
+    /// Connections now, by the role of each.
+    connections: [u32; 3],
     left: Millis,
     pub(super) bucket: Bucket,
     pub(super) last_message: Option<Millis>,
     pub(super) following_since: Option<Millis>,
+}
+
+impl Person {
+    fn is_here(&self) -> bool {
+        self.connections.iter().any(|count| *count > 0)
+    }
+
+    /// Of several connections of one author the best token counts, while it's there.
+    fn best_role(&self) -> Option<Role> {
+        [Role::Streamer, Role::Moderator, Role::Viewer]
+            .into_iter()
+            .find(|role| self.connections[*role as usize] > 0)
+    }
+}
+
+/// The channel's rules, as far as they hold for names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Naming<'a> {
+    pub(super) filter: &'a WordFilter,
+    pub(super) no_links: bool,
+}
+
+impl Naming<'_> {
+    fn refuses(&self, name: &str) -> bool {
+        self.filter.catches(name) || (self.no_links && text::has_link(name))
+    }
 }
 
 /// All authors of a room, by identifier and by name.
@@ -77,20 +103,19 @@ impl People {
     pub(super) fn arrive(
         &mut self,
         arrival: Arrival<'_>,
+        naming: Naming<'_>,
         limits: &RoomLimits,
         now: Millis,
     ) -> Option<Problem> {
         let author = arrival.author;
-        let known = self.by_id.get(author).map(|person| person.name.clone());
-        let role = self.by_id.get(author).map_or(arrival.role, |person| {
-            // Of two connections of one author the better token counts while both are there.
-            if person.connections > 0 {
-                person.role.max(arrival.role)
-            } else {
-                arrival.role
-            }
-        });
-        let (name, refused) = match self.name_for(author, arrival.name, role) {
+        let known = self.by_id.get(author);
+        let role = known
+            .and_then(Person::best_role)
+            .map_or(arrival.role, |role| role.max(arrival.role));
+        let known = known
+            .map(|person| person.name.clone())
+            .filter(|name| self.may_be_called(name, role, naming).is_ok());
+        let (name, refused) = match self.name_for(author, arrival.name, role, naming) {
             Ok(Some(name)) => (name, None),
             Ok(None) => (self.usual_name(author, role, known), None),
             Err(problem) => (self.usual_name(author, role, known), Some(problem)),
@@ -100,7 +125,7 @@ impl People {
             folded: String::new(),
             role,
             address: arrival.address,
-            connections: 0,
+            connections: [0; 3],
             left: now,
             bucket: Bucket::new(limits.author_burst, now),
             last_message: None,
@@ -109,31 +134,52 @@ impl People {
         person.role = role;
         person.address = arrival.address;
         person.following_since = arrival.following_since;
-        person.connections += 1;
-        if person.connections == 1 {
+        if !person.is_here() {
             self.present += 1;
         }
+        person.connections[arrival.role as usize] += 1;
         self.call(author, name);
         refused
     }
 
-    pub(super) fn leave(&mut self, author: &AuthorId, now: Millis) {
+    /// One connection of somebody's is gone, which had that role. True: they're called something else now, since only the role let
+    /// them have their name.
+    pub(super) fn leave(
+        &mut self,
+        author: &AuthorId,
+        role: Role,
+        naming: Naming<'_>,
+        now: Millis,
+    ) -> bool {
         let Some(person) = self.by_id.get_mut(author) else {
-            return;
+            return false;
         };
-        person.connections = person.connections.saturating_sub(1);
-        if person.connections == 0 {
+        let count = &mut person.connections[role as usize];
+        *count = count.saturating_sub(1);
+        let Some(best) = person.best_role() else {
             person.left = now;
             self.present = self.present.saturating_sub(1);
             self.bound_absent();
+            return false;
+        };
+        if best == person.role {
+            return false;
         }
+        person.role = best;
+        let name = person.name.clone();
+        let may_keep_it = self.may_be_called(&name, best, naming).is_ok();
+        if !may_keep_it {
+            let name = self.usual_name(author, best, None);
+            self.call(author, name);
+        }
+        !may_keep_it
     }
 
     /// Forgets who left long ago.
     pub(super) fn tidy(&mut self, now: Millis) {
         let names = &mut self.names;
         self.by_id.retain(|_, person| {
-            let stays = person.connections > 0 || now < person.left + ABSENCE_MS;
+            let stays = person.is_here() || now < person.left + ABSENCE_MS;
             if !stays {
                 names.remove(&person.folded);
             }
@@ -142,12 +188,17 @@ impl People {
     }
 
     /// Renames somebody.
-    pub(super) fn rename(&mut self, author: &AuthorId, name: &str) -> Result<(), Problem> {
+    pub(super) fn rename(
+        &mut self,
+        author: &AuthorId,
+        name: &str,
+        naming: Naming<'_>,
+    ) -> Result<(), Problem> {
         let role = self
             .by_id
             .get(author)
             .map_or(Role::Viewer, |person| person.role);
-        if let Some(name) = self.name_for(author, Some(name), role)? {
+        if let Some(name) = self.name_for(author, Some(name), role, naming)? {
             self.call(author, name);
         }
         Ok(())
@@ -182,6 +233,7 @@ impl People {
         author: &AuthorId,
         wanted: Option<&str>,
         role: Role,
+        naming: Naming<'_>,
     ) -> Result<Option<String>, Problem> {
         let Some(wanted) = wanted else {
             return Ok(None);
@@ -192,10 +244,7 @@ impl People {
             let text = format!("a name has letters or digits, and {MAX_NAME} characters at most");
             return Err(Problem::new(Code::NameRefused, text));
         }
-        if role < Role::Moderator && self.is_reserved(&folded) {
-            let text = "this name looks like the streamer's or a moderator's; choose another";
-            return Err(Problem::new(Code::NameRefused, text));
-        }
+        self.may_be_called(&name, role, naming)?;
         if self
             .names
             .get(&folded)
@@ -205,6 +254,20 @@ impl People {
             return Err(Problem::new(Code::NameTaken, text));
         }
         Ok(Some(name))
+    }
+
+    /// What viewers mayn't be called, moderators may.
+    fn may_be_called(&self, name: &str, role: Role, naming: Naming<'_>) -> Result<(), Problem> {
+        let text = if role >= Role::Moderator {
+            return Ok(());
+        } else if self.is_reserved(&text::fold_name(name)) {
+            "this name looks like the streamer's or a moderator's; choose another"
+        } else if naming.refuses(name) {
+            "this name has a word or a link that isn't allowed in this chat; choose another"
+        } else {
+            return Ok(());
+        };
+        Err(Problem::new(Code::NameRefused, text))
     }
 
     fn is_reserved(&self, folded: &str) -> bool {
@@ -259,7 +322,7 @@ impl People {
         let first = self
             .by_id
             .iter()
-            .filter(|(_, person)| person.connections == 0)
+            .filter(|(_, person)| !person.is_here())
             .min_by_key(|(_, person)| person.left)
             .map(|(author, _)| author.clone());
         if let Some(person) = first.and_then(|first| self.by_id.remove(&first)) {
@@ -271,10 +334,21 @@ impl People {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::sync::LazyLock;
+
     use super::*;
 
     fn id(name: &str) -> AuthorId {
         name.to_owned().try_into().unwrap()
+    }
+
+    static NO_WORDS: LazyLock<WordFilter> = LazyLock::new(WordFilter::default);
+
+    fn naming() -> Naming<'static> {
+        Naming {
+            filter: &NO_WORDS,
+            no_links: false,
+        }
     }
 
     fn arrive(people: &mut People, author: &str, name: Option<&str>, role: Role) -> Option<Code> {
@@ -287,7 +361,7 @@ mod tests {
             following_since: None,
         };
         people
-            .arrive(arrival, &RoomLimits::default(), 0)
+            .arrive(arrival, naming(), &RoomLimits::default(), 0)
             .map(|problem| problem.code)
     }
 
@@ -301,28 +375,68 @@ mod tests {
         );
         assert_eq!(people.author(&id("b")).name, "guest-b");
         assert_eq!(
-            people.rename(&id("b"), "gardenlng").unwrap_err().code,
+            people
+                .rename(&id("b"), "gardenlng", naming())
+                .unwrap_err()
+                .code,
             Code::NameRefused
         );
         assert_eq!(
-            people.rename(&id("b"), "M0derator").unwrap_err().code,
+            people
+                .rename(&id("b"), "M0derator", naming())
+                .unwrap_err()
+                .code,
             Code::NameRefused
         );
         assert_eq!(
-            people.rename(&id("b"), "🙂").unwrap_err().code,
+            people.rename(&id("b"), "🙂", naming()).unwrap_err().code,
             Code::NameRefused
         );
         assert_eq!(arrive(&mut people, "s", None, Role::Streamer), None);
         assert_eq!(people.author(&id("s")).name, "Gardening");
-        people.rename(&id("b"), "Bert").unwrap();
+        people.rename(&id("b"), "Bert", naming()).unwrap();
         assert_eq!(people.present(), 3);
+    }
+
+    #[test]
+    fn the_best_role_counts_of_the_connections_that_are_there() {
+        let mut people = People::new("garden");
+        let ada = id("ada");
+        let role = |people: &People| people.get(&ada).unwrap().role;
+        for (number, arrives) in [Role::Moderator, Role::Viewer, Role::Streamer, Role::Viewer]
+            .into_iter()
+            .enumerate()
+        {
+            arrive(&mut people, "ada", (number == 0).then_some("Mod"), arrives);
+        }
+        assert_eq!((role(&people), people.present()), (Role::Streamer, 1));
+        for (leaves, left, is_renamed) in [
+            (Role::Viewer, Role::Streamer, false),
+            (Role::Streamer, Role::Moderator, false),
+            (Role::Moderator, Role::Viewer, true),
+        ] {
+            assert_eq!(people.leave(&ada, leaves, naming(), 0), is_renamed);
+            assert_eq!(role(&people), left);
+        }
+        assert_eq!(people.author(&ada).name, "guest-ada");
+        assert!(!people.leave(&ada, Role::Viewer, naming(), 0));
+        assert_eq!(people.present(), 0);
+    }
+
+    #[test]
+    fn who_comes_back_without_a_role_is_not_called_as_before() {
+        let mut people = People::new("garden");
+        assert_eq!(arrive(&mut people, "s", None, Role::Streamer), None);
+        people.leave(&id("s"), Role::Streamer, naming(), 0);
+        assert_eq!(arrive(&mut people, "s", None, Role::Viewer), None);
+        assert_eq!(people.author(&id("s")).name, "guest-s");
     }
 
     #[test]
     fn who_is_cut_off_keeps_the_name_for_a_while() {
         let mut people = People::new("demo");
         arrive(&mut people, "a", Some("Ada"), Role::Viewer);
-        people.leave(&id("a"), 0);
+        people.leave(&id("a"), Role::Viewer, naming(), 0);
         assert_eq!(people.present(), 0);
         people.tidy(ABSENCE_MS - 1);
         assert_eq!(
@@ -331,9 +445,9 @@ mod tests {
         );
         assert_eq!(arrive(&mut people, "a", None, Role::Viewer), None);
         assert_eq!(people.author(&id("a")).name, "Ada");
-        people.leave(&id("a"), 5);
+        people.leave(&id("a"), Role::Viewer, naming(), 5);
         people.tidy(ABSENCE_MS + 5);
-        assert!(people.rename(&id("b"), "Ada").is_ok());
+        assert!(people.rename(&id("b"), "Ada", naming()).is_ok());
     }
 
     #[test]
@@ -342,7 +456,7 @@ mod tests {
         for number in 0..ABSENT + 10 {
             let author = format!("x{number}");
             arrive(&mut people, &author, None, Role::Viewer);
-            people.leave(&id(&author), number as u64);
+            people.leave(&id(&author), Role::Viewer, naming(), number as u64);
         }
         assert_eq!((people.by_id.len(), people.names.len()), (ABSENT, ABSENT));
         assert!(people.get(&id("x9")).is_none() && people.get(&id("x10")).is_some());

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::{Output, Room};
-use crate::{AuthorId, Entry, Kind, protocol::ServerObject};
+use crate::{AuthorId, Entry, Kind, Millis, protocol::ServerObject};
 
 impl Room {
     /// What is pinned may be another message now: everybody is told, at once or when it's found.
@@ -23,7 +23,8 @@ impl Room {
     }
 
     /// What [`Output::Find`] asked for. `None`: the log has forgotten it, or can't be read.
-    pub fn found(&mut self, seq: u64, entry: Option<Entry>) {
+    pub fn found(&mut self, now: Millis, seq: u64, entry: Option<Entry>) {
+        self.found_to_delete(now, seq, entry.as_ref());
         if self.state.pinned == Some(seq) {
             self.hold_pin(entry.filter(|entry| entry.seq == seq));
         }

@@ -63,13 +63,19 @@ impl Ring {
         self.next - 1
     }
 
-    /// A message that is here.
-    pub(super) fn message(&self, seq: u64) -> Option<&Entry> {
+    /// An entry that is here.
+    pub(super) fn get(&self, seq: u64) -> Option<&Entry> {
         let first = self.entries.front()?.entry.seq;
         let recent = self
             .entries
             .get(usize::try_from(seq.checked_sub(first)?).ok()?)?;
-        Some(&recent.entry).filter(|entry| entry.draft.kind == Kind::Message)
+        Some(&recent.entry)
+    }
+
+    /// A message that is here.
+    pub(super) fn message(&self, seq: u64) -> Option<&Entry> {
+        self.get(seq)
+            .filter(|entry| entry.draft.kind == Kind::Message)
     }
 
     /// Takes a message's text back, if it's here.
@@ -85,9 +91,10 @@ impl Ring {
         }
     }
 
-    /// Who wrote lately under that number.
-    pub(super) fn author(&self, seq: u64) -> Option<&AuthorId> {
-        self.message(seq)?.draft.author.as_ref()
+    /// The latest entry of an author.
+    pub(super) fn latest_of(&self, author: &AuthorId) -> Option<&Entry> {
+        let mut entries = self.entries.iter().rev().map(|recent| &recent.entry);
+        entries.find(|entry| entry.draft.author.as_ref() == Some(author))
     }
 
     /// A frame of what comes from `next` on. `None`: nothing does, or it's no longer here.

@@ -113,6 +113,13 @@ impl RoomState {
         address: Option<AddressHash>,
         reason: Option<&String>,
     ) {
+        let own = self.bans.get(author);
+        if until.is_some() && own.is_some_and(|ban| ban.until.is_none()) {
+            // Who is banned stays so until that is lifted.
+            return;
+        }
+        // Where somebody was last seen may be forgotten since.
+        let address = address.or(self.bans.remove(author).and_then(|ban| ban.address));
         self.bans
             .retain(|_, ban| ban.until.is_none_or(|until| since < until));
         while self.bans.len() >= MAX_BANS {
@@ -181,6 +188,39 @@ mod tests {
         assert!(state.ban(&id("c"), away, 10_000).is_none());
         state.apply(&Action::Unban { author: id("a") }, 5, None);
         assert!(state.ban(&id("b"), home, 5).is_none());
+    }
+
+    #[test]
+    fn a_time_out_lifts_no_ban_and_a_ban_ends_a_time_out() {
+        let mut state = RoomState::default();
+        let home = AddressHash(1);
+        let timeout = Action::Timeout {
+            author: id("a"),
+            seconds: 10,
+            reason: None,
+        };
+        state.apply(&timeout, 0, Some(home));
+        state.apply(&ban("a"), 1, Some(home));
+        let banned = state.clone();
+        state.apply(&ban("a"), 1, None);
+        assert_eq!(state, banned, "the address stays");
+        state.apply(&timeout, 2, Some(home));
+        assert_eq!(state, banned);
+        assert!(state.ban(&id("b"), home, 99_000).is_some());
+        state.apply(&Action::Unban { author: id("a") }, 3, None);
+        state.apply(&timeout, 4, Some(home));
+        assert!(state.ban(&id("a"), home, 99_000).is_none());
+    }
+
+    #[test]
+    fn who_is_banned_again_costs_nobody_else_the_ban() {
+        let mut state = RoomState::default();
+        for number in 0..MAX_BANS {
+            state.apply(&ban(&format!("a{number}")), number as u64, None);
+        }
+        state.apply(&ban("a7"), MAX_BANS as u64, None);
+        assert_eq!(state.bans.len(), MAX_BANS);
+        assert!(state.bans.contains_key(&id("a0")));
     }
 
     #[test]

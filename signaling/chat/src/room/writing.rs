@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Appended, Lane, MAX_BEHIND_MS, MAX_WAITING, Output, ParticipantId, Room, TAP_BURST, TAP_RATE,
-    Ticket, Waiting,
+    Ticket, Waiting, people::Naming,
 };
 use crate::{
     AuthorId, Entry, Kind, Millis, Role,
@@ -58,7 +58,7 @@ impl Room {
                     asker: Some((id, Some(message.id))),
                     ..Waiting::of(draft)
                 };
-                self.append(waiting, None, None);
+                self.append(waiting, None);
             }
             Err(problem) => self.tell(now, id, problem.about(Some(message.id))),
         }
@@ -156,37 +156,47 @@ impl Room {
         Ok(())
     }
 
-    /// Whether author, room and log take one more now; taken then.
-    fn has_room(&mut self, now: Millis, author: &AuthorId, is_staff: bool) -> Result<(), Problem> {
-        let slow = u64::from(self.state.slow_s) * 1000;
+    /// Takes from what an author may send, staff more than others.
+    pub(super) fn draw(&mut self, now: Millis, author: &AuthorId) -> Result<(), Problem> {
         let (rate, burst) = (self.limits.author_rate, self.limits.author_burst);
-        let factor = if is_staff { STAFF_FACTOR } else { 1.0 };
         let Some(person) = self.people.get_mut(author) else {
             return Err(Problem::new(Code::HelloFirst, "say hello first"));
         };
-        if let Some(last) = person.last_message.filter(|_| !is_staff)
+        let is_staff = person.role > Role::Viewer;
+        let factor = if is_staff { STAFF_FACTOR } else { 1.0 };
+        person
+            .bucket
+            .take(rate * factor, burst * factor, now)
+            .map_err(|wait| {
+                let wait = wait.div_ceil(1000);
+                Problem::new(Code::Rate, format!("you write too fast: wait {wait} s")).after(wait)
+            })
+    }
+
+    /// Whether author, room and log take one more now; taken then.
+    fn has_room(&mut self, now: Millis, author: &AuthorId, is_staff: bool) -> Result<(), Problem> {
+        let slow = u64::from(self.state.slow_s) * 1000;
+        let last = self
+            .people
+            .get(author)
+            .and_then(|person| person.last_message);
+        if let Some(last) = last.filter(|_| !is_staff)
             && now < last + slow
         {
             let wait = (last + slow - now).div_ceil(1000);
             return Err(Problem::new(Code::Slow, format!("slow mode: wait {wait} s")).after(wait));
         }
-        if let Err(wait) = person.bucket.take(rate * factor, burst * factor, now) {
-            let wait = wait.div_ceil(1000);
-            return Err(
-                Problem::new(Code::Rate, format!("you write too fast: wait {wait} s")).after(wait),
-            );
+        self.draw(now, author)?;
+        let has_room =
+            self.waiting.len() < MAX_WAITING && self.share.take(author, self.limits.room_rate, now);
+        if let Some(person) = self.people.get_mut(author) {
+            if has_room {
+                person.last_message = Some(now);
+            } else {
+                person.bucket.give_back();
+            }
         }
-        if self.waiting.len() >= MAX_WAITING || !self.share.take(author, self.limits.room_rate, now)
-        {
-            person.bucket.give_back();
-            return Err(Problem::new(
-                Code::Busy,
-                "more is written here than can be taken: try again in a moment",
-            )
-            .after(1));
-        }
-        person.last_message = Some(now);
-        Ok(())
+        if has_room { Ok(()) } else { Err(busy()) }
     }
 
     fn is_shown(&mut self, now: Millis) -> bool {
@@ -252,17 +262,21 @@ impl Room {
     }
 
     pub(super) fn rename(&mut self, now: Millis, id: ParticipantId, author: &AuthorId, name: &str) {
-        match self.people.rename(author, name) {
-            Ok(()) => {
-                let name = self.people.author(author).name;
-                self.send(
-                    self.connections(author),
-                    Lane::Chat,
-                    &[ServerObject::Renamed { name }],
-                );
-            }
+        let naming = Naming {
+            filter: &self.filter,
+            no_links: self.state.no_links,
+        };
+        match self.people.rename(author, name, naming) {
+            Ok(()) => self.tell_name(author),
             Err(problem) => self.tell(now, id, problem),
         }
+    }
+
+    /// Tells somebody what they're called now.
+    pub(super) fn tell_name(&mut self, author: &AuthorId) {
+        let name = self.people.author(author).name;
+        let renamed = ServerObject::Renamed { name };
+        self.send(self.connections(author), Lane::Chat, &[renamed]);
     }
 
     /// Puts something from outside on its way to the log; the ticket names it in [`Output::Append`].
@@ -288,22 +302,17 @@ impl Room {
             donation: event.currency.zip(event.amount),
             ..Waiting::of(draft)
         };
-        self.append(waiting, None, None)
+        self.append(waiting, None)
     }
 
-    pub(super) fn append(
-        &mut self,
-        mut waiting: Waiting,
-        state: Option<super::RoomState>,
-        deletes: Option<u64>,
-    ) -> Ticket {
+    pub(super) fn append(&mut self, mut waiting: Waiting, deletes: Option<u64>) -> Ticket {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         waiting.ticket = ticket;
         self.outputs.push_back(Output::Append {
             ticket,
             draft: waiting.draft.clone(),
-            state: state.map(Box::new),
+            state: waiting.state.clone(),
             deletes,
             donation: waiting.donation.clone(),
         });
@@ -407,6 +416,11 @@ impl Waiting {
             ..Self::of(draft)
         }
     }
+}
+
+pub(super) fn busy() -> Problem {
+    let text = "more is written here than can be taken: try again in a moment";
+    Problem::new(Code::Busy, text).after(1)
 }
 
 /// What makes a message the same when it's said again.

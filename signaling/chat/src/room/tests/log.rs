@@ -160,6 +160,22 @@ fn who_was_away_for_too_long_is_told_what_is_skipped() {
     assert_eq!(world.texts(2).len(), 40);
 }
 
+#[test]
+fn who_claims_to_have_more_than_the_log_is_sent_what_comes() {
+    let mut world = World::with(generous());
+    world.viewer(1);
+    world.write(1, "c1", "before");
+    for (id, after) in [(2, u64::MAX), (3, u64::MAX - 1), (4, 2), (5, 1)] {
+        world.enter(id, Role::Viewer, &json!({"after": after}));
+    }
+    world.write(1, "c2", "after");
+    world.pass(500);
+    for id in 2..=5 {
+        assert_eq!(world.texts(id), ["after"], "{id}");
+        assert_eq!(world.numbers(id), [2], "{id}");
+    }
+}
+
 /// What happens to a room.
 #[derive(Debug, Clone)]
 enum Step {

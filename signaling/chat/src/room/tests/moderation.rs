@@ -2,9 +2,9 @@ use serde_json::{Value, json};
 
 use super::world::World;
 use crate::{
-    Role,
+    Kind, Role,
     protocol::{Code, Problem},
-    room::ParticipantId,
+    room::{Output, ParticipantId},
 };
 
 /// A room with a streamer (1), a moderator (2) and two viewers (3, 4).
@@ -190,6 +190,34 @@ fn moderation_outlives_the_room() {
         (&welcome["pinned"]["text"], &welcome["last"]),
         (&json!("pin me"), &json!(4))
     );
+}
+
+#[test]
+fn only_an_action_that_changes_the_moderation_carries_it() {
+    let mut world = staffed();
+    let appended = |world: &World| {
+        let states = world.outputs.iter().filter_map(|output| match output {
+            Output::Append { draft, state, .. } if draft.kind == Kind::Action => {
+                Some(state.is_some())
+            }
+            _ => None,
+        });
+        states.collect::<Vec<_>>()
+    };
+    for name in ["c1", "c2"] {
+        world.write(3, name, "x");
+    }
+    for (action, changes) in [
+        (json!({"kind": "delete", "seq": 1}), false),
+        (json!({"kind": "ban", "author": "author4"}), true),
+        (json!({"kind": "unban", "author": "author9"}), false),
+        (json!({"kind": "pin", "seq": 2}), true),
+        (json!({"kind": "delete", "seq": 2}), true),
+        (json!({"kind": "rules", "slow_s": 0}), false),
+    ] {
+        moderate(&mut world, 2, &action);
+        assert_eq!(appended(&world).last(), Some(&changes), "{action}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ fn small() -> World {
     });
     world.enter(1, Role::Moderator, &json!({}));
     world.viewer(2);
+    world.viewer(3);
     world
 }
 
@@ -68,7 +69,7 @@ fn it_is_gone_when_it_is_unpinned_deleted_or_its_author_silenced() {
         world.write(2, "c1", "look");
         pin(&mut world, Some(1));
         moderate(&mut world, &json!({"kind": "rules", "slow_s": 0}));
-        moderate(&mut world, &json!({"kind": "ban", "author": "somebody"}));
+        moderate(&mut world, &json!({"kind": "ban", "author": "author3"}));
         assert_eq!(told(&world, 1), ["look"], "nothing else is news of it");
         moderate(&mut world, &end);
         assert_eq!(told(&world, 1), [json!("look"), Value::Null], "{end}");

@@ -61,6 +61,58 @@ fn an_author_is_the_same_by_another_connection() {
 }
 
 #[test]
+fn names_are_held_to_the_rules_for_words_and_links() {
+    let mut world = World::new();
+    world.enter(1, Role::Moderator, &json!({"name": "mo.example.com"}));
+    world.enter(2, Role::Viewer, &json!({"name": "Very B4D"}));
+    let rules = json!({"kind": "rules", "links": false, "words": ["bad"]});
+    world.say(1, &json!({"type": "moderate", "action": rules}));
+    for name in ["so bad", "B A D", "see example.com"] {
+        world.received.clear();
+        world.say(2, &json!({"type": "rename", "name": name}));
+        assert_eq!(world.problem(2), Some("name_refused"), "{name}");
+        world.enter(3, Role::Viewer, &json!({"name": name}));
+        assert_eq!(world.problem(3), Some("name_refused"), "{name}");
+        assert_eq!(
+            world.got(3, "welcome")[0]["author"]["name"],
+            "guest-autho",
+            "it's let in all the same"
+        );
+        world.leave(3);
+    }
+    world.say(1, &json!({"type": "rename", "name": "mo.example.org"}));
+    assert_eq!(world.problem(1), None, "a moderator may");
+    world.leave(2);
+    world.enter(2, Role::Viewer, &json!({}));
+    let name = &world.got(2, "welcome")[0]["author"]["name"];
+    assert_eq!(name, "guest-autho-2", "what was refused isn't kept either");
+}
+
+#[test]
+fn a_role_is_lost_with_the_connection_that_had_it() {
+    let mut world = World::new();
+    let ada = json!({"author": "ada", "name": "Moderator"});
+    world.enter(1, Role::Moderator, &ada);
+    world.enter(2, Role::Viewer, &json!({"author": "ada"}));
+    world.enter(3, Role::Moderator, &json!({}));
+    assert_eq!(world.got(2, "welcome")[0]["author"]["name"], "Moderator");
+    world.leave(1);
+    assert_eq!(world.got(2, "renamed")[0]["name"], "guest-ada");
+    world.write(2, "c1", "x");
+    world.pass(200);
+    let author = &world.got(3, "message")[0]["author"];
+    assert_eq!(
+        (&author["role"], &author["name"]),
+        (&json!("viewer"), &json!("guest-ada"))
+    );
+    let ban = json!({"kind": "ban", "author": "ada"});
+    world.say(3, &json!({"type": "moderate", "action": ban}));
+    assert_eq!(world.problem(3), None);
+    world.write(2, "c2", "x");
+    assert_eq!(world.problem(2), Some("banned"));
+}
+
+#[test]
 fn who_writes_too_fast_is_told_for_how_long_to_wait() {
     let mut world = World::new();
     world.viewer(1);

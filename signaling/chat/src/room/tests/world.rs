@@ -1,6 +1,9 @@
 //! A room with a log and clients around it, in virtual time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use serde_json::{Value, json};
 
@@ -153,7 +156,9 @@ impl World {
                     deletes,
                     ..
                 } => {
-                    let how = self.log.append(draft, state.map(|state| *state), deletes);
+                    let how = self
+                        .log
+                        .append(draft, state.map(Arc::unwrap_or_clone), deletes);
                     self.room.appended(self.now, ticket, how);
                 }
                 Output::Send {
@@ -178,7 +183,7 @@ impl World {
                     let entries = self.log.behind(after, 200);
                     self.room.loaded(self.now, participant, Some(&entries));
                 }
-                Output::Find { seq } => self.room.found(seq, self.log.find(seq)),
+                Output::Find { seq } => self.room.found(self.now, seq, self.log.find(seq)),
                 Output::Close(id) => {
                     self.closed.insert(id.0);
                 }
