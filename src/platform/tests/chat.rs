@@ -487,9 +487,12 @@ async fn what_moderators_did_is_listed_with_who_what_and_why() {
     let hello = json!({"type": "hello", "name": "Mo", "token": token});
     let mut moderator = Client::join(&fixture, hello).await;
     moderator.next("welcome").await;
+    let hello = json!({"type": "hello", "name": "Eve"});
+    let mut spammer = Client::join(&fixture, hello).await;
+    let author = spammer.next("welcome").await["author"]["id"].clone();
     for action in [
         json!({"kind": "rules", "slow_s": 5, "words": ["secret"]}),
-        json!({"kind": "ban", "author": "a1", "reason": "spam"}),
+        json!({"kind": "ban", "author": author, "reason": "spam"}),
     ] {
         moderator.say(&json!({"type": "moderate", "action": action}));
         moderator.next("action").await;
@@ -506,7 +509,7 @@ async fn what_moderators_did_is_listed_with_who_what_and_why() {
     let first: Value = serde_json::from_str(&first).unwrap();
     assert_eq!(
         first["action"],
-        json!({"kind": "ban", "author": "a1", "reason": "spam"})
+        json!({"kind": "ban", "author": author, "reason": "spam"})
     );
     assert_eq!(
         (&first["by"]["name"], &first["by"]["role"]),

@@ -167,12 +167,12 @@ impl Room {
 
     /// All but deleting, which is judged by the message.
     fn may_act(&self, author: &AuthorId, role: Role, action: &Action) -> Result<(), Problem> {
-        if role < Role::Moderator {
-            return Err(for_moderators());
-        }
         if matches!(action, Action::Goal(_)) && role < Role::Streamer {
             let text = "only the streamer may do that";
             return Err(Problem::new(Code::Forbidden, text));
+        }
+        if role < Role::Moderator {
+            return Err(for_moderators());
         }
         if let Some(subject) = subject(action) {
             if subject == author {
