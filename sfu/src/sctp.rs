@@ -133,7 +133,7 @@ pub(crate) struct Sctp {
 struct Channel {
     label: String,
     delivery: Delivery,
-    /// The peer opened it, or said yes to our opening it. Before that order isn't assured (RFC 8832 §6).
+    /// The peer opened it, or said yes to our opening it, and we haven't closed it. Before that order isn't assured (RFC 8832 §6).
     open: bool,
 }
 
@@ -298,6 +298,20 @@ impl Sctp {
         association
             .stream(id.0)
             .and_then(|mut stream| stream.write_with_ppi(now, payload, identifier))
+            .map_err(|_| DataError::NoChannel)?;
+        self.turn(now);
+        Ok(())
+    }
+
+    /// Closes a channel after what was sent on it (RFC 8831 §6.7). The number is free again when the peer has closed its side, unless it
+    /// has sent something there meanwhile: the library keeps that unread, and the stream with it.
+    pub(crate) fn close_channel(&mut self, now: Instant, id: ChannelId) -> Result<(), DataError> {
+        let channel = self.channels.get_mut(&id).filter(|channel| channel.open);
+        channel.ok_or(DataError::NoChannel)?.open = false;
+        let association = self.association().ok_or(DataError::NotConnected)?;
+        association
+            .stream(id.0)
+            .and_then(|mut stream| stream.close(now))
             .map_err(|_| DataError::NoChannel)?;
         self.turn(now);
         Ok(())

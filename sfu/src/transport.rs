@@ -298,6 +298,14 @@ impl Transport {
             .send(now, channel, data, binary)
     }
 
+    /// Closes one channel, after what was sent on it. No [`TransportEvent::ChannelClosed`] tells of it.
+    pub fn close_channel(&mut self, now: Instant, channel: ChannelId) -> Result<(), DataError> {
+        self.sctp
+            .as_mut()
+            .ok_or(DataError::NotConnected)?
+            .close_channel(now, channel)
+    }
+
     /// Says good-bye: SCTP ABORT, DTLS `close_notify`.
     pub fn close(&mut self, now: Instant) {
         if matches!(self.state, State::Closed) {

@@ -88,6 +88,8 @@ struct CheckoutMetadata {
     name: String,
     #[serde(default)]
     message: String,
+    /// For which channel; without, for each that the event is told to.
+    channel: Option<String>,
 }
 
 impl EventSources {
@@ -129,7 +131,7 @@ impl EventSources {
         })?;
         match form {
             EventForm::Spillway => own_event(&source.name, request).map(Told::Event),
-            EventForm::Stripe => stripe_event(&source.name, &request.body),
+            EventForm::Stripe => stripe_event(&source.name, channel, &request.body),
         }
     }
 }
@@ -228,7 +230,7 @@ fn own_event(source: &str, request: &SignedEvent) -> Result<NewEvent, Refusal> {
 }
 
 /// A checkout that was paid, at once or later: both bear the checkout's identifier, so it counts once.
-fn stripe_event(source: &str, body: &[u8]) -> Result<Told, Refusal> {
+fn stripe_event(source: &str, channel: &ChannelName, body: &[u8]) -> Result<Told, Refusal> {
     let unreadable = |_| Refusal::Malformed("this isn't an event as Stripe sends them".into());
     let event: StripeEvent = serde_json::from_slice(body).map_err(unreadable)?;
     let is_checkout = matches!(
@@ -243,6 +245,15 @@ fn stripe_event(source: &str, body: &[u8]) -> Result<Told, Refusal> {
     if checkout.payment_status.as_deref() != Some("paid") {
         return Ok(Told::Nothing);
     }
+    let CheckoutMetadata {
+        name,
+        message,
+        channel: meant,
+    } = checkout.metadata.unwrap_or_default();
+    // Stripe tells each event to all endpoints of an account, so to those of other channels too.
+    if meant.is_some_and(|meant| meant != channel.as_str()) {
+        return Ok(Told::Nothing);
+    }
     if checkout.id.is_empty() || checkout.id.len() > MAX_KEY {
         return Err(Refusal::Malformed("the checkout has no identifier".into()));
     }
@@ -253,7 +264,6 @@ fn stripe_event(source: &str, body: &[u8]) -> Result<Told, Refusal> {
         Some("subscription") => EventKind::Subscription,
         _ => EventKind::Donation,
     };
-    let CheckoutMetadata { name, message } = checkout.metadata.unwrap_or_default();
     let cut = |text: &str, most| text.chars().take(most).collect::<String>();
     // What the buyer wrote into a form can't be refused any more: the money is there.
     let event = make(
@@ -517,5 +527,25 @@ mod tests {
             read("demo", &checkout("customer.created", "paid")),
             Ok(Told::Nothing)
         );
+    }
+
+    #[test]
+    fn a_checkout_that_names_a_channel_is_for_no_other() {
+        let body = json!({
+            "type": "checkout.session.completed",
+            "data": {"object": {
+                "id": "cs_1", "payment_status": "paid", "amount_total": 1234, "currency": "usd",
+                "metadata": {"channel": "demo"},
+            }},
+        })
+        .to_string();
+        let checkout = SignedEvent {
+            stripe_signature: Some(signed("whsec_something_long", seconds(), &body)),
+            body: body.into_bytes(),
+            signature: None,
+            idempotency_key: None,
+        };
+        assert_eq!(event(read("demo", &checkout)).event.amount, Some(1234));
+        assert_eq!(read("other", &checkout), Ok(Told::Nothing));
     }
 }

@@ -4,6 +4,7 @@
 //! and the clock. [`Chat`] finds the room for what comes.
 
 mod events;
+mod followers;
 mod hello;
 mod identity;
 mod log_writer;
@@ -215,6 +216,7 @@ impl Chat {
                 };
                 if self.0.post(&line.channel, input).is_some() {
                     self.0.tell_busy(holder.session, id, None);
+                    self.0.parts.media.close_channel(holder.session, id);
                     return;
                 }
                 line.chat = Some(id);
@@ -435,6 +437,23 @@ impl Shared {
     fn leave(&self, channel: &ChannelName, id: ParticipantId) {
         self.tokens().remove(&id);
         self.insist(channel, Input::Leave(id));
+    }
+
+    /// A room lets a data channel's client go: the channel is closed, and what still comes on it is for nobody.
+    fn release(&self, session: SessionId, id: ParticipantId) {
+        let chat = {
+            let mut lines = self.lines();
+            let line = lines
+                .get_mut(&session)
+                .filter(|line| line.participant == id);
+            line.and_then(|line| {
+                line.participant = self.new_participant();
+                line.chat.take()
+            })
+        };
+        if let Some(chat) = chat {
+            self.parts.media.close_channel(session, chat);
+        }
     }
 
     /// Says on a data channel that what came on it wasn't taken.

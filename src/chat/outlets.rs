@@ -58,13 +58,20 @@ impl Outlets {
         }
     }
 
-    /// A socket is closed by its outlet's going.
-    pub(super) fn remove(&mut self, id: ParticipantId) {
-        if let Some(Outlet::Channel { session, .. }) = self.by_id.remove(&id)
-            && self.sessions.get(&session) == Some(&id)
-        {
+    /// A socket is closed by its outlet's going; a data channel's session is given back, for the channel to be closed.
+    pub(super) fn remove(&mut self, id: ParticipantId) -> Option<SessionId> {
+        let Some(Outlet::Channel { session, .. }) = self.by_id.remove(&id) else {
+            return None;
+        };
+        if self.sessions.get(&session) == Some(&id) {
             self.sessions.remove(&session);
         }
+        Some(session)
+    }
+
+    /// All who are there.
+    pub(super) fn participants(&self) -> Vec<ParticipantId> {
+        self.by_id.keys().copied().collect()
     }
 
     pub(super) fn participant(&self, session: SessionId) -> Option<ParticipantId> {

@@ -5,7 +5,9 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use spillway_chat::{
     Entry, Millis, Room,
     protocol::{Caption, ClientFrame, Code, Hello, Problem, Report, ServerObject, frame, parse},
-    room::{Appended, Joining, NewEvent, OnAir, Opened, Output, ParticipantId, Ticket},
+    room::{
+        Appended, Joining, Lane, Matter, NewEvent, OnAir, Opened, Output, ParticipantId, Ticket,
+    },
 };
 use spillway_sfu::VideoClock;
 use spillway_signaling::{ChannelName, Origin, api::model::Timestamp};
@@ -16,6 +18,7 @@ use tokio::{
 
 use super::{
     Entrance, IDLE, Shared,
+    followers::{Followers, Wish},
     hello::identify,
     log_writer::Job,
     outlets::{Outlet, Outlets},
@@ -64,8 +67,10 @@ pub(super) enum Input {
 enum Answer {
     /// Who said hello.
     Known(ParticipantId, Result<Joining, Problem>),
-    /// Who took a part of the log.
-    Sent(Vec<(ParticipantId, bool)>),
+    /// Who took a frame.
+    Sent(Matter, Vec<(ParticipantId, bool)>),
+    /// A follower is noted, or isn't.
+    Followed(Wish, bool),
     Loaded(ParticipantId, Option<Vec<Entry>>),
     Found(u64, Option<Entry>),
     Clocks(Vec<VideoClock>),
@@ -81,6 +86,7 @@ pub(super) struct RoomTask {
     reporters: HashMap<ParticipantId, (Origin, Allowance)>,
     /// Events whose senders wait.
     events: HashMap<Ticket, oneshot::Sender<Appended>>,
+    followers: Followers,
     on_air: Option<OnAir>,
     answers: mpsc::Sender<Answer>,
     appended: mpsc::UnboundedSender<(Ticket, Appended)>,
@@ -105,6 +111,7 @@ impl RoomTask {
             entrances: HashMap::new(),
             reporters: HashMap::new(),
             events: HashMap::new(),
+            followers: Followers::default(),
             on_air: None,
             answers,
             appended,
@@ -226,10 +233,13 @@ impl RoomTask {
             }
             Answer::Known(id, Ok(joining)) => self.room.join(now, id, &joining),
             Answer::Known(id, Err(problem)) => self.room.refuse(now, id, problem),
-            Answer::Sent(sent) => {
-                for (id, taken) in sent {
-                    self.room.sent(now, id, taken);
+            Answer::Sent(matter, sent) => self.note_sent(matter, sent),
+            Answer::Followed(wish, is_noted) => {
+                self.followers.written();
+                if !is_noted {
+                    self.cannot_follow(&wish);
                 }
+                self.write_follower();
             }
             Answer::Loaded(id, entries) => self.room.loaded(now, id, entries.as_deref()),
             Answer::Found(seq, entry) => self.room.found(now, seq, entry),
@@ -306,7 +316,7 @@ impl RoomTask {
             let text: Arc<str> = frame(&[object]).into();
             messages.extend(
                 self.outlets
-                    .dispatch(&[id], spillway_chat::room::Lane::Reactions, &text)
+                    .dispatch(&[id], Lane::Reactions, &text)
                     .messages,
             );
         }
@@ -347,10 +357,10 @@ impl RoomTask {
                     to,
                     lane,
                     frame,
-                    is_log,
+                    matter,
                 } => {
                     let dispatch = self.outlets.dispatch(&to, lane, &frame);
-                    self.send(dispatch, is_log);
+                    self.send(dispatch, matter);
                 }
                 Output::Load { participant, after } => self.load(participant, after),
                 Output::Find { seq } => self.find(seq),
@@ -359,18 +369,20 @@ impl RoomTask {
                     self.room.leave(now, id);
                     self.let_go(id);
                 }
-                Output::Follow { author, since } => {
-                    let (shared, channel) = (Arc::clone(&self.shared), self.channel.clone());
-                    tokio::spawn(async move {
-                        let store = &shared.parts.store;
-                        let most = shared.parts.followers;
-                        if let Err(error) = store
-                            .follow(&channel, &author, since.map(Timestamp), most)
-                            .await
-                        {
-                            tracing::error!(%error, %channel, "a follower can't be noted");
-                        }
-                    });
+                Output::Follow {
+                    participant,
+                    author,
+                    following,
+                } => {
+                    let wish = Wish {
+                        participant,
+                        author,
+                        following,
+                    };
+                    if let Err(wish) = self.followers.want(wish) {
+                        self.cannot_follow(&wish);
+                    }
+                    self.write_follower();
                 }
                 Output::Report {
                     participant,
@@ -391,27 +403,53 @@ impl RoomTask {
         desk.note(&self.channel, *origin, believed.as_ref(), Timestamp(now));
     }
 
+    fn write_follower(&mut self) {
+        let Some(wish) = self.followers.next() else {
+            return;
+        };
+        let (shared, channel, answers) = (
+            Arc::clone(&self.shared),
+            self.channel.clone(),
+            self.answers.clone(),
+        );
+        tokio::spawn(async move {
+            let (store, most) = (&shared.parts.store, shared.parts.followers);
+            let since = wish.following.since.map(Timestamp);
+            let followed = store.follow(&channel, &wish.author, since, most).await;
+            if let Err(error) = &followed {
+                tracing::error!(%error, %channel, "a follower can't be noted");
+            }
+            let is_noted = followed.unwrap_or(false);
+            let _ = answers.send(Answer::Followed(wish, is_noted)).await;
+        });
+    }
+
+    fn cannot_follow(&mut self, wish: &Wish) {
+        let now = self.now();
+        self.room
+            .not_followed(now, wish.participant, &wish.author, wish.following);
+    }
+
     fn let_go(&mut self, id: ParticipantId) {
-        self.outlets.remove(id);
+        if let Some(session) = self.outlets.remove(id) {
+            self.shared.release(session, id);
+        }
         self.entrances.remove(&id);
         self.reporters.remove(&id);
         self.shared.tokens().remove(&id);
     }
 
-    fn send(&mut self, dispatch: super::outlets::Dispatch, is_log: bool) {
+    fn send(&mut self, dispatch: super::outlets::Dispatch, matter: Matter) {
         let sessions: Vec<_> = dispatch
             .messages
             .iter()
             .map(|message| message.session)
             .collect();
         let answers = self.shared.parts.media.send_data(dispatch.messages);
-        if !is_log {
+        if matter == Matter::Passing {
             return;
         }
-        let now = self.now();
-        for (id, taken) in dispatch.known {
-            self.room.sent(now, id, taken);
-        }
+        self.note_sent(matter, dispatch.known);
         if sessions.is_empty() {
             return;
         }
@@ -430,8 +468,19 @@ impl RoomTask {
                 }
             }
             sent.extend(taken.into_values().map(|id| (id, true)));
-            let _ = reply.send(Answer::Sent(sent)).await;
+            let _ = reply.send(Answer::Sent(matter, sent)).await;
         });
+    }
+
+    fn note_sent(&mut self, matter: Matter, sent: Vec<(ParticipantId, bool)>) {
+        let now = self.now();
+        for (id, taken) in sent {
+            match matter {
+                Matter::Log => self.room.sent(now, id, taken),
+                Matter::State if !taken => self.room.missed(now, id),
+                Matter::State | Matter::Passing => {}
+            }
+        }
     }
 
     fn load(&self, id: ParticipantId, after: u64) {
@@ -462,6 +511,15 @@ impl RoomTask {
             }
             let _ = answers.send(Answer::Found(seq, found.ok().flatten())).await;
         });
+    }
+}
+
+/// Also when the task breaks off, or the channel is deleted: nobody waits on a data channel that leads nowhere.
+impl Drop for RoomTask {
+    fn drop(&mut self) {
+        for id in self.outlets.participants() {
+            self.let_go(id);
+        }
     }
 }
 

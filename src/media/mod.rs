@@ -39,6 +39,8 @@ pub trait MediaPlane: Send + Sync + 'static {
     /// Sends messages on data channels, each session's in the order of the calls. The answers name the sessions that didn't take
     /// theirs.
     fn send_data(&self, messages: Vec<DataMessage>) -> Vec<oneshot::Receiver<Vec<SessionId>>>;
+    /// Closes a data channel, after what was sent on it.
+    fn close_channel(&self, session: SessionId, channel: u16);
     /// How the pictures of viewers relate to the wall clock now.
     async fn video_clocks(&self, sessions: Vec<SessionId>) -> Result<Vec<VideoClock>, Reject>;
     /// Ends a session.

@@ -144,6 +144,10 @@ impl MediaPlane for Workers {
         self.0.send_data(messages)
     }
 
+    fn close_channel(&self, session: SessionId, channel: u16) {
+        self.0.close_channel(session, channel);
+    }
+
     async fn video_clocks(&self, sessions: Vec<SessionId>) -> Result<Vec<VideoClock>, Reject> {
         self.0.video_clocks(sessions).await
     }

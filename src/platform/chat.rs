@@ -173,6 +173,10 @@ impl Node {
         };
         if let Some(holder) = holder {
             self.chat.channel_opened(&holder, id, label);
+            // It may have ended meanwhile, before there was anybody to let go.
+            if self.state().sessions.get(session).is_none() {
+                self.chat.session_ended(session);
+            }
         }
     }
 

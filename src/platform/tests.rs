@@ -49,6 +49,7 @@ struct FakeMedia {
     layers: Mutex<Vec<LayerStatistics>>,
     /// What was sent on data channels.
     said: Mutex<Vec<DataMessage>>,
+    closed_channels: Mutex<Vec<u16>>,
     /// How often it was asked for layers.
     asked: AtomicU64,
     /// Its only worker.
@@ -104,6 +105,10 @@ impl MediaPlane for FakeMedia {
     fn send_data(&self, messages: Vec<DataMessage>) -> Vec<oneshot::Receiver<Vec<SessionId>>> {
         self.said.lock().unwrap().extend(messages);
         Vec::new()
+    }
+
+    fn close_channel(&self, _: SessionId, channel: u16) {
+        self.closed_channels.lock().unwrap().push(channel);
     }
 
     async fn video_clocks(&self, _: Vec<SessionId>) -> Result<Vec<VideoClock>, Reject> {

@@ -62,6 +62,10 @@ impl<C: Core> Worker<C> {
                 }
                 let _ = reply.send(untaken);
             }
+            Command::CloseChannel { session, channel } => {
+                // One that is gone is closed.
+                let _ = engine.close_channel(now, session, channel, out);
+            }
             Command::VideoClocks { sessions, reply } => {
                 let clocks = sessions.into_iter();
                 let clocks = clocks.filter_map(|session| engine.video_clock(now, session));

@@ -54,6 +54,13 @@ pub trait Core: 'static {
         message: (u16, &[u8], bool),
         out: &mut dyn Output,
     ) -> Result<(), Reject>;
+    fn close_channel(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        channel: u16,
+        out: &mut dyn Output,
+    ) -> Result<(), Reject>;
     fn handle_datagram(
         &mut self,
         now: Instant,
@@ -144,6 +151,16 @@ impl Core for Engine {
         out: &mut dyn Output,
     ) -> Result<(), Reject> {
         Engine::send_data(self, now, session, message, out)
+    }
+
+    fn close_channel(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        channel: u16,
+        out: &mut dyn Output,
+    ) -> Result<(), Reject> {
+        Engine::close_channel(self, now, session, channel, out)
     }
 
     fn handle_datagram(

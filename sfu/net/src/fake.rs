@@ -174,6 +174,18 @@ impl Core for FakeCore {
         Ok(())
     }
 
+    fn close_channel(
+        &mut self,
+        _: Instant,
+        session: SessionId,
+        id: u16,
+        out: &mut dyn Output,
+    ) -> Result<(), Reject> {
+        self.expect(session)?;
+        out.event(Event::ChannelClosed { session, id });
+        Ok(())
+    }
+
     /// `echo…` comes back; `burst N S` brings N datagrams of S bytes; `busy N` takes N ms; a zero byte and a digit stand for a STUN check
     /// that names a worker, which then knows the peer and says its number when `who` is asked.
     fn handle_datagram(

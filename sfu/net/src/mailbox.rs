@@ -82,6 +82,10 @@ pub(crate) enum Command<S> {
         /// The sessions that didn't take theirs.
         reply: oneshot::Sender<Vec<SessionId>>,
     },
+    CloseChannel {
+        session: SessionId,
+        channel: u16,
+    },
     VideoClocks {
         sessions: Vec<SessionId>,
         reply: oneshot::Sender<Vec<VideoClock>>,

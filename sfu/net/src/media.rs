@@ -287,6 +287,14 @@ impl<C: Core> Handle<C> {
         answers
     }
 
+    /// Closes a data channel, after what was sent on it. A worker that has too much to do leaves it open.
+    pub fn close_channel(&self, session: SessionId, channel: u16) {
+        let command = Command::CloseChannel { session, channel };
+        if let Err(error) = self.post(session.worker, command) {
+            tracing::debug!(%error, "a data channel can't be closed");
+        }
+    }
+
     /// How the pictures of viewers relate to the wall clock now; those that get none are left out.
     pub async fn video_clocks(&self, sessions: Vec<SessionId>) -> Result<Vec<VideoClock>, Reject> {
         let mut clocks = Vec::with_capacity(sessions.len());

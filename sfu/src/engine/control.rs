@@ -240,6 +240,24 @@ impl Engine {
         sent.map_err(|error| Reject::Overloaded(error.to_string()))
     }
 
+    /// Closes a data channel, after what was sent on it. No [`Event::ChannelClosed`] tells of it.
+    ///
+    /// # Errors
+    /// [`Reject::NoSession`], also when the channel is closed already.
+    pub fn close_channel(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        channel: u16,
+        out: &mut dyn Output,
+    ) -> Result<(), Reject> {
+        let index = self.index_of(session).ok_or(Reject::NoSession)?;
+        let transport = &mut self.sessions[index].transport;
+        let closed = transport.close_channel(now, ChannelId(channel));
+        self.drain(now, index, out);
+        closed.map_err(|_| Reject::NoSession)
+    }
+
     fn admit(&self) -> Result<(), Reject> {
         if self.sessions.len() >= self.config.limits.sessions {
             return Err(Reject::Overloaded(

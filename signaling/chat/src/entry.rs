@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::Millis;
+use crate::{Millis, protocol::StreamEvent};
 
 /// The most bytes of an [`AuthorId`].
 pub const MAX_AUTHOR_ID: usize = 32;
@@ -172,18 +172,30 @@ impl Entry {
         Some(by.author.role)
     }
 
-    /// Takes the text back: of a message nothing remains but who wrote it.
+    /// Takes the text back: of a message nothing remains but who wrote it, of an event what happened and what was given.
     pub fn delete(&mut self) {
-        if self.draft.kind != Kind::Message || self.deleted {
+        if self.draft.kind == Kind::Action || self.deleted {
             return;
         }
         self.deleted = true;
-        self.draft.members = without_text(&self.draft.members);
+        self.draft.members = without_text(self.draft.kind, &self.draft.members);
     }
 }
 
-/// The members of a message with an empty text.
-pub fn without_text(members: &str) -> String {
+/// The members of a message or an event without what somebody wrote there.
+pub fn without_text(kind: Kind, members: &str) -> String {
+    let members = format!("{{{members}}}");
+    // Only this crate writes members; what it can't read any more must not be shown all the same.
+    match kind {
+        Kind::Event => event_without_text(&members).unwrap_or_else(|_| {
+            "\"event\":{\"kind\":\"donation\",\"name\":\"\",\"text\":\"\"}".to_owned()
+        }),
+        Kind::Message | Kind::Action => message_without_text(&members)
+            .unwrap_or_else(|_| "\"id\":\"\",\"author\":null,\"text\":\"\"".to_owned()),
+    }
+}
+
+fn message_without_text(members: &str) -> serde_json::Result<String> {
     #[derive(Deserialize)]
     struct Parts<'a> {
         #[serde(borrow)]
@@ -191,9 +203,17 @@ pub fn without_text(members: &str) -> String {
         #[serde(borrow)]
         author: &'a RawValue,
     }
-    match serde_json::from_str::<Parts<'_>>(&format!("{{{members}}}")) {
-        Ok(Parts { id, author }) => format!("\"id\":{id},\"author\":{author},\"text\":\"\""),
-        // Only this crate writes members; what it can't read any more must not be shown all the same.
-        Err(_) => "\"id\":\"\",\"author\":null,\"text\":\"\"".to_owned(),
+    let Parts { id, author } = serde_json::from_str(members)?;
+    Ok(format!("\"id\":{id},\"author\":{author},\"text\":\"\""))
+}
+
+fn event_without_text(members: &str) -> serde_json::Result<String> {
+    #[derive(Deserialize)]
+    struct Parts {
+        event: StreamEvent,
     }
+    let Parts { mut event } = serde_json::from_str(members)?;
+    event.name.clear();
+    event.text.clear();
+    Ok(format!("\"event\":{}", serde_json::to_string(&event)?))
 }

@@ -11,13 +11,14 @@ const MARKS: usize = 3;
 pub fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     let mut marks = 0;
-    for c in text.nfc() {
+    // Taken out first: they'd keep apart what composes, and marks from being counted.
+    for c in text.chars().filter(|&c| !is_invisible(c)).nfc() {
         marks = if is_combining_mark(c) && !is_emoji_part(c) {
             marks + 1
         } else {
             0
         };
-        if marks > MARKS || is_invisible(c) {
+        if marks > MARKS {
             continue;
         }
         if c.is_whitespace() || c.is_control() {
@@ -165,6 +166,13 @@ mod tests {
             4
         );
         assert_eq!(clean("e\u{0301}"), "é");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_keeps_nothing_apart() {
+        assert_eq!(clean("p\u{202e}\u{200b}\u{301}"), "ṕ");
+        let apart = format!("z{}", "\u{0301}\u{200b}".repeat(20));
+        assert_eq!(clean(&apart).chars().count(), 4, "composed, and three marks");
     }
 
     #[test]

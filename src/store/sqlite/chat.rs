@@ -285,19 +285,22 @@ fn append(db: &Transaction<'_>, new: &NewEntry) -> rusqlite::Result<Placed> {
     Ok(Placed::New(seq.unsigned_abs()))
 }
 
-/// Takes a message's text back.
+/// Takes the text of a message or an event back.
 fn delete(db: &Transaction<'_>, channel: &str, seq: u64) -> rusqlite::Result<()> {
-    let members: Option<String> = db
+    let found: Option<(String, String)> = db
         .prepare_cached(
-            "SELECT members FROM entries WHERE channel = ?1 AND seq = ?2 AND kind = 'message'",
+            "SELECT kind, members FROM entries WHERE channel = ?1 AND seq = ?2 AND kind != 'action'",
         )?
-        .query_row(params![channel, seq as i64], |row| row.get(0))
+        .query_row(params![channel, seq as i64], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
-    if let Some(members) = members {
+    if let Some((kind, members)) = found {
+        let kind = Kind::named(&kind).unwrap_or(Kind::Message);
         db.prepare_cached(
             "UPDATE entries SET deleted = 1, members = ?3 WHERE channel = ?1 AND seq = ?2",
         )?
-        .execute(params![channel, seq as i64, without_text(&members)])?;
+        .execute(params![channel, seq as i64, without_text(kind, &members)])?;
     }
     Ok(())
 }

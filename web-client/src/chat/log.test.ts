@@ -97,6 +97,17 @@ describe('ChatLog', () => {
     expect(log.lines(null)[0]).toBe(log.lines(null)[0]);
   });
 
+  it('takes back what came with a donation, not the donation', () => {
+    const log = new ChatLog();
+    const given = { kind: 'donation', amount: 500, currency: 'EUR', months: 0 } as const;
+    const event = { ...given, name: 'Eve', text: 'rude' };
+    take(log, { type: 'event', seq: 1, event, at: null, time: 0 });
+    take(log, did(2, { kind: 'delete', seq: 1 }));
+    const [line] = log.lines(null);
+    expect(line?.entry).toMatchObject({ event: { name: '', text: '', amount: 500 } });
+    expect(log.lines(null)[0]).toBe(line);
+  });
+
   it('takes it back before it was shown, too', () => {
     const log = new ChatLog();
     log.take(said(1), 1_000, 0);

@@ -1,5 +1,5 @@
 import { Gate, type Look } from './gate.ts';
-import type { Author, Entry, MessageEntry } from './protocol.ts';
+import type { Author, ChannelEvent, Entry, MessageEntry } from './protocol.ts';
 
 /** So many entries are shown; the eldest go. */
 export const MAX_SHOWN = 500;
@@ -166,9 +166,9 @@ export class ChatLog {
   }
 
   #asDeleted(line: Line): Line {
-    const { entry } = line;
-    if (entry.type !== 'message' || entry.deleted || !this.#deleted.has(entry.seq)) return line;
-    const gone: Line = { ...line, entry: { ...entry, text: '', deleted: true } };
+    const entry = this.#deleted.has(line.entry.seq) ? withoutText(line.entry) : line.entry;
+    if (entry === line.entry) return line;
+    const gone: Line = { ...line, entry };
     const place = this.#shown.indexOf(line);
     if (place >= 0) this.#shown[place] = gone;
     return gone;
@@ -181,6 +181,19 @@ export class ChatLog {
       .sort((a, b) => a.entry.seq - b.entry.seq)
       .slice(-this.#maxShown);
   }
+}
+
+/** As the log has it when what somebody wrote there is taken back; the same entry if there's nothing. */
+function withoutText(entry: Lined): Lined {
+  if (entry.type === 'message')
+    return entry.deleted ? entry : { ...entry, text: '', deleted: true };
+  if (entry.type !== 'event' || !says(entry.event)) return entry;
+  return { ...entry, event: { ...entry.event, name: '', text: '' } };
+}
+
+/** Whether there's something in it that a giver wrote. */
+export function says({ name, text }: ChannelEvent): boolean {
+  return name !== '' || text !== '';
 }
 
 const lineCache = new WeakMap<Entry, Line>();

@@ -103,6 +103,69 @@ fn we_can_open_channels_too() {
 }
 
 #[test]
+fn a_channel_that_we_close_ends_after_what_was_sent_and_another_can_be_opened() {
+    let (mut world, id) = with_channel("chat", Delivery::RELIABLE);
+    send(&mut world, End::Server, id, b"good-bye", false).unwrap();
+    let now = world.now;
+    let server = &mut world.peer(End::Server).transport;
+    server.close_channel(now, id).unwrap();
+    assert_eq!(server.close_channel(now, id), Err(DataError::NoChannel));
+    world.run_for(SECOND);
+    let told = world.peer(End::Client).events.clone();
+    let good_bye = TransportEvent::Data {
+        channel: id,
+        data: b"good-bye".to_vec(),
+        binary: false,
+    };
+    let closed = TransportEvent::ChannelClosed(id);
+    let place = |event| told.iter().position(|one| *one == event).unwrap();
+    assert!(place(good_bye) < place(closed), "{told:?}");
+    for end in [End::Client, End::Server] {
+        assert_eq!(
+            send(&mut world, end, id, b"x", false),
+            Err(DataError::NoChannel)
+        );
+    }
+    world.peer(End::Client).events.clear();
+    let next = open(&mut world, End::Client, "chat", Delivery::RELIABLE);
+    send(&mut world, End::Server, next, b"welcome back", false).unwrap();
+    world.run_for(SECOND);
+    assert_eq!(
+        received(&mut world, End::Client),
+        [(next, b"welcome back".to_vec(), false)]
+    );
+}
+
+#[test]
+fn what_comes_on_a_channel_that_we_close_is_dropped() {
+    let (mut world, id) = with_channel("chat", Delivery::RELIABLE);
+    let now = world.now;
+    let server = &mut world.peer(End::Server).transport;
+    server.close_channel(now, id).unwrap();
+    send(&mut world, End::Client, id, b"still there?", false).unwrap();
+    world.run_for(SECOND);
+    assert_eq!(received(&mut world, End::Server), []);
+    let next = loop {
+        // The number isn't free again.
+        let now = world.now;
+        let client = &mut world.peer(End::Client).transport;
+        let opened = client
+            .open_channel(now, "chat", Delivery::RELIABLE)
+            .unwrap();
+        if opened != id {
+            break opened;
+        }
+    };
+    world.run_for(SECOND);
+    send(&mut world, End::Client, next, b"here I am", false).unwrap();
+    world.run_for(SECOND);
+    assert_eq!(
+        received(&mut world, End::Server),
+        [(next, b"here I am".to_vec(), false)]
+    );
+}
+
+#[test]
 fn ordered_messages_arrive_in_order_despite_loss() {
     let (mut world, id) = with_channel("chat", Delivery::RELIABLE);
     let mut count = 0;

@@ -3,11 +3,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use serde_json::Value;
 use spillway_chat::{
     AuthorId, Entry, Role, Room, RoomLimits,
     entry::Draft,
     protocol::{self, ClientFrame, MAX_CLIENT_FRAME, MAX_SERVER_FRAME},
-    room::{AddressHash, Appended, Joining, Opened, Output, ParticipantId, RoomState},
+    room::{AddressHash, Appended, Joining, Matter, Opened, Output, ParticipantId, RoomState},
     text::{self, WordFilter},
 };
 
@@ -54,6 +55,7 @@ pub fn room(data: &[u8]) {
         keys: HashMap::new(),
         state: RoomState::default(),
         told: HashMap::new(),
+        views: HashMap::new(),
         is_full: false,
         refuses: 0,
         now: 1_000,
@@ -85,6 +87,40 @@ pub fn room(data: &[u8]) {
             assert_eq!(*told, last, "{id:?} lacks something");
         }
     }
+    let newcomer = ParticipantId(8);
+    world.enter(newcomer, 0);
+    world.turn();
+    let seen = world.views.remove(&newcomer).expect("it was welcomed");
+    for (id, view) in &world.views {
+        if world.room.has_joined(*id) {
+            assert_eq!(*view, seen, "{id:?} doesn't see how things are");
+        }
+    }
+}
+
+/// How things are, as a client was told last: what is pinned, the goal, and the rules without their words.
+#[derive(Debug, Default, PartialEq)]
+struct View([Value; 3]);
+
+impl View {
+    const OF: [&str; 3] = ["pinned", "goal", "rules"];
+
+    fn hear(&mut self, object: &Value) {
+        let Self(things) = self;
+        for (name, thing) in Self::OF.iter().zip(things) {
+            match object["type"].as_str() {
+                Some("welcome") => thing.clone_from(&object[name]),
+                Some("pinned") if *name == "pinned" => thing.clone_from(&object["entry"]),
+                Some("goal") if *name == "goal" => thing.clone_from(&object["goal"]),
+                Some("rules") if *name == "rules" => {
+                    thing.clone_from(object);
+                    thing.as_object_mut().map(|rules| rules.remove("type"));
+                }
+                _ => continue,
+            }
+            thing.as_object_mut().map(|rules| rules.remove("words"));
+        }
+    }
 }
 
 struct World {
@@ -94,8 +130,9 @@ struct World {
     state: RoomState,
     /// The last number that each client was told.
     told: HashMap<ParticipantId, u64>,
+    views: HashMap<ParticipantId, View>,
     is_full: bool,
-    /// Clients, a bit each, that take nothing of the log.
+    /// Clients, a bit each, that take nothing.
     refuses: u8,
     now: u64,
 }
@@ -130,6 +167,9 @@ impl World {
             history: 0,
         };
         let last = self.entries.len() as u64;
+        // What a client is sent first finds place.
+        self.refuses &= !(1u8.checked_shl(id.0 as u32).unwrap_or(0));
+        self.views.insert(id, View::default());
         self.told
             .insert(id, after.map_or(last, |after| after.min(last)));
         self.room.join(self.now, id, &joining);
@@ -137,6 +177,7 @@ impl World {
 
     fn leave(&mut self, id: ParticipantId) {
         self.told.remove(&id);
+        self.views.remove(&id);
         self.room.leave(self.now, id);
     }
 
@@ -178,8 +219,8 @@ impl World {
                     self.room.appended(self.now, ticket, how);
                 }
                 Output::Send {
-                    to, frame, is_log, ..
-                } => self.send(&to, &frame, is_log),
+                    to, frame, matter, ..
+                } => self.send(&to, &frame, matter),
                 Output::Load { participant, after } => {
                     let behind: Vec<_> = self
                         .entries
@@ -196,9 +237,14 @@ impl World {
                     self.room
                         .found(self.now, seq, found.filter(|_| !self.is_full).cloned());
                 }
-                Output::Close(id) => {
-                    self.told.remove(&id);
-                    self.room.leave(self.now, id);
+                Output::Close(id) => self.leave(id),
+                Output::Follow {
+                    participant,
+                    author,
+                    following,
+                } if self.is_full => {
+                    self.room
+                        .not_followed(self.now, participant, &author, following);
                 }
                 Output::Follow { .. } | Output::Report { .. } => {}
             }
@@ -235,12 +281,11 @@ impl World {
         Appended::New(seq)
     }
 
-    fn send(&mut self, to: &[ParticipantId], frame: &str, is_log: bool) {
+    fn send(&mut self, to: &[ParticipantId], frame: &str, matter: Matter) {
         assert!(frame.len() <= MAX_SERVER_FRAME);
-        let objects: Vec<serde_json::Value> =
-            serde_json::from_str(frame).expect("a frame is an array in JSON");
+        let objects: Vec<Value> = serde_json::from_str(frame).expect("a frame is an array in JSON");
         for id in to {
-            let taken = !(is_log && self.refuses >> id.0 & 1 == 1);
+            let taken = self.refuses.checked_shr(id.0 as u32).unwrap_or(0) & 1 == 0;
             if let Some(told) = self.told.get_mut(id).filter(|_| taken) {
                 for object in &objects {
                     let number = |name: &str| object[name].as_u64();
@@ -253,8 +298,13 @@ impl World {
                     *told = until.expect("a number");
                 }
             }
-            if is_log {
-                self.room.sent(self.now, *id, taken);
+            if let Some(view) = self.views.get_mut(id).filter(|_| taken) {
+                objects.iter().for_each(|object| view.hear(object));
+            }
+            match matter {
+                Matter::Log => self.room.sent(self.now, *id, taken),
+                Matter::State if !taken => self.room.missed(self.now, *id),
+                Matter::State | Matter::Passing => {}
             }
         }
     }

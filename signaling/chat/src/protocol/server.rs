@@ -145,7 +145,7 @@ pub struct Goal {
 }
 
 /// Something from outside: what a payment provider told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamEvent {
     /// What it is.
     pub kind: EventKind,

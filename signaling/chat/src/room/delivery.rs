@@ -3,7 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    FLUSH_MS, Lane, Output, PRESENCE_MS, PROBLEM_BURST, PROBLEM_RATE, ParticipantId, Room,
+    FLUSH_MS, Lane, Matter, Output, PRESENCE_MS, PROBLEM_BURST, PROBLEM_RATE, ParticipantId, Room,
+    STATE_AGAIN_MS,
     ring::{Slice, slice_of},
 };
 use crate::{
@@ -20,11 +21,15 @@ impl Room {
         if let Some(counts) = self.reactions.take() {
             let at = self.stream_time(now);
             let to = self.joined_as(|_| true);
-            self.send(
-                to,
-                Lane::Reactions,
-                &[ServerObject::Reactions { counts, at }],
-            );
+            let frame = frame(&[ServerObject::Reactions { counts, at }]).into();
+            if !to.is_empty() {
+                self.outputs.push_back(Output::Send {
+                    to,
+                    lane: Lane::Reactions,
+                    frame,
+                    matter: Matter::Passing,
+                });
+            }
         }
         let presence = self.presence();
         if presence != self.told_presence {
@@ -32,10 +37,64 @@ impl Room {
                 self.told_presence = presence;
                 self.presence_at = now + PRESENCE_MS;
                 let (viewers, chatters) = presence;
-                self.send_to_all(&[ServerObject::Presence { viewers, chatters }]);
+                self.send_to_all(
+                    Matter::State,
+                    &[ServerObject::Presence { viewers, chatters }],
+                );
             } else {
-                self.flush_at = Some(self.presence_at);
+                self.flush_by(self.presence_at);
             }
+        }
+        self.tell_states(now);
+    }
+
+    /// A client didn't take what it was told of the room's state: it reads too slowly, and is told all of it later.
+    pub fn missed(&mut self, now: Millis, id: ParticipantId) {
+        let due = now + STATE_AGAIN_MS;
+        if let Some(joined) = self.joined_mut(id)
+            && joined.state_due.is_none()
+        {
+            joined.state_due = Some(due);
+            self.flush_by(due);
+        }
+    }
+
+    /// Tells those how things are who missed something of it.
+    fn tell_states(&mut self, now: Millis) {
+        let due = |joined: &super::Joined| joined.state_due;
+        let all = self.participants.iter();
+        let missing = all.filter_map(|(id, p)| Some((*id, p.joined.as_ref().and_then(due)?)));
+        for (id, due) in missing.collect::<Vec<_>>() {
+            if due <= now {
+                self.tell_state(now, id);
+            } else {
+                self.flush_by(due);
+            }
+        }
+    }
+
+    /// All that a client may have missed since its `welcome`, a frame each: together they might not fit into one.
+    fn tell_state(&mut self, now: Millis, id: ParticipantId) {
+        let Some(joined) = self.joined_mut(id) else {
+            return;
+        };
+        joined.state_due = None;
+        let (author, role) = (joined.author.clone(), joined.role);
+        let (viewers, chatters) = self.presence();
+        let broadcast = self.broadcast(now);
+        let name = self.people.author(&author).name;
+        for object in [
+            ServerObject::Broadcast { broadcast },
+            self.rules_for(role),
+            self.rights(now, id, &author),
+            ServerObject::Renamed { name },
+            ServerObject::Goal { goal: self.goal() },
+            ServerObject::Pinned {
+                entry: self.pinned_json(),
+            },
+            ServerObject::Presence { viewers, chatters },
+        ] {
+            self.send(vec![id], Matter::State, &[object]);
         }
     }
 
@@ -109,7 +168,7 @@ impl Room {
             to,
             lane: Lane::Chat,
             frame: slice.frame.into(),
-            is_log: true,
+            matter: Matter::Log,
         });
     }
 
@@ -132,7 +191,10 @@ impl Room {
 
     /// Something is to be sent: at the next flush.
     pub(super) fn flush_soon(&mut self, now: Millis) {
-        let at = now.max(self.last_flush + FLUSH_MS);
+        self.flush_by(now.max(self.last_flush + FLUSH_MS));
+    }
+
+    fn flush_by(&mut self, at: Millis) {
         self.flush_at = Some(self.flush_at.map_or(at, |planned| planned.min(at)));
     }
 
@@ -143,25 +205,30 @@ impl Room {
             .get_mut(&id)
             .is_some_and(|p| p.problems.take(PROBLEM_RATE, PROBLEM_BURST, now).is_ok());
         if told {
-            self.send(vec![id], Lane::Chat, &[ServerObject::Error(problem)]);
+            self.send(vec![id], Matter::Passing, &[ServerObject::Error(problem)]);
         }
     }
 
-    pub(super) fn send(&mut self, to: Vec<ParticipantId>, lane: Lane, objects: &[ServerObject]) {
+    pub(super) fn send(
+        &mut self,
+        to: Vec<ParticipantId>,
+        matter: Matter,
+        objects: &[ServerObject],
+    ) {
         if !to.is_empty() {
             let frame: Arc<str> = frame(objects).into();
             self.outputs.push_back(Output::Send {
                 to,
-                lane,
+                lane: Lane::Chat,
                 frame,
-                is_log: false,
+                matter,
             });
         }
     }
 
-    pub(super) fn send_to_all(&mut self, objects: &[ServerObject]) {
+    pub(super) fn send_to_all(&mut self, matter: Matter, objects: &[ServerObject]) {
         let all = self.joined_as(|_| true);
-        self.send(all, Lane::Chat, objects);
+        self.send(all, matter, objects);
     }
 
     /// The connections of those in such roles.

@@ -1,8 +1,9 @@
 //! One channel's room: who is in it, what they may say, what is put into the log, and what everybody is sent of it.
 //!
 //! Driving contract: after any call that takes `now`, take all of [`Room::poll`], and ask [`Room::next_timeout`]. Whatever was
-//! to be appended is answered, in its order, with [`Room::appended`]; whatever was to be sent as part of the log, with
-//! [`Room::sent`]; what was to be loaded, with [`Room::loaded`], and what was to be found, with [`Room::found`].
+//! to be appended is answered, in its order, with [`Room::appended`]; whatever was to be sent as its [`Matter`] says; what was to
+//! be loaded, with [`Room::loaded`], what was to be found, with [`Room::found`], and a follower that can't be noted, with
+//! [`Room::not_followed`].
 
 mod delivery;
 mod limits;
@@ -35,7 +36,7 @@ use crate::{
     text::WordFilter,
 };
 use limits::{Bucket, FairShare};
-use moderation::Sought;
+use moderation::{Asked, Banned, Sought};
 use people::{Arrival, Naming, People};
 use reactions::Reactions;
 use ring::Ring;
@@ -57,10 +58,12 @@ const PROBLEM_BURST: f64 = 20.0;
 /// Reaction frames of one client a second, and at once.
 const TAP_RATE: f64 = 5.0;
 const TAP_BURST: f64 = 10.0;
+/// How soon a client is told the room's state again that didn't take it.
+const STATE_AGAIN_MS: Millis = 1_000;
 /// Entries that wait for the log; further ones are refused.
 const MAX_WAITING: usize = 20_000;
-/// Of them, those that carry the room's moderation: each has all bans.
-const MAX_WAITING_STATES: usize = 64;
+/// Actions that wait until the one before them is in the log.
+const MAX_WAITING_ACTIONS: usize = 64;
 /// Messages that are looked for in the log, to be deleted.
 const MAX_SOUGHT: usize = 64;
 /// How far back the picture may be that an author looks at.
@@ -81,6 +84,17 @@ pub enum Lane {
     Chat,
     /// What may get lost; on a WebSocket the same way.
     Reactions,
+}
+
+/// What a frame tells of, and so what becomes of it where a client doesn't take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Matter {
+    /// The log: the room must hear whether each client took it, with [`Room::sent`].
+    Log,
+    /// How things are now: the room must hear who didn't take it, with [`Room::missed`].
+    State,
+    /// What passes: nobody misses it, or who does asks again.
+    Passing,
 }
 
 /// What the room wants done.
@@ -107,8 +121,8 @@ pub enum Output {
         lane: Lane,
         /// The frame.
         frame: Arc<str>,
-        /// Whether it's part of the log, so that the room must hear whether it was taken: [`Room::sent`].
-        is_log: bool,
+        /// What it tells of.
+        matter: Matter,
     },
     /// Load entries behind a number, for [`Room::loaded`].
     Load {
@@ -126,10 +140,12 @@ pub enum Output {
     Close(ParticipantId),
     /// Somebody follows the channel since then, or no more.
     Follow {
+        /// Whose connection said so.
+        participant: ParticipantId,
         /// Who.
         author: AuthorId,
-        /// Since when.
-        since: Option<Millis>,
+        /// What was, and what is to be.
+        following: Following,
     },
     /// A player says how it does.
     Report {
@@ -172,6 +188,15 @@ pub struct Joining {
     pub history: u32,
 }
 
+/// A change of who follows a channel: since when they do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Following {
+    /// Before.
+    pub before: Option<Millis>,
+    /// From now on.
+    pub since: Option<Millis>,
+}
+
 /// A broadcast that is on air.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnAir {
@@ -198,6 +223,7 @@ pub enum Appended {
 pub struct Room {
     limits: RoomLimits,
     state: Arc<RoomState>,
+    banned: Banned,
     pinned: Option<Entry>,
     ring: Ring,
     people: People,
@@ -214,6 +240,8 @@ pub struct Room {
     reactions: Reactions,
     waiting: VecDeque<Waiting>,
     sought: Vec<Sought>,
+    /// Actions whose turn comes when the one that changes the moderation now is in the log.
+    actions: VecDeque<Asked>,
     next_ticket: u64,
     last_flush: Millis,
     flush_at: Option<Millis>,
@@ -238,6 +266,8 @@ struct Joined {
     next: u64,
     /// A part of the log is on its way, or being loaded; if it isn't taken it's this one's turn again.
     under_way: Option<u64>,
+    /// It didn't take what it was told of the room's state: when it's told all of it.
+    state_due: Option<Millis>,
 }
 
 /// Something that waits for the log's answer.
@@ -249,7 +279,16 @@ struct Waiting {
     action: Option<Action>,
     /// The moderation with the action, if it changes it.
     state: Option<Arc<RoomState>>,
-    donation: Option<(String, u64)>,
+    donation: Option<Donation>,
+}
+
+/// What an event gives to a broadcast.
+struct Donation {
+    /// The broadcast that was on air when it was told.
+    broadcast: Option<String>,
+    currency: String,
+    /// In minor units.
+    amount: u64,
 }
 
 impl Room {
@@ -261,6 +300,7 @@ impl Room {
             shown: Bucket::new(f64::from(limits.shown_rate), now),
             limits,
             filter: WordFilter::new(opened.state.words.iter().map(String::as_str)),
+            banned: Banned::of(&opened.state),
             state: Arc::new(opened.state),
             pinned: opened.pinned.filter(pinned::is_to_be_shown),
             people: People::new(channel),
@@ -273,6 +313,7 @@ impl Room {
             share: FairShare::default(),
             waiting: VecDeque::new(),
             sought: Vec::new(),
+            actions: VecDeque::new(),
             next_ticket: 0,
             last_flush: 0,
             flush_at: None,
@@ -346,6 +387,7 @@ impl Room {
             role: joining.role,
             next,
             under_way: None,
+            state_due: None,
         });
         let arrival = Arrival {
             author: &joining.author,
@@ -359,7 +401,7 @@ impl Room {
             no_links: self.state.no_links,
         };
         let refused = self.people.arrive(arrival, naming, &self.limits, now);
-        let mut objects = vec![self.welcome(now, joining)];
+        let mut objects = vec![self.welcome(now, id, joining)];
         if joining.after.is_some() && wanted + 1 < next {
             objects.push(ServerObject::Skipped {
                 from: wanted + 1,
@@ -368,7 +410,7 @@ impl Room {
         }
         let (viewers, chatters) = self.presence();
         objects.push(ServerObject::Presence { viewers, chatters });
-        self.send(vec![id], Lane::Chat, &objects);
+        self.send(vec![id], Matter::State, &objects);
         if let Some(problem) = refused {
             self.tell(now, id, problem);
         }
@@ -398,7 +440,7 @@ impl Room {
             ClientFrame::Moderate { id: name, action } => {
                 self.moderate(now, (id, name), (author, role), action);
             }
-            ClientFrame::Follow(on) => self.follow(now, author, on),
+            ClientFrame::Follow(on) => self.follow(now, id, author, on),
             ClientFrame::Rename(name) => self.rename(now, id, &author, &name),
             ClientFrame::Report(report) => self.outputs.push_back(Output::Report {
                 participant: id,
@@ -455,10 +497,13 @@ impl Room {
         self.on_air = on_air;
         if is_other {
             let broadcast = self.broadcast(now);
-            self.send_to_all(&[
-                ServerObject::Broadcast { broadcast },
-                ServerObject::Goal { goal: self.goal() },
-            ]);
+            self.send_to_all(
+                Matter::State,
+                &[
+                    ServerObject::Broadcast { broadcast },
+                    ServerObject::Goal { goal: self.goal() },
+                ],
+            );
         }
     }
 
@@ -473,7 +518,7 @@ impl Room {
                 .cloned()
                 .map(ServerObject::Caption)
                 .collect();
-            self.send_to_all(&captions);
+            self.send_to_all(Matter::Passing, &captions);
         }
     }
 

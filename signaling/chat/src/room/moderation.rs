@@ -1,11 +1,11 @@
 //! What moderators and streamers do.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    AddressHash, Lane, MAX_SOUGHT, MAX_WAITING, MAX_WAITING_STATES, Output, ParticipantId, Room,
+    AddressHash, MAX_SOUGHT, MAX_WAITING, MAX_WAITING_ACTIONS, Matter, Output, ParticipantId, Room,
     RoomState, Waiting,
-    pinned::is_to_be_shown,
+    state::Ban,
     writing::{busy, members},
 };
 use crate::{
@@ -14,6 +14,15 @@ use crate::{
     protocol::{Action, Code, Problem, Rights, ServerObject, Welcome},
     text::WordFilter,
 };
+
+/// An action that somebody wants done.
+pub(super) struct Asked {
+    asker: Asker,
+    author: AuthorId,
+    /// By the connection that it came on.
+    role: Role,
+    action: Action,
+}
 
 /// A moderator's deletion of a message that isn't among the latest.
 pub(super) struct Sought {
@@ -26,6 +35,16 @@ pub(super) struct Sought {
 /// Who is told how it went, and what they call it.
 type Asker = (ParticipantId, Option<String>);
 
+/// The addresses that bans hold for, each with one whose ban it is: there are too many bans to go through for each message.
+#[derive(Debug)]
+pub(super) struct Banned(HashMap<AddressHash, AuthorId>);
+
+impl Banned {
+    pub(super) fn of(state: &RoomState) -> Self {
+        Self(state.banned_addresses().collect())
+    }
+}
+
 impl Room {
     pub(super) fn moderate(
         &mut self,
@@ -34,18 +53,17 @@ impl Room {
         (author, role): (AuthorId, Role),
         action: Action,
     ) {
-        let judged = match action {
-            Action::Delete { seq } => self
-                .takes_action(now, &author)
-                .and_then(|()| self.may_delete_or_seek(seq, &asker, &author, role)),
-            _ => self
-                .takes_action(now, &author)
-                .and_then(|()| self.may_act(&author, role, &action))
-                .map(|()| true),
-        };
-        match judged {
-            Ok(true) => self.act(now, asker, &author, action),
-            Ok(false) => {}
+        match self.takes_action(now, &author) {
+            Ok(()) => {
+                let asked = Asked {
+                    asker,
+                    author,
+                    role,
+                    action,
+                };
+                self.actions.push_back(asked);
+                self.take_turns(now);
+            }
             Err(problem) => self.tell(now, asker.0, problem.about(asker.1)),
         }
     }
@@ -53,11 +71,39 @@ impl Room {
     /// Whether author and log take one more action now; taken from what the author may send.
     fn takes_action(&mut self, now: Millis, author: &AuthorId) -> Result<(), Problem> {
         self.draw(now, author)?;
-        let states = self.waiting.iter().filter(|one| one.state.is_some());
-        if self.waiting.len() >= MAX_WAITING || states.count() >= MAX_WAITING_STATES {
+        if self.waiting.len() >= MAX_WAITING || self.actions.len() >= MAX_WAITING_ACTIONS {
             return Err(busy());
         }
         Ok(())
+    }
+
+    /// Does the actions that are asked for, until one changes the moderation: the next one is judged by, and changes, what that comes to.
+    /// It may fail, and then nothing of it must remain.
+    pub(super) fn take_turns(&mut self, now: Millis) {
+        while !self.is_changing()
+            && let Some(asked) = self.actions.pop_front()
+        {
+            let Asked {
+                asker,
+                author,
+                role,
+                action,
+            } = asked;
+            let judged = match action {
+                Action::Delete { seq } => self.may_delete_or_seek(seq, &asker, &author, role),
+                _ => self.may_act(&author, role, &action).map(|()| true),
+            };
+            match judged {
+                Ok(true) => self.act(now, asker, &author, action),
+                Ok(false) => {}
+                Err(problem) => self.tell(now, asker.0, problem.about(asker.1)),
+            }
+        }
+    }
+
+    /// Whether the moderation will be another when the log has taken what is on its way.
+    fn is_changing(&self) -> bool {
+        self.waiting.iter().any(|waiting| waiting.state.is_some())
     }
 
     fn act(&mut self, now: Millis, asker: Asker, author: &AuthorId, action: Action) {
@@ -117,45 +163,46 @@ impl Room {
         for sought in self.sought.extract_if(.., found).collect::<Vec<_>>() {
             // Several may have asked for it.
             let entry = entry.filter(|_| !self.is_being_deleted(seq));
-            match may_delete(&sought.author, sought.role, entry) {
-                Ok(()) => self.act(now, sought.asker, &sought.author, Action::Delete { seq }),
+            let Sought {
+                asker,
+                author,
+                role,
+                ..
+            } = sought;
+            let action = Action::Delete { seq };
+            match may_delete(&author, role, entry) {
+                // Looked for once more when it's its turn: what is pinned may be another message then.
+                Ok(()) if self.is_changing() => self.actions.push_back(Asked {
+                    asker,
+                    author,
+                    role,
+                    action,
+                }),
+                Ok(()) => self.act(now, asker, &author, action),
                 Err(problem) => {
-                    let (id, name) = sought.asker;
+                    let (id, name) = asker;
                     self.tell(now, id, problem.about(name));
                 }
             }
         }
     }
 
-    /// The moderation with an action, if that changes what is, or what will be with all that is on its way to the log: it may fail.
+    /// The moderation with an action, if that changes it.
     fn state_with(&self, action: &Action, now: Millis) -> Option<Arc<RoomState>> {
-        let to_be = self.state_to_be();
         if let Action::Delete { seq } = action
-            && [&self.state, to_be]
-                .iter()
-                .all(|state| state.pinned != Some(*seq))
+            && self.state.pinned != Some(*seq)
         {
             return None;
         }
         let address = subject(action)
             .and_then(|author| self.people.get(author))
             .map(|person| person.address);
-        let mut state = RoomState::clone(to_be);
+        let mut state = RoomState::clone(&self.state);
         state.apply(action, now, address);
         if silences(action).is_some_and(|author| self.pinned_author() == Some(author)) {
             state.unpin();
         }
-        (state != **to_be || state != *self.state).then(|| Arc::new(state))
-    }
-
-    /// The moderation with all that is on its way to the log.
-    fn state_to_be(&self) -> &Arc<RoomState> {
-        let under_way = self
-            .waiting
-            .iter()
-            .rev()
-            .find_map(|waiting| waiting.state.as_ref());
-        under_way.unwrap_or(&self.state)
+        (state != *self.state).then(|| Arc::new(state))
     }
 
     fn is_being_deleted(&self, seq: u64) -> bool {
@@ -213,6 +260,7 @@ impl Room {
     ) {
         if let Some(state) = state {
             self.state = state;
+            self.banned = Banned::of(&self.state);
         }
         match action {
             Action::Delete { seq } => self.ring.delete(*seq),
@@ -226,54 +274,73 @@ impl Room {
                 self.filter = WordFilter::new(self.state.words.iter().map(String::as_str));
                 self.tell_rules();
             }
-            Action::Goal(_) => self.send_to_all(&[ServerObject::Goal { goal: self.goal() }]),
+            Action::Goal(_) => {
+                self.send_to_all(Matter::State, &[ServerObject::Goal { goal: self.goal() }])
+            }
         }
         self.follow_pin();
     }
 
     fn tell_rights(&mut self, now: Millis, author: &AuthorId) {
-        let address = self.address_of(author);
-        let rights = self.rights(now, author, address);
-        self.send(self.connections(author), Lane::Chat, &[rights]);
+        for id in self.connections(author) {
+            let rights = self.rights(now, id, author);
+            self.send(vec![id], Matter::State, &[rights]);
+        }
     }
 
     /// Tells somebody who comes back what keeps them from writing: they read, and so may others of that address.
     pub(super) fn tell_ban(&mut self, now: Millis, id: ParticipantId, author: &AuthorId) {
-        let address = self.address_of(author);
-        if self.state.ban(author, address, now).is_some() {
-            let rights = self.rights(now, author, address);
-            self.send(vec![id], Lane::Chat, &[rights]);
+        if self.ban(now, id, author).is_some() {
+            let rights = self.rights(now, id, author);
+            self.send(vec![id], Matter::State, &[rights]);
         }
     }
 
-    fn rights(&self, now: Millis, author: &AuthorId, address: AddressHash) -> ServerObject {
-        let ban = self.state.ban(author, address, now);
+    /// What keeps an author from writing by that connection. Nothing does who keeps order.
+    pub(super) fn ban(&self, now: Millis, id: ParticipantId, author: &AuthorId) -> Option<&Ban> {
+        let person = self.people.get(author);
+        if person.is_some_and(|person| person.role > Role::Viewer) {
+            return None;
+        }
+        let address = self.participants.get(&id).map(|p| p.address);
+        let address = address.or(person.map(|person| person.address));
+        let of_address = address.and_then(|address| self.banned.0.get(&address));
+        self.state.ban(author, of_address, now)
+    }
+
+    /// Why somebody is banned is for them alone, not for others of their address.
+    pub(super) fn rights(&self, now: Millis, id: ParticipantId, author: &AuthorId) -> ServerObject {
+        let ban = self.ban(now, id, author);
+        let is_own = self.state.bans.contains_key(author);
         ServerObject::Rights {
             write: ban.is_none(),
             until: ban.and_then(|ban| ban.until),
-            reason: ban.and_then(|ban| ban.reason.clone()),
+            reason: ban.filter(|_| is_own).and_then(|ban| ban.reason.clone()),
         }
-    }
-
-    fn address_of(&self, author: &AuthorId) -> AddressHash {
-        self.people
-            .get(author)
-            .map_or(AddressHash(0), |person| person.address)
     }
 
     /// The words are for those only who may change them.
+    pub(super) fn rules_for(&self, role: Role) -> ServerObject {
+        let with_words = role > Role::Viewer;
+        ServerObject::Rules(self.state.rules(self.limits.message_length, with_words))
+    }
+
     fn tell_rules(&mut self) {
-        for is_staff in [false, true] {
-            let rules = self.state.rules(self.limits.message_length, is_staff);
+        for (role, is_staff) in [(Role::Viewer, false), (Role::Moderator, true)] {
             let to = self.joined_as(|role| (role > Role::Viewer) == is_staff);
-            self.send(to, Lane::Chat, &[ServerObject::Rules(rules)]);
+            let rules = self.rules_for(role);
+            self.send(to, Matter::State, &[rules]);
         }
     }
 
-    pub(super) fn welcome(&self, now: Millis, joining: &super::Joining) -> ServerObject {
+    pub(super) fn welcome(
+        &self,
+        now: Millis,
+        connection: ParticipantId,
+        joining: &super::Joining,
+    ) -> ServerObject {
         let (id, role) = (&joining.author, joining.role);
-        let address = self.address_of(id);
-        let may_write = role > Role::Viewer || self.state.ban(id, address, now).is_none();
+        let may_write = self.ban(now, connection, id).is_none();
         ServerObject::Welcome(Box::new(Welcome {
             author: self.people.author(id),
             identity: joining.identity.clone(),
@@ -295,10 +362,11 @@ impl Room {
     }
 }
 
-/// Whether somebody may delete what is under a number: an author their own; a moderator what viewers wrote; the streamer everything.
+/// Whether somebody may delete what is under a number: an author their own; a moderator what viewers and donors wrote; the streamer
+/// everything.
 fn may_delete(author: &AuthorId, role: Role, entry: Option<&Entry>) -> Result<(), Problem> {
     let message = entry
-        .filter(|entry| is_to_be_shown(entry))
+        .filter(|entry| entry.draft.kind != Kind::Action && !entry.deleted)
         .ok_or_else(no_such_message)?;
     if role == Role::Streamer || message.draft.author.as_ref() == Some(author) {
         return Ok(());

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{Output, Room};
+use super::{Matter, Output, Room};
 use crate::{AuthorId, Entry, Kind, Millis, protocol::ServerObject};
 
 impl Room {
@@ -35,7 +35,7 @@ impl Room {
         self.pinned = entry.filter(is_to_be_shown);
         if before != self.pinned {
             let entry = self.pinned_json();
-            self.send_to_all(&[ServerObject::Pinned { entry }]);
+            self.send_to_all(Matter::State, &[ServerObject::Pinned { entry }]);
         }
     }
 

@@ -53,17 +53,26 @@ impl RoomState {
         }
     }
 
-    /// What keeps somebody from writing now. A ban goes before a time-out.
-    pub(super) fn ban(&self, author: &AuthorId, address: AddressHash, now: Millis) -> Option<&Ban> {
+    /// What keeps somebody from writing now, whose address is that of `neighbour`, who is banned. A ban goes before a time-out.
+    pub(super) fn ban(
+        &self,
+        author: &AuthorId,
+        neighbour: Option<&AuthorId>,
+        now: Millis,
+    ) -> Option<&Ban> {
         let own = self.bans.get(author);
         if own.is_some_and(|ban| ban.until.is_none()) {
             return own;
         }
-        let holds_for_address = |ban: &&Ban| ban.until.is_none() && ban.address == Some(address);
-        self.bans
-            .values()
-            .find(holds_for_address)
+        neighbour
+            .and_then(|neighbour| self.bans.get(neighbour))
             .or_else(|| own.filter(|ban| ban.until.is_some_and(|until| now < until)))
+    }
+
+    /// The addresses that bans hold for, and whose.
+    pub(super) fn banned_addresses(&self) -> impl Iterator<Item = (AddressHash, AuthorId)> {
+        let bans = self.bans.iter().filter(|(_, ban)| ban.until.is_none());
+        bans.filter_map(|(author, ban)| Some((ban.address?, author.clone())))
     }
 
     /// Does what an action says. `address`: where its author was last seen, if it's about one.
@@ -164,6 +173,17 @@ mod tests {
         name.to_owned().try_into().unwrap()
     }
 
+    fn ban_of<'a>(
+        state: &'a RoomState,
+        author: &str,
+        address: AddressHash,
+        now: Millis,
+    ) -> Option<&'a Ban> {
+        let mut banned = state.banned_addresses();
+        let neighbour = banned.find_map(|(hash, who)| (hash == address).then_some(who));
+        state.ban(&id(author), neighbour.as_ref(), now)
+    }
+
     fn ban(name: &str) -> Action {
         Action::Ban {
             author: id(name),
@@ -176,18 +196,18 @@ mod tests {
         let mut state = RoomState::default();
         let (home, away) = (AddressHash(1), AddressHash(2));
         state.apply(&ban("a"), 0, Some(home));
-        assert!(state.ban(&id("a"), away, 1).is_some());
-        assert!(state.ban(&id("b"), home, 1).is_some());
+        assert!(ban_of(&state, "a", away, 1).is_some());
+        assert!(ban_of(&state, "b", home, 1).is_some());
         let timeout = Action::Timeout {
             author: id("c"),
             seconds: 10,
             reason: None,
         };
         state.apply(&timeout, 0, Some(away));
-        assert!(state.ban(&id("c"), home, 0).is_some() && state.ban(&id("d"), away, 0).is_none());
-        assert!(state.ban(&id("c"), away, 10_000).is_none());
+        assert!(ban_of(&state, "c", home, 0).is_some() && ban_of(&state, "d", away, 0).is_none());
+        assert!(ban_of(&state, "c", away, 10_000).is_none());
         state.apply(&Action::Unban { author: id("a") }, 5, None);
-        assert!(state.ban(&id("b"), home, 5).is_none());
+        assert!(ban_of(&state, "b", home, 5).is_none());
     }
 
     #[test]
@@ -206,10 +226,10 @@ mod tests {
         assert_eq!(state, banned, "the address stays");
         state.apply(&timeout, 2, Some(home));
         assert_eq!(state, banned);
-        assert!(state.ban(&id("b"), home, 99_000).is_some());
+        assert!(ban_of(&state, "b", home, 99_000).is_some());
         state.apply(&Action::Unban { author: id("a") }, 3, None);
         state.apply(&timeout, 4, Some(home));
-        assert!(state.ban(&id("a"), home, 99_000).is_none());
+        assert!(ban_of(&state, "a", home, 99_000).is_none());
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Appended, Lane, MAX_BEHIND_MS, MAX_WAITING, Output, ParticipantId, Room, TAP_BURST, TAP_RATE,
-    Ticket, Waiting, people::Naming,
+    Appended, Donation, Following, MAX_BEHIND_MS, MAX_WAITING, Matter, Output, ParticipantId, Room,
+    TAP_BURST, TAP_RATE, Ticket, Waiting, people::Naming,
 };
 use crate::{
     AuthorId, Entry, Kind, Millis, Role,
@@ -87,6 +87,8 @@ impl Room {
                 format!("a message has {most} characters at most"),
             ));
         }
+        // Also of what isn't taken in the end: looking for words and links costs the most.
+        self.draw(now, author)?;
         let is_staff = self
             .people
             .get(author)
@@ -105,7 +107,7 @@ impl Room {
                 ));
             }
         }
-        self.has_room(now, author, is_staff)?;
+        self.has_room(now, author)?;
         Ok(text)
     }
 
@@ -116,11 +118,7 @@ impl Room {
         if person.role > Role::Viewer {
             return Ok(());
         }
-        let address = self
-            .participants
-            .get(&id)
-            .map_or(person.address, |p| p.address);
-        if let Some(ban) = self.state.ban(author, address, now) {
+        if let Some(ban) = self.ban(now, id, author) {
             return Err(match ban.until {
                 Some(until) => {
                     let seconds = until.saturating_sub(now).div_ceil(1000);
@@ -153,6 +151,13 @@ impl Room {
                 }
             }
         }
+        let slow = u64::from(self.state.slow_s) * 1000;
+        if let Some(last) = person.last_message
+            && now < last + slow
+        {
+            let wait = (last + slow - now).div_ceil(1000);
+            return Err(Problem::new(Code::Slow, format!("slow mode: wait {wait} s")).after(wait));
+        }
         Ok(())
     }
 
@@ -173,20 +178,8 @@ impl Room {
             })
     }
 
-    /// Whether author, room and log take one more now; taken then.
-    fn has_room(&mut self, now: Millis, author: &AuthorId, is_staff: bool) -> Result<(), Problem> {
-        let slow = u64::from(self.state.slow_s) * 1000;
-        let last = self
-            .people
-            .get(author)
-            .and_then(|person| person.last_message);
-        if let Some(last) = last.filter(|_| !is_staff)
-            && now < last + slow
-        {
-            let wait = (last + slow - now).div_ceil(1000);
-            return Err(Problem::new(Code::Slow, format!("slow mode: wait {wait} s")).after(wait));
-        }
-        self.draw(now, author)?;
+    /// Whether room and log take one more now; taken then.
+    fn has_room(&mut self, now: Millis, author: &AuthorId) -> Result<(), Problem> {
         let has_room =
             self.waiting.len() < MAX_WAITING && self.share.take(author, self.limits.room_rate, now);
         if let Some(person) = self.people.get_mut(author) {
@@ -223,7 +216,6 @@ impl Room {
         let Some(participant) = self.participants.get_mut(&id) else {
             return;
         };
-        let address = participant.address;
         if participant.taps.take(TAP_RATE, TAP_BURST, now).is_err() {
             self.tell(
                 now,
@@ -233,7 +225,7 @@ impl Room {
                     "send reactions 5 times a second at most, with their count",
                 ),
             );
-        } else if self.state.ban(author, address, now).is_some() {
+        } else if self.ban(now, id, author).is_some() {
             self.tell(
                 now,
                 id,
@@ -250,15 +242,40 @@ impl Room {
         }
     }
 
-    pub(super) fn follow(&mut self, now: Millis, author: AuthorId, on: bool) {
+    pub(super) fn follow(&mut self, now: Millis, id: ParticipantId, author: AuthorId, on: bool) {
+        if let Err(problem) = self.draw(now, &author) {
+            return self.tell(now, id, problem);
+        }
         let Some(person) = self.people.get_mut(&author) else {
             return;
         };
-        let since = on.then(|| person.following_since.unwrap_or(now));
-        if person.following_since != since {
+        let before = person.following_since;
+        let since = on.then(|| before.unwrap_or(now));
+        if before != since {
             person.following_since = since;
-            self.outputs.push_back(Output::Follow { author, since });
+            self.outputs.push_back(Output::Follow {
+                participant: id,
+                author,
+                following: Following { before, since },
+            });
         }
+    }
+
+    /// What [`Output::Follow`] wanted couldn't be done: all is as it was.
+    pub fn not_followed(
+        &mut self,
+        now: Millis,
+        id: ParticipantId,
+        author: &AuthorId,
+        following: Following,
+    ) {
+        if let Some(person) = self.people.get_mut(author)
+            && person.following_since == following.since
+        {
+            person.following_since = following.before;
+        }
+        let text = "who follows this channel can't be noted now; try again later";
+        self.tell(now, id, Problem::new(Code::Store, text).after(5));
     }
 
     pub(super) fn rename(&mut self, now: Millis, id: ParticipantId, author: &AuthorId, name: &str) {
@@ -276,7 +293,7 @@ impl Room {
     pub(super) fn tell_name(&mut self, author: &AuthorId) {
         let name = self.people.author(author).name;
         let renamed = ServerObject::Renamed { name };
-        self.send(self.connections(author), Lane::Chat, &[renamed]);
+        self.send(self.connections(author), Matter::State, &[renamed]);
     }
 
     /// Puts something from outside on its way to the log; the ticket names it in [`Output::Append`].
@@ -298,8 +315,14 @@ impl Room {
             shown: true,
             members: members(&[("event", &event)]),
         };
+        let donation = event.currency.zip(event.amount);
+        let broadcast = self.on_air.as_ref().map(|air| air.id.clone());
         let waiting = Waiting {
-            donation: event.currency.zip(event.amount),
+            donation: donation.map(|(currency, amount)| Donation {
+                broadcast,
+                currency,
+                amount,
+            }),
             ..Waiting::of(draft)
         };
         self.append(waiting, None)
@@ -314,7 +337,10 @@ impl Room {
             draft: waiting.draft.clone(),
             state: waiting.state.clone(),
             deletes,
-            donation: waiting.donation.clone(),
+            donation: waiting
+                .donation
+                .as_ref()
+                .map(|given| (given.currency.clone(), given.amount)),
         });
         self.waiting.push_back(waiting);
         ticket
@@ -329,6 +355,7 @@ impl Room {
             waiting.ticket, ticket,
             "answers come in the order of appends"
         );
+        let was_changing = waiting.state.is_some();
         match how {
             Appended::New(seq) => self.take_in(now, seq, waiting),
             Appended::Known(seq) => self.tell_stored(waiting.asker, seq),
@@ -343,6 +370,9 @@ impl Room {
                     );
                 }
             }
+        }
+        if was_changing {
+            self.take_turns(now);
         }
     }
 
@@ -359,24 +389,30 @@ impl Room {
         if let Some(action) = waiting.action {
             self.has_acted(now, &action, waiting.state);
         }
-        if let Some((currency, amount)) = waiting.donation {
-            self.has_given(currency, amount);
+        if let Some(donation) = waiting.donation {
+            self.has_given(donation);
         }
         self.flush_soon(now);
     }
 
     fn tell_stored(&mut self, asker: Option<(ParticipantId, Option<String>)>, seq: u64) {
         if let Some((id, Some(name))) = asker {
-            self.send(
-                vec![id],
-                Lane::Chat,
-                &[ServerObject::Stored { id: name, seq }],
-            );
+            let stored = ServerObject::Stored { id: name, seq };
+            self.send(vec![id], Matter::Passing, &[stored]);
         }
     }
 
-    fn has_given(&mut self, currency: String, amount: u64) {
-        let Some(air) = &mut self.on_air else {
+    fn has_given(&mut self, donation: Donation) {
+        let Donation {
+            broadcast,
+            currency,
+            amount,
+        } = donation;
+        let Some(air) = self
+            .on_air
+            .as_mut()
+            .filter(|air| broadcast.as_ref() == Some(&air.id))
+        else {
             return;
         };
         let counts = self
@@ -388,7 +424,7 @@ impl Room {
         let sum = raised.entry(currency).or_default();
         *sum = sum.saturating_add(amount);
         if counts {
-            self.send_to_all(&[ServerObject::Goal { goal: self.goal() }]);
+            self.send_to_all(Matter::State, &[ServerObject::Goal { goal: self.goal() }]);
         }
     }
 }

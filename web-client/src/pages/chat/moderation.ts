@@ -1,6 +1,6 @@
 import type { Chat } from '../../chat/chat.ts';
-import type { Line } from '../../chat/log.ts';
-import type { Action, ActionEntry, Author, MessageEntry } from '../../chat/protocol.ts';
+import { says, type Line } from '../../chat/log.ts';
+import type { Action, ActionEntry, Author, EventEntry, MessageEntry } from '../../chat/protocol.ts';
 import type { MenuAction } from './action-menu.ts';
 
 const TIMEOUT_S = 600;
@@ -14,7 +14,9 @@ export function actionsFor(
   if (line.isPending || line.refused !== null) return [];
   const { entry } = line;
   if (entry.type === 'message') return forMessage(entry, chat, moderate);
-  return entry.type === 'action' ? forAction(entry, chat, moderate) : [];
+  return entry.type === 'action'
+    ? forAction(entry, chat, moderate)
+    : forEvent(entry, chat, moderate);
 }
 
 function forMessage(
@@ -46,6 +48,19 @@ function forMessage(
     add('Ban', { kind: 'ban', ...of }, true);
   }
   return actions;
+}
+
+/** What was given stays, what was written beside it needn't. */
+function forEvent(
+  { seq, event }: EventEntry,
+  { room }: Chat,
+  moderate: (action: Action) => void,
+): MenuAction[] {
+  if (!room.rights.moderate || !says(event)) return [];
+  const run = (): void => {
+    moderate({ kind: 'delete', seq });
+  };
+  return [{ name: 'Delete name and message', run }];
 }
 
 /** What was done to somebody can be undone. */

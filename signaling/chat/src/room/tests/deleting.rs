@@ -6,7 +6,7 @@ use super::world::World;
 use crate::{
     Role,
     protocol::{EventKind, StreamEvent, parse},
-    room::{MAX_SOUGHT, MAX_WAITING, MAX_WAITING_STATES, NewEvent, ParticipantId, RoomLimits},
+    room::{MAX_SOUGHT, MAX_WAITING, MAX_WAITING_ACTIONS, NewEvent, ParticipantId, RoomLimits},
 };
 
 /// A room that keeps three entries in memory, with a streamer (1), two moderators (2, 3) and two viewers (4, 5).
@@ -88,20 +88,35 @@ fn what_is_deleted_is_not_deleted_again() {
 }
 
 #[test]
-fn only_messages_are_deleted() {
+fn what_came_with_a_donation_is_deleted_and_the_donation_stays() {
     let mut world = staffed(RoomLimits::default());
     let event = StreamEvent {
         kind: EventKind::Donation,
         name: "Grace".into(),
         amount: Some(300),
         currency: Some("EUR".into()),
-        text: String::new(),
+        text: "an insult".into(),
         months: None,
     };
     let key = "p1".into();
     world.room.event(world.now, NewEvent { key, event });
     world.turn();
-    world.say(1, &moderation(&json!({"kind": "rules", "slow_s": 0})));
+    assert_eq!(delete(&mut world, 4, 1).as_deref(), Some("forbidden"));
+    assert_eq!(delete(&mut world, 2, 1), None);
+    assert_eq!(delete(&mut world, 2, 1).as_deref(), Some("not_found"));
+    world.viewer(6);
+    let left =
+        json!({"kind": "donation", "name": "", "amount": 300, "currency": "EUR", "text": ""});
+    let told = world.got(6, "event")[0];
+    assert_eq!((&told["event"], &told["deleted"]), (&left, &json!(true)));
+}
+
+#[test]
+fn only_what_somebody_wrote_is_deleted() {
+    let mut world = staffed(RoomLimits::default());
+    for _ in 0..2 {
+        world.say(1, &moderation(&json!({"kind": "rules", "slow_s": 0})));
+    }
     for seq in [0, 1, 2, 3, u64::MAX] {
         assert_eq!(
             delete(&mut world, 1, seq).as_deref(),
@@ -218,7 +233,8 @@ fn what_waits_for_the_log_is_bounded() {
     );
     assert_eq!(world.problem(2), Some("busy"));
     let ban = json!({"kind": "ban", "author": "author5"});
-    let most = MAX_WAITING_STATES;
+    // One that the log is asked to take, and those behind it.
+    let most = MAX_WAITING_ACTIONS + 1;
     assert_eq!(flood(&mut world, 2, &ban, most + 9), most);
     assert_eq!(world.problem(2), Some("busy"));
 }

@@ -1,5 +1,7 @@
 //! One order for all, nothing missing, nothing doubled.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -7,7 +9,7 @@ use super::world::World;
 use crate::{
     Role,
     protocol::{EventKind, StreamEvent},
-    room::{NewEvent, RoomLimits},
+    room::{NewEvent, OnAir, Output, RoomLimits},
 };
 
 fn generous() -> RoomLimits {
@@ -94,6 +96,60 @@ fn an_event_that_is_told_again_counts_once() {
     world.pass(200);
     assert_eq!(world.got(1, "event").len(), 2);
     assert_eq!(world.got(1, "goal").last().unwrap()["goal"]["raised"], 600);
+}
+
+#[test]
+fn a_donation_counts_for_the_broadcast_in_which_it_was_given() {
+    let mut world = World::new();
+    world.enter(1, Role::Streamer, &json!({}));
+    world.say(1, &json!({"type": "moderate", "action": {"kind": "goal", "currency": "EUR", "amount": 1000, "title": "cam"}}));
+    let event = StreamEvent {
+        kind: EventKind::Donation,
+        name: String::new(),
+        amount: Some(300),
+        currency: Some("EUR".into()),
+        text: String::new(),
+        months: None,
+    };
+    let key = "p1".into();
+    world.room.event(world.now, NewEvent { key, event });
+    let next = OnAir {
+        id: "b2".into(),
+        started_at: world.now,
+        raised: BTreeMap::new(),
+    };
+    world.room.set_on_air(world.now, Some(next));
+    world.turn();
+    world.pass(200);
+    assert_eq!(world.got(1, "event").len(), 1);
+    assert_eq!(world.got(1, "goal").last().unwrap()["goal"]["raised"], 0);
+}
+
+#[test]
+fn who_cannot_follow_is_told_and_is_no_follower() {
+    let mut world = World::new();
+    world.enter(1, Role::Moderator, &json!({}));
+    world.viewer(2);
+    let rules = json!({"kind": "rules", "followers_only_s": 0});
+    world.say(1, &json!({"type": "moderate", "action": rules}));
+    world.say(2, &json!({"type": "follow", "on": true}));
+    let Some(Output::Follow {
+        participant,
+        author,
+        following,
+    }) = world.outputs.pop()
+    else {
+        panic!("it's to be noted");
+    };
+    world.write(2, "c1", "hello");
+    assert_eq!(world.problem(2), None);
+    world
+        .room
+        .not_followed(world.now, participant, &author, following);
+    world.turn();
+    assert_eq!(world.problem(2), Some("store"));
+    world.write(2, "c2", "hello");
+    assert_eq!(world.problem(2), Some("followers_only"));
 }
 
 #[test]

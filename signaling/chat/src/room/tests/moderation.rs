@@ -4,7 +4,7 @@ use super::world::World;
 use crate::{
     Kind, Role,
     protocol::{Code, Problem},
-    room::{Output, ParticipantId},
+    room::{Appended, Output, ParticipantId},
 };
 
 /// A room with a streamer (1), a moderator (2) and two viewers (3, 4).
@@ -255,4 +255,58 @@ fn who_says_nothing_sound_is_let_go() {
         world.got(3, "error").len() <= 20,
         "it isn't answered without end"
     );
+}
+
+#[test]
+fn nothing_of_an_action_that_failed_comes_with_the_next() {
+    let mut world = staffed();
+    let ask = |world: &mut World, action: &Value| {
+        let frame = json!({"type": "moderate", "id": "m", "action": action});
+        let frame = crate::protocol::parse(frame.to_string().as_bytes()).unwrap();
+        world.room.handle(world.now, ParticipantId(2), frame);
+    };
+    ask(&mut world, &json!({"kind": "ban", "author": "author3"}));
+    ask(&mut world, &json!({"kind": "rules", "slow_s": 9}));
+    let Some(Output::Append { ticket, .. }) = world.room.poll() else {
+        panic!("the first is to be stored");
+    };
+    assert_eq!(world.room.poll(), None, "the second waits for it");
+    world.room.appended(world.now, ticket, Appended::Failed);
+    world.turn();
+    world.pass(200);
+    assert_eq!(world.problem(2), Some("store"));
+    assert_eq!(world.got(2, "action").len(), 1);
+    assert_eq!(world.got(3, "rules").last().unwrap()["slow_s"], 9);
+    assert!(world.log.state.bans.is_empty());
+    world.write(3, "c1", "not banned");
+    assert_eq!(world.problem(3), None);
+}
+
+#[test]
+fn why_somebody_is_banned_is_for_them_alone() {
+    let mut world = World::new();
+    world.enter(1, Role::Moderator, &json!({}));
+    for id in [2, 3] {
+        world.enter(id, Role::Viewer, &json!({"address": 7}));
+    }
+    let ban = json!({"kind": "ban", "author": "author2", "reason": "spam"});
+    moderate(&mut world, 1, &ban);
+    let rights = |world: &World, id| world.got(id, "rights").last().map(|it| (*it).clone());
+    let told = rights(&world, 2).unwrap();
+    assert_eq!(
+        (&told["write"], &told["reason"]),
+        (&json!(false), &json!("spam"))
+    );
+    world.write(3, "c1", "from the same house");
+    assert_eq!(world.problem(3), Some("banned"));
+    world.leave(3);
+    world.enter(3, Role::Viewer, &json!({"address": 7}));
+    let told = rights(&world, 3).unwrap();
+    assert_eq!(
+        (&told["write"], &told["reason"]),
+        (&json!(false), &json!(null))
+    );
+    world.enter(4, Role::Moderator, &json!({"address": 7}));
+    world.write(4, "c1", "I keep order here");
+    assert_eq!((rights(&world, 4), world.problem(4)), (None, None));
 }

@@ -197,3 +197,70 @@ fn a_slow_reader_is_served_from_the_log_when_it_reads_again() {
     world.pass(2000);
     assert_eq!(world.numbers(2), (1..=60).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_slow_reader_knows_how_things_are_when_it_reads_again() {
+    let mut world = World::new();
+    world.enter(1, Role::Streamer, &json!({}));
+    world.viewer(2);
+    world.write(2, "c1", "to be pinned");
+    world.pass(200);
+    world.stuck.insert(2);
+    let goal = json!({"kind": "goal", "currency": "EUR", "amount": 500, "title": "cam"});
+    for action in [
+        json!({"kind": "rules", "slow_s": 30, "words": ["secret"]}),
+        json!({"kind": "pin", "seq": 1}),
+        goal,
+        json!({"kind": "timeout", "author": "author2", "seconds": 60}),
+    ] {
+        world.say(1, &json!({"type": "moderate", "action": action}));
+    }
+    world.room.set_viewers(world.now, 12);
+    world.pass(5_000);
+    assert!(world.got(2, "rules").is_empty());
+    world.stuck.clear();
+    world.pass(1_100);
+    let last = |kind: &str| (*world.got(2, kind).last().unwrap()).clone();
+    assert_eq!(last("rules")["slow_s"], 30);
+    assert_eq!(
+        last("rules")["words"],
+        json!(null),
+        "these are for moderators"
+    );
+    assert_eq!(
+        last("pinned")["entry"]["text"],
+        json!(null),
+        "its author is silenced"
+    );
+    assert_eq!(last("goal")["goal"]["amount"], 500);
+    assert_eq!(last("rights")["write"], false);
+    assert_eq!(last("presence")["viewers"], 12);
+    assert_eq!(last("broadcast")["broadcast"]["id"], "b1");
+    let told = world.received[&2].len();
+    world.pass(10_000);
+    assert_eq!(world.received[&2].len(), told, "once");
+}
+
+#[test]
+fn what_is_refused_for_its_words_counts_for_how_fast_one_writes_and_not_for_slow_mode() {
+    let mut world = World::with(RoomLimits {
+        author_rate: 0.1,
+        author_burst: 3.0,
+        ..RoomLimits::default()
+    });
+    world.enter(1, Role::Moderator, &json!({}));
+    world.viewer(2);
+    let rules = json!({"kind": "rules", "slow_s": 30, "words": ["bad"]});
+    world.say(1, &json!({"type": "moderate", "action": rules}));
+    world.write(2, "c1", "bad");
+    assert_eq!(world.problem(2), Some("filtered"));
+    world.write(2, "c2", "good");
+    assert_eq!(world.log.entries.len(), 2);
+    world.write(2, "c3", "good");
+    assert_eq!(world.problem(2), Some("slow"));
+    world.pass(30_000);
+    for id in ["c4", "c5", "c6", "c7"] {
+        world.write(2, id, "bad");
+    }
+    assert_eq!(world.problem(2), Some("rate"));
+}

@@ -11,7 +11,7 @@ use crate::{
     AuthorId, Entry, Millis, Role,
     protocol::{ClientFrame, parse},
     room::{
-        AddressHash, Appended, Joining, Lane, OnAir, Opened, Output, ParticipantId, Room,
+        AddressHash, Appended, Joining, Matter, OnAir, Opened, Output, ParticipantId, Room,
         RoomLimits, RoomState,
     },
 };
@@ -37,7 +37,7 @@ pub(super) struct World {
     /// What each client was sent, object by object.
     pub(super) received: HashMap<u64, Vec<Value>>,
     pub(super) closed: HashSet<u64>,
-    /// Clients that take nothing of the log now.
+    /// Clients that take nothing now.
     pub(super) stuck: HashSet<u64>,
     pub(super) outputs: Vec<Output>,
     /// Frames that were sent to more than nobody.
@@ -162,20 +162,19 @@ impl World {
                     self.room.appended(self.now, ticket, how);
                 }
                 Output::Send {
-                    to,
-                    lane,
-                    frame,
-                    is_log,
+                    to, frame, matter, ..
                 } => {
-                    self.frames += usize::from(lane == Lane::Chat && is_log);
+                    self.frames += usize::from(matter == Matter::Log);
                     for id in to {
-                        let taken = !(is_log && self.stuck.contains(&id.0));
+                        let taken = !self.stuck.contains(&id.0);
                         if taken {
                             let objects: Vec<Value> = serde_json::from_str(&frame).unwrap();
                             self.received.entry(id.0).or_default().extend(objects);
                         }
-                        if is_log {
-                            self.room.sent(self.now, id, taken);
+                        match matter {
+                            Matter::Log => self.room.sent(self.now, id, taken),
+                            Matter::State if !taken => self.room.missed(self.now, id),
+                            Matter::State | Matter::Passing => {}
                         }
                     }
                 }
