@@ -1,5 +1,7 @@
 //! How an audience did, as its players report it. See docs/audience.md.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use serde::Serialize;
 use spillway_chat::protocol::Report;
@@ -52,6 +54,8 @@ pub struct Audience {
     pub countries: Vec<AudienceShare>,
     /// By the picture's height.
     pub heights: Vec<AudienceHeight>,
+    /// What its donations make, by currency (ISO 4217), in minor units.
+    pub raised: BTreeMap<String, u64>,
 }
 
 /// What was counted, of all or a part.

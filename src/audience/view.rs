@@ -42,6 +42,7 @@ pub fn view(broadcast: Broadcast, counted: &Slice, step: Option<u32>, now: Times
         devices: shares(groups.devices),
         countries: shares(groups.countries),
         heights: groups.heights,
+        raised: BTreeMap::new(),
     }
 }
 

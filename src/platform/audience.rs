@@ -32,7 +32,11 @@ impl Audiences for Node {
         let of = self.describe_broadcast(broadcast.as_str()).await?;
         let counted = self.audience.counted(broadcast).await;
         let counted = counted.map_err(refusals::from_store)?;
-        Ok(audience::view(of, &counted, step, time::now()))
+        let raised = self.parts.store.raised(broadcast.as_str()).await;
+        Ok(Audience {
+            raised: raised.map_err(refusals::from_store)?,
+            ..audience::view(of, &counted, step, time::now())
+        })
     }
 }
 

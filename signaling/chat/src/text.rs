@@ -172,7 +172,11 @@ mod tests {
     fn what_cannot_be_seen_keeps_nothing_apart() {
         assert_eq!(clean("p\u{202e}\u{200b}\u{301}"), "ṕ");
         let apart = format!("z{}", "\u{0301}\u{200b}".repeat(20));
-        assert_eq!(clean(&apart).chars().count(), 4, "composed, and three marks");
+        assert_eq!(
+            clean(&apart).chars().count(),
+            4,
+            "composed, and three marks"
+        );
     }
 
     #[test]

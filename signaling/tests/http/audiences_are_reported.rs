@@ -140,7 +140,7 @@ async fn figures_are_for_administrators_and_the_streamer() {
                 "stalled_s": 0.25, "stalls": 1, "latency_ms": latency}],
             "players": [{"name": "webrtc", "watched_s": 90.5, "stalled_s": 0.25, "stalls": 1, "joins": 2,
                 "latency_ms": latency, "startup_ms": none}],
-            "devices": [], "countries": [], "heights": [{"height": 720, "watched_s": 90.5}],
+            "devices": [], "countries": [], "heights": [{"height": 720, "watched_s": 90.5}], "raised": {"EUR": 1250},
         });
         assert_eq!(reply.json(), expected);
     }

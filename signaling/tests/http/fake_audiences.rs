@@ -87,6 +87,7 @@ impl Audiences for Fake {
                 height: 720,
                 watched_s: 90.5,
             }],
+            raised: [("EUR".to_owned(), 1_250)].into(),
         })
     }
 }

@@ -2,7 +2,10 @@
 #![allow(clippy::float_cmp)]
 
 use serde_json::json;
-use spillway_chat::protocol::{Player, Report};
+use spillway_chat::{
+    protocol::{EventKind, Player, Report, StreamEvent},
+    room::{Appended, NewEvent},
+};
 use spillway_signaling::{
     Audience, AudienceTotal, Audiences as _, BroadcastId, ChatLine, Device, platform::Action,
 };
@@ -324,4 +327,32 @@ async fn administrators_and_the_channels_streamers_may_look() {
     let (nobody, demo) = (caller(None), demo());
     let refused = fixture.node.authorize(&nobody, Action::SeeAudience(&demo));
     assert!(matches!(refused.await, Err(Refusal::Unauthorized(_))));
+}
+
+#[tokio::test]
+async fn what_a_broadcasts_donations_make_is_told() {
+    let fixture = fixture().await;
+    let token = fixture.token(TokenKind::Publish, Some("demo")).await;
+    fixture.publish(Some(&token)).await.unwrap();
+    fixture.live(0).await;
+    for (key, currency, amount) in [("1", "EUR", 500), ("2", "JPY", 300), ("3", "EUR", 750)] {
+        let event = NewEvent {
+            key: format!("e/pay/{key}"),
+            event: StreamEvent {
+                kind: EventKind::Donation,
+                name: String::new(),
+                amount: Some(amount),
+                currency: Some(currency.into()),
+                text: String::new(),
+                months: None,
+            },
+        };
+        let told = fixture.node.chat.event(&demo(), event).await;
+        assert!(matches!(told, Some(Appended::New(_))), "{told:?}");
+    }
+    let raised = fixture.audience().await.raised;
+    assert_eq!(
+        raised,
+        [("EUR".to_owned(), 1_250), ("JPY".to_owned(), 300)].into()
+    );
 }

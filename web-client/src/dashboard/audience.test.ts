@@ -22,6 +22,7 @@ describe('parseAudience', () => {
     expect(audience?.points.map(({ at }) => at)).toEqual([0, 1, 4, 5, 6]);
     expect(audience?.countries.map(({ name }) => name)).toEqual(['DE', 'other']);
     expect(audience?.heights).toEqual([{ height: 720, watchedS: 540 }]);
+    expect(audience?.raised).toEqual([{ currency: 'EUR', amount: 1_250 }]);
   });
 
   it('has no percentiles where nothing was counted', () => {

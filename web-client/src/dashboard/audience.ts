@@ -55,6 +55,13 @@ export interface Audience {
   devices: Group[];
   countries: Group[];
   heights: HeightShare[];
+  raised: Raised[];
+}
+
+/** What donations in one currency make, in minor units. */
+export interface Raised {
+  currency: string;
+  amount: number;
 }
 
 /** Null for what is no audience. */
@@ -82,6 +89,10 @@ export function parseAudience(body: unknown): Audience | null {
     heights: asList(fields.heights)
       .map(asFields)
       .map((height) => ({ height: count(height.height), watchedS: count(height.watched_s) })),
+    raised: Object.entries(asFields(fields.raised)).map(([currency, amount]) => ({
+      currency,
+      amount: count(amount),
+    })),
   };
 }
 

@@ -49,6 +49,7 @@ export function audienceJson(more: object = {}): Record<string, unknown> {
       { name: 'other', ...total },
     ],
     heights: [{ height: 720, watched_s: 540 }],
+    raised: { EUR: 1_250 },
     ...more,
   };
 }

@@ -9,6 +9,7 @@ import Hls, {
 import type { VideoLayer } from '../whep/layers.ts';
 import { loadedUntil } from '../shared/buffered.ts';
 import { plausible, type Engine, type EngineEvents, type Source } from './engine.ts';
+import { behindHole, rangesOf } from './hole.ts';
 import { LiveSync } from './live-sync.ts';
 import { programTimeAt } from './program-time.ts';
 import { Recovery, type Fault } from './recovery.ts';
@@ -18,6 +19,8 @@ const BACK_BUFFER_S = 30;
 const RECORDED_BACK_BUFFER_S = 90;
 /** How often a live player's place is looked at. */
 const LOOK_MS = 250;
+/** A browser that seeks for longer in what is loaded waits for what isn't there. */
+const SEEK_MS = 500;
 
 const LIVE: Partial<HlsConfig> = {
   lowLatencyMode: true,
@@ -50,6 +53,7 @@ export class HlsJs implements Engine {
   readonly #sync = new LiveSync();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #looking: ReturnType<typeof setInterval> | undefined;
+  #seeking: ReturnType<typeof setInterval> | undefined;
   #choice = new AbortController();
   #hasShown = false;
   #faults = 0;
@@ -111,6 +115,7 @@ export class HlsJs implements Engine {
   destroy(): void {
     clearTimeout(this.#timer);
     clearInterval(this.#looking);
+    clearInterval(this.#seeking);
     this.#choice.abort();
     this.#abort.abort();
     this.#hls.destroy();
@@ -149,6 +154,16 @@ export class HlsJs implements Engine {
       },
       { signal },
     );
+    this.#video.addEventListener(
+      'seeking',
+      () => {
+        clearInterval(this.#seeking);
+        this.#seeking = setInterval(() => {
+          this.#endSeek();
+        }, SEEK_MS);
+      },
+      { signal },
+    );
     if (!this.#isLive) return;
     this.#looking = setInterval(() => {
       this.#keepLive();
@@ -167,6 +182,13 @@ export class HlsJs implements Engine {
       await answer.then((playlist) => playlist.text()).catch(() => undefined);
     }
     if (!signal.aborted) this.#hls.nextLevel = level;
+  }
+
+  #endSeek(): void {
+    const video = this.#video;
+    const to = video.seeking ? behindHole(rangesOf(video), video.currentTime) : null;
+    if (to !== null) video.currentTime = to;
+    else if (!video.seeking) clearInterval(this.#seeking);
   }
 
   /** Of pictures that come with AAC and with Opus beside them, as the same rendition twice, those with Opus are left out. */

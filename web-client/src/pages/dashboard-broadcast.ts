@@ -1,3 +1,4 @@
+import { formatMoney } from '../chat/words.ts';
 import type { Audience, Group } from '../dashboard/audience.ts';
 import type { BroadcastView } from '../dashboard/broadcast.ts';
 import { stepsOf, type Step } from '../dashboard/series.ts';
@@ -121,7 +122,7 @@ function figuresOf({ broadcast, channel, audience }: BroadcastView): [string, st
   if (isOnAir && channel) figures.push(['Viewers over WebRTC', formatNumber(channel.viewers)]);
   figures.push(['WebRTC at most', formatNumber(broadcast.peakViewers)]);
   if (audience) {
-    const { total } = audience;
+    const { total, raised } = audience;
     figures.push(
       ['All players at most', formatNumber(total.viewersMost)],
       ['Joins', formatNumber(total.joins)],
@@ -130,6 +131,8 @@ function figuresOf({ broadcast, channel, audience }: BroadcastView): [string, st
       ['To the picture, p50 · p95', describeSpread(total.startupMs)],
       ['Stalled', `${describeStalled(total)}, ${formatNumber(total.stalls)} times`],
     );
+    const sums = raised.map(({ amount, currency }) => formatMoney(amount, currency));
+    if (sums.length > 0) figures.push(['Donations', sums.join(' · ')]);
   }
   return figures;
 }
