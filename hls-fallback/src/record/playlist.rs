@@ -49,7 +49,7 @@ fn media(
         places.last()?.number
     } else {
         let stored = rendition.segments.iter().take_while(|s| s.stored);
-        stored.last()?.number
+        stored.last()?.number.min(settled(recording))
     };
     let listed: Vec<(&Place, Option<&Segment>)> = places
         .iter()
@@ -101,16 +101,35 @@ fn media(
         if segment.is_none() {
             out.push_str("#EXT-X-GAP\n");
         }
-        let duration = segment.map_or(place.duration, |segment| segment.duration);
+        // The place's, not the segment's own: what comes before a discontinuity lasts equally long in all renditions. By that players
+        // align them; hls.js never begins where it doesn't.
         line(
             &mut out,
-            format_args!("#EXTINF:{},\n{}.m4s", seconds(duration), place.number),
+            format_args!("#EXTINF:{},\n{}.m4s", seconds(place.duration), place.number),
         );
     }
     if whole {
         out.push_str("#EXT-X-ENDLIST\n");
     }
     Some(out)
+}
+
+/// Segments by which sound is ahead of pictures when no more of those are to come.
+const AHEAD: u64 = 3;
+
+/// Up to which segment it's known how long each lasts: pictures tell that, where there are some.
+fn settled(recording: &Recording) -> u64 {
+    let last = |audio: bool| {
+        let of_kind = recording
+            .renditions
+            .iter()
+            .filter(|r| r.is_audio() == audio);
+        of_kind
+            .filter_map(|r| Some(r.segments.last()?.number))
+            .max()
+    };
+    let (pictures, sound) = (last(false), last(true).unwrap_or(0));
+    pictures.map_or(sound, |pictures| pictures.max(sound.saturating_sub(AHEAD)))
 }
 
 /// `EXT-X-TARGETDURATION`: that of the live playlists, unless something came longer.
@@ -242,6 +261,7 @@ mod tests {
     #[test]
     fn while_it_is_made_a_playlist_only_grows() {
         let mut recording = recording();
+        add(&mut recording, "360p", 25, &[26]);
         let stored = |recording: &mut Recording, number, stored| {
             for rendition in &mut recording.renditions {
                 for segment in &mut rendition.segments {
@@ -268,6 +288,51 @@ mod tests {
         let whole = playlist(&recording, "audio", true).unwrap();
         let expected = before.replace("EVENT", "VOD") + "#EXT-X-ENDLIST\n";
         assert_eq!(whole, expected);
+    }
+
+    fn durations(text: &str) -> Vec<&str> {
+        let lines = text.lines();
+        lines
+            .filter_map(|line| line.strip_prefix("#EXTINF:"))
+            .collect()
+    }
+
+    #[test]
+    fn what_comes_before_a_discontinuity_lasts_equally_long_in_all_renditions() {
+        for (picture, sound, lasts) in [
+            (1_000_000, 810_667, "1.000000,"),
+            (810_667, 1_005_333, "1.005333,"),
+            (2_000_000, 1_984_000, "2.000000,"),
+        ] {
+            let mut recording = recording();
+            for (name, duration) in [("360p", picture), ("audio", sound)] {
+                let mut renditions = recording.renditions.iter_mut();
+                let rendition = renditions.find(|rendition| rendition.name == name).unwrap();
+                rendition.segments[2].duration = duration;
+            }
+            for whole in [false, true] {
+                for rendition in ["360p", "audio"] {
+                    let text = playlist(&recording, rendition, whole).unwrap();
+                    let expected = ["2.000000,", "2.000000,", lasts, "2.000000,"];
+                    assert_eq!(durations(&text)[..4], expected, "{rendition}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sound_waits_for_the_picture_that_tells_how_long_it_lasts_unless_none_comes() {
+        let mut recording = Recording::new("b", "demo");
+        session(&mut recording, 1_000);
+        add(&mut recording, "360p", 10, &[10]);
+        add(&mut recording, "audio", 10, &[10, 11, 12, 13]);
+        let listed =
+            |recording: &Recording| durations(&playlist(recording, "audio", false).unwrap()).len();
+        assert_eq!(listed(&recording), 1);
+        add(&mut recording, "audio", 10, &[14, 15]);
+        assert_eq!(listed(&recording), 3, "up to three before the last");
+        add(&mut recording, "360p", 10, &[14]);
+        assert_eq!(listed(&recording), 5);
     }
 
     #[test]

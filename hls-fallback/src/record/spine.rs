@@ -16,7 +16,11 @@ pub(super) struct Place {
     pub(super) wall: Moment,
 }
 
-/// All places. How long one lasts is told by pictures, where there are some.
+/// A segment of one rendition that is longer than that of another by so many microseconds has what the other lacks: sound doesn't end with
+/// the picture to the frame, but nearly.
+const LACKING: u64 = 100_000;
+
+/// All places. How long one lasts is told by pictures, where there are some, unless they lack an end that something else has.
 pub(super) fn places(recording: &Recording) -> Vec<Place> {
     let mut numbers: Vec<u64> = recording
         .renditions
@@ -38,15 +42,18 @@ pub(super) fn places(recording: &Recording) -> Vec<Place> {
         let Some(first) = have.first() else { continue };
         let goes_on = before == number.checked_sub(1).map(|number| (number, first.session))
             && !have.iter().any(|segment| segment.discontinuous);
+        let longest = have.iter().map(|segment| segment.duration).max();
+        let longer = longest.filter(|longest| *longest > first.duration + LACKING);
+        let duration = longer.unwrap_or(first.duration);
         places.push(Place {
             number,
             discontinuous: before.is_some() && !goes_on,
             start,
-            duration: first.duration,
+            duration,
             wall: recording.wall(first),
         });
         before = Some((number, first.session));
-        start += first.duration;
+        start += duration;
     }
     places
 }

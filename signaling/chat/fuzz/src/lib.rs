@@ -299,7 +299,9 @@ impl World {
                 }
             }
             if let Some(view) = self.views.get_mut(id).filter(|_| taken) {
-                objects.iter().for_each(|object| view.hear(object));
+                for object in &objects {
+                    view.hear(object);
+                }
             }
             match matter {
                 Matter::Log => self.room.sent(self.now, *id, taken),

@@ -275,7 +275,7 @@ impl Room {
                 self.tell_rules();
             }
             Action::Goal(_) => {
-                self.send_to_all(Matter::State, &[ServerObject::Goal { goal: self.goal() }])
+                self.send_to_all(Matter::State, &[ServerObject::Goal { goal: self.goal() }]);
             }
         }
         self.follow_pin();
