@@ -313,6 +313,7 @@ impl Sctp {
             .stream(id.0)
             .and_then(|mut stream| stream.close(now))
             .map_err(|_| DataError::NoChannel)?;
+        self.events.push_back(ChannelEvent::Closed(id));
         self.turn(now);
         Ok(())
     }

@@ -298,7 +298,7 @@ impl Transport {
             .send(now, channel, data, binary)
     }
 
-    /// Closes one channel, after what was sent on it. No [`TransportEvent::ChannelClosed`] tells of it.
+    /// Closes one channel, after what was sent on it.
     pub fn close_channel(&mut self, now: Instant, channel: ChannelId) -> Result<(), DataError> {
         self.sctp
             .as_mut()

@@ -52,9 +52,17 @@ impl Followers {
         self.waiting.remove(&author)
     }
 
-    /// What [`Followers::next`] gave is written, or can't be.
+    /// What [`Followers::next`] gave is written.
     pub(super) fn written(&mut self) {
         self.is_writing = false;
+    }
+
+    /// It can't be: what the author wants since is wanted of what was before.
+    pub(super) fn failed(&mut self, wish: &Wish) {
+        self.is_writing = false;
+        if let Some(waiting) = self.waiting.get_mut(&wish.author) {
+            waiting.following.before = wish.following.before;
+        }
     }
 }
 
@@ -81,6 +89,17 @@ mod tests {
         assert_eq!(followers.next(), None, "the first is being written");
         followers.written();
         assert_eq!(followers.next(), Some(wish(1, Some(5), Some(7))));
+    }
+
+    #[test]
+    fn what_waits_behind_one_that_failed_begins_where_that_did() {
+        let mut followers = Followers::default();
+        followers.want(wish(1, None, Some(5))).unwrap();
+        let first = followers.next().unwrap();
+        followers.want(wish(1, Some(5), None)).unwrap();
+        followers.want(wish(1, None, Some(7))).unwrap();
+        followers.failed(&first);
+        assert_eq!(followers.next(), Some(wish(1, None, Some(7))));
     }
 
     #[test]

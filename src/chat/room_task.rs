@@ -100,7 +100,6 @@ impl RoomTask {
         let (answers, mut answered) = mpsc::channel(ANSWERS);
         let (appended, mut placed) = mpsc::unbounded_channel();
         let mut on_air = shared.parts.on_air.clone();
-        on_air.mark_changed();
         let mut clock = interval(CLOCK_EVERY);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut task = Self {
@@ -117,6 +116,9 @@ impl RoomTask {
             appended,
         };
         let mut idle_since = Instant::now();
+        // Before anything else: what opened the room may be a donation, which is the broadcast's.
+        task.follow_air(&mut on_air).await;
+        task.act().await;
         loop {
             let due = task.due();
             tokio::select! {
@@ -235,8 +237,10 @@ impl RoomTask {
             Answer::Known(id, Err(problem)) => self.room.refuse(now, id, problem),
             Answer::Sent(matter, sent) => self.note_sent(matter, sent),
             Answer::Followed(wish, is_noted) => {
-                self.followers.written();
-                if !is_noted {
+                if is_noted {
+                    self.followers.written();
+                } else {
+                    self.followers.failed(&wish);
                     self.cannot_follow(&wish);
                 }
                 self.write_follower();

@@ -114,22 +114,15 @@ fn media(
     Some(out)
 }
 
-/// Segments by which sound is ahead of pictures when no more of those are to come.
+/// Segments by which a rendition is behind the others when no more of it is to come.
 const AHEAD: u64 = 3;
 
-/// Up to which segment it's known how long each lasts: pictures tell that, where there are some.
+/// Up to which segment it's known how long each lasts: all that go on have it.
 fn settled(recording: &Recording) -> u64 {
-    let last = |audio: bool| {
-        let of_kind = recording
-            .renditions
-            .iter()
-            .filter(|r| r.is_audio() == audio);
-        of_kind
-            .filter_map(|r| Some(r.segments.last()?.number))
-            .max()
-    };
-    let (pictures, sound) = (last(false), last(true).unwrap_or(0));
-    pictures.map_or(sound, |pictures| pictures.max(sound.saturating_sub(AHEAD)))
+    let last = |rendition: &Rendition| Some(rendition.segments.last()?.number);
+    let lasts = || recording.renditions.iter().filter_map(last);
+    let (first, furthest) = (lasts().min().unwrap_or(0), lasts().max().unwrap_or(0));
+    first.max(furthest.saturating_sub(AHEAD))
 }
 
 /// `EXT-X-TARGETDURATION`: that of the live playlists, unless something came longer.
@@ -321,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_waits_for_the_picture_that_tells_how_long_it_lasts_unless_none_comes() {
+    fn nothing_is_listed_before_all_that_go_on_have_it() {
         let mut recording = Recording::new("b", "demo");
         session(&mut recording, 1_000);
         add(&mut recording, "360p", 10, &[10]);

@@ -240,7 +240,7 @@ impl Engine {
         sent.map_err(|error| Reject::Overloaded(error.to_string()))
     }
 
-    /// Closes a data channel, after what was sent on it. No [`Event::ChannelClosed`] tells of it.
+    /// Closes a data channel, after what was sent on it.
     ///
     /// # Errors
     /// [`Reject::NoSession`], also when the channel is closed already.

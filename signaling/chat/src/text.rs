@@ -13,11 +13,9 @@ pub fn clean(text: &str) -> String {
     let mut marks = 0;
     // Taken out first: they'd keep apart what composes, and marks from being counted.
     for c in text.chars().filter(|&c| !is_invisible(c)).nfc() {
-        marks = if is_combining_mark(c) && !is_emoji_part(c) {
-            marks + 1
-        } else {
-            0
-        };
+        if !is_emoji_part(c) {
+            marks = if is_combining_mark(c) { marks + 1 } else { 0 };
+        }
         if marks > MARKS {
             continue;
         }
@@ -127,8 +125,10 @@ fn contains(words: &[String], phrase: &[String]) -> bool {
 /// Split before folding, which makes letters of `!` and `|`; punctuation at a word's ends is no part of it.
 fn folded_words(text: &str) -> Vec<String> {
     let stands_for_letter = |c: char| matches!(c, '@' | '$' | '!' | '|');
-    clean(text)
-        .split(|c: char| !c.is_alphanumeric() && !is_combining_mark(c) && !stands_for_letter(c))
+    let cleaned = clean(text);
+    // Joiners keep letters apart for the filter, and not for who reads.
+    let seen: String = cleaned.chars().filter(|&c| !is_emoji_part(c)).collect();
+    seen.split(|c: char| !c.is_alphanumeric() && !is_combining_mark(c) && !stands_for_letter(c))
         .map(|word| word.trim_end_matches('!'))
         .map(fold_name)
         .filter(|word| !word.is_empty())
@@ -177,6 +177,10 @@ mod tests {
             4,
             "composed, and three marks"
         );
+        let joined = clean(&format!("z{}", "\u{0301}\u{200d}".repeat(20)));
+        let marks = joined.chars().filter(|&c| is_combining_mark(c));
+        assert_eq!(marks.count(), 3, "beside the composed one");
+        assert!(WordFilter::new(["bad"]).catches("b\u{200d}a\u{fe0f}d"));
     }
 
     #[test]

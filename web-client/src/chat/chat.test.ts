@@ -353,6 +353,14 @@ describe('Chat', () => {
     expect(refusals).toEqual(['Somebody else has that name.']);
   });
 
+  it('keeps the name that it wants when it’s told again what it is called', async () => {
+    await start();
+    memory.name = 'Ada';
+    server.tell({ type: 'renamed', name: chat.name });
+    await pass(50);
+    expect(memory.name).toBe('Ada');
+  });
+
   it('tells why something can’t be done', async () => {
     await start();
     chat.moderate({ kind: 'delete', seq: 1 });

@@ -310,8 +310,9 @@ export class Chat {
     else this.#ports.onRefusal?.(text);
   }
 
-  /** Perhaps on another page of the same author. */
+  /** Perhaps on another page of the same author; one that read too slowly is told again what it is called. */
   #renamed(name: string): void {
+    if (name === this.room.self?.name) return;
     this.#ports.memory.name = name;
     this.#refusedName = null;
     if (this.room.self !== null) this.room.self = { ...this.room.self, name };

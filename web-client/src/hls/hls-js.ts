@@ -187,7 +187,8 @@ export class HlsJs implements Engine {
   #endSeek(): void {
     const video = this.#video;
     const to = video.seeking ? behindHole(rangesOf(video), video.currentTime) : null;
-    if (to !== null) video.currentTime = to;
+    // A little behind its edge, however that is rounded.
+    if (to !== null) video.currentTime = to + 0.001;
     else if (!video.seeking) clearInterval(this.#seeking);
   }
 

@@ -1,8 +1,8 @@
 /** From one moment to another, in seconds. */
 export type Range = readonly [from: number, to: number];
 
-/** What is missing between two ranges is a hole if it's shorter than that, in seconds; else it's yet to be loaded. */
-const HOLE_S = 0.5;
+/** What is missing between two ranges is a hole if it's shorter than that, in seconds; else it may be a segment that is yet to be loaded. */
+const HOLE_S = 0.9;
 /** A browser that has less than that, in seconds, before a hole may wait for what isn't there. */
 const SCANT_S = 0.5;
 

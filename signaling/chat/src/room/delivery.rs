@@ -4,12 +4,12 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     FLUSH_MS, Lane, Matter, Output, PRESENCE_MS, PROBLEM_BURST, PROBLEM_RATE, ParticipantId, Room,
-    STATE_AGAIN_MS,
+    STATE_AGAIN_MS, STATE_AT_LAST_MS,
     ring::{Slice, slice_of},
 };
 use crate::{
     AuthorId, Entry, Millis, Role,
-    protocol::{Problem, ServerObject, frame},
+    protocol::{MAX_SERVER_FRAME, Problem, ServerObject, frame},
 };
 
 impl Room {
@@ -50,11 +50,13 @@ impl Room {
 
     /// A client didn't take what it was told of the room's state: it reads too slowly, and is told all of it later.
     pub fn missed(&mut self, now: Millis, id: ParticipantId) {
-        let due = now + STATE_AGAIN_MS;
         if let Some(joined) = self.joined_mut(id)
             && joined.state_due.is_none()
         {
+            let due = now + joined.state_wait;
             joined.state_due = Some(due);
+            // One that never reads must not cost much.
+            joined.state_wait = (joined.state_wait * 2).min(STATE_AT_LAST_MS);
             self.flush_by(due);
         }
     }
@@ -73,7 +75,7 @@ impl Room {
         }
     }
 
-    /// All that a client may have missed since its `welcome`, a frame each: together they might not fit into one.
+    /// All that a client may have missed since its `welcome`: in one frame, which finds place or doesn't, if that isn't too long.
     fn tell_state(&mut self, now: Millis, id: ParticipantId) {
         let Some(joined) = self.joined_mut(id) else {
             return;
@@ -83,7 +85,7 @@ impl Room {
         let (viewers, chatters) = self.presence();
         let broadcast = self.broadcast(now);
         let name = self.people.author(&author).name;
-        for object in [
+        let objects = [
             ServerObject::Broadcast { broadcast },
             self.rules_for(role),
             self.rights(now, id, &author),
@@ -93,7 +95,11 @@ impl Room {
                 entry: self.pinned_json(),
             },
             ServerObject::Presence { viewers, chatters },
-        ] {
+        ];
+        if frame(&objects).len() <= MAX_SERVER_FRAME {
+            return self.send(vec![id], Matter::State, &objects);
+        }
+        for object in objects {
             self.send(vec![id], Matter::State, &[object]);
         }
     }
@@ -181,20 +187,30 @@ impl Room {
         let Some(from) = joined.under_way.take() else {
             return;
         };
-        if !taken {
+        let mut soon = None;
+        if taken {
+            // It reads again: also how things are.
+            joined.state_wait = STATE_AGAIN_MS;
+            soon = joined.state_due.map(|due| due.min(now + STATE_AGAIN_MS));
+            joined.state_due = soon;
+        } else {
             joined.next = from;
         }
         if joined.next <= last {
             self.flush_soon(now);
         }
+        if let Some(soon) = soon {
+            self.flush_by(soon);
+        }
     }
 
     /// Something is to be sent: at the next flush.
     pub(super) fn flush_soon(&mut self, now: Millis) {
-        self.flush_by(now.max(self.last_flush + FLUSH_MS));
+        self.flush_by(now);
     }
 
     fn flush_by(&mut self, at: Millis) {
+        let at = at.max(self.last_flush + FLUSH_MS);
         self.flush_at = Some(self.flush_at.map_or(at, |planned| planned.min(at)));
     }
 

@@ -58,8 +58,9 @@ const PROBLEM_BURST: f64 = 20.0;
 /// Reaction frames of one client a second, and at once.
 const TAP_RATE: f64 = 5.0;
 const TAP_BURST: f64 = 10.0;
-/// How soon a client is told the room's state again that didn't take it.
+/// How soon a client is told the room's state again that didn't take it; and how late at last, while it takes nothing.
 const STATE_AGAIN_MS: Millis = 1_000;
+const STATE_AT_LAST_MS: Millis = 30_000;
 /// Entries that wait for the log; further ones are refused.
 const MAX_WAITING: usize = 20_000;
 /// Actions that wait until the one before them is in the log.
@@ -268,6 +269,8 @@ struct Joined {
     under_way: Option<u64>,
     /// It didn't take what it was told of the room's state: when it's told all of it.
     state_due: Option<Millis>,
+    /// How long that takes the next time.
+    state_wait: Millis,
 }
 
 /// Something that waits for the log's answer.
@@ -388,6 +391,7 @@ impl Room {
             next,
             under_way: None,
             state_due: None,
+            state_wait: STATE_AGAIN_MS,
         });
         let arrival = Arrival {
             author: &joining.author,

@@ -53,7 +53,7 @@ impl Room {
         (author, role): (AuthorId, Role),
         action: Action,
     ) {
-        match self.takes_action(now, &author) {
+        match self.takes_action(now, &author, role, &action) {
             Ok(()) => {
                 let asked = Asked {
                     asker,
@@ -68,10 +68,21 @@ impl Room {
         }
     }
 
-    /// Whether author and log take one more action now; taken from what the author may send.
-    fn takes_action(&mut self, now: Millis, author: &AuthorId) -> Result<(), Problem> {
+    /// Whether author and log take one more action now; taken from what the author may send. Viewers leave room for moderators.
+    fn takes_action(
+        &mut self,
+        now: Millis,
+        author: &AuthorId,
+        role: Role,
+        action: &Action,
+    ) -> Result<(), Problem> {
         self.draw(now, author)?;
-        if self.waiting.len() >= MAX_WAITING || self.actions.len() >= MAX_WAITING_ACTIONS {
+        let is_viewer = role < Role::Moderator;
+        if is_viewer && !matches!(action, Action::Delete { .. }) {
+            return Err(for_moderators());
+        }
+        let most = MAX_WAITING_ACTIONS / if is_viewer { 2 } else { 1 };
+        if self.waiting.len() >= MAX_WAITING || self.actions.len() >= most {
             return Err(busy());
         }
         Ok(())
@@ -99,6 +110,11 @@ impl Room {
                 Err(problem) => self.tell(now, asker.0, problem.about(asker.1)),
             }
         }
+    }
+
+    fn may_be_pinned(&self, seq: u64) -> bool {
+        let pin = Some(Action::Pin { seq: Some(seq) });
+        self.state.pinned == Some(seq) || self.waiting.iter().any(|waiting| waiting.action == pin)
     }
 
     /// Whether the moderation will be another when the log has taken what is on its way.
@@ -171,13 +187,16 @@ impl Room {
             } = sought;
             let action = Action::Delete { seq };
             match may_delete(&author, role, entry) {
-                // Looked for once more when it's its turn: what is pinned may be another message then.
-                Ok(()) if self.is_changing() => self.actions.push_back(Asked {
-                    asker,
-                    author,
-                    role,
-                    action,
-                }),
+                // Looked for once more when it's its turn: it is pinned, or being pinned, which changes with it.
+                Ok(()) if self.is_changing() && self.may_be_pinned(seq) => {
+                    let asked = Asked {
+                        asker,
+                        author,
+                        role,
+                        action,
+                    };
+                    self.actions.push_front(asked);
+                }
                 Ok(()) => self.act(now, asker, &author, action),
                 Err(problem) => {
                     let (id, name) = asker;
@@ -311,11 +330,12 @@ impl Room {
     /// Why somebody is banned is for them alone, not for others of their address.
     pub(super) fn rights(&self, now: Millis, id: ParticipantId, author: &AuthorId) -> ServerObject {
         let ban = self.ban(now, id, author);
-        let is_own = self.state.bans.contains_key(author);
+        let own = self.state.bans.get(author);
+        let is_own = |ban: &&Ban| own.is_some_and(|own| std::ptr::eq(own, *ban));
         ServerObject::Rights {
             write: ban.is_none(),
             until: ban.and_then(|ban| ban.until),
-            reason: ban.filter(|_| is_own).and_then(|ban| ban.reason.clone()),
+            reason: ban.filter(is_own).and_then(|ban| ban.reason.clone()),
         }
     }
 

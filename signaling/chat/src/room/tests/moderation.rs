@@ -306,6 +306,14 @@ fn why_somebody_is_banned_is_for_them_alone() {
         (&told["write"], &told["reason"]),
         (&json!(false), &json!(null))
     );
+    // Nor to one who has a time-out of their own.
+    world.say(1, &json!({"type": "moderate", "action": {"kind": "timeout", "author": "author3", "seconds": 5, "reason": "caps"}}));
+    world.pass(200);
+    let told = rights(&world, 3).unwrap();
+    assert_eq!(
+        (&told["write"], &told["reason"]),
+        (&json!(false), &json!(null))
+    );
     world.enter(4, Role::Moderator, &json!({"address": 7}));
     world.write(4, "c1", "I keep order here");
     assert_eq!((rights(&world, 4), world.problem(4)), (None, None));

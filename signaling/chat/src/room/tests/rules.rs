@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::world::{STARTED, World};
-use crate::{Role, room::RoomLimits};
+use crate::{
+    Role,
+    room::{Matter, Output, ParticipantId, RoomLimits},
+};
 
 #[test]
 fn the_picture_that_was_seen_is_within_the_last_minute() {
@@ -219,7 +222,8 @@ fn a_slow_reader_knows_how_things_are_when_it_reads_again() {
     world.pass(5_000);
     assert!(world.got(2, "rules").is_empty());
     world.stuck.clear();
-    world.pass(1_100);
+    world.write(1, "c9", "something to read");
+    world.pass(1_300);
     let last = |kind: &str| (*world.got(2, kind).last().unwrap()).clone();
     assert_eq!(last("rules")["slow_s"], 30);
     assert_eq!(
@@ -263,4 +267,25 @@ fn what_is_refused_for_its_words_counts_for_how_fast_one_writes_and_not_for_slow
         world.write(2, id, "bad");
     }
     assert_eq!(world.problem(2), Some("rate"));
+}
+
+#[test]
+fn one_that_never_reads_is_told_less_and_less_often() {
+    let mut world = World::new();
+    world.enter(1, Role::Streamer, &json!({}));
+    world.viewer(2);
+    world.pass(200);
+    world.stuck.insert(2);
+    let rules = json!({"kind": "rules", "slow_s": 30});
+    world.say(1, &json!({"type": "moderate", "action": rules}));
+    world.outputs.clear();
+    world.pass(300_000);
+    let told = world.outputs.iter().filter(|output| match output {
+        Output::Send { to, matter, .. } => {
+            *matter == Matter::State && to.as_slice() == [ParticipantId(2)]
+        }
+        _ => false,
+    });
+    let told = told.count();
+    assert!((10..=20).contains(&told), "{told} times in five minutes");
 }
