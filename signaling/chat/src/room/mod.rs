@@ -25,6 +25,7 @@ use std::{
 pub use limits::RoomLimits;
 pub use people::ParticipantId;
 pub use state::{AddressHash, MAX_BANS, RoomState};
+use writing::Donation;
 pub use writing::NewEvent;
 
 use crate::{
@@ -283,15 +284,6 @@ struct Waiting {
     /// The moderation with the action, if it changes it.
     state: Option<Arc<RoomState>>,
     donation: Option<Donation>,
-}
-
-/// What an event gives to a broadcast.
-struct Donation {
-    /// The broadcast that was on air when it was told.
-    broadcast: Option<String>,
-    currency: String,
-    /// In minor units.
-    amount: u64,
 }
 
 impl Room {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Appended, Donation, Following, MAX_BEHIND_MS, MAX_WAITING, Matter, Output, ParticipantId, Room,
+    Appended, Following, MAX_BEHIND_MS, MAX_WAITING, Matter, Output, ParticipantId, Room,
     TAP_BURST, TAP_RATE, Ticket, Waiting, people::Naming,
 };
 use crate::{
@@ -23,6 +23,15 @@ pub struct NewEvent {
     pub key: String,
     /// What happened. Its text is clean.
     pub event: StreamEvent,
+}
+
+/// What an event gives to a broadcast.
+pub(super) struct Donation {
+    /// The broadcast that was on air when it was told.
+    broadcast: Option<String>,
+    currency: String,
+    /// In minor units.
+    amount: u64,
 }
 
 impl Room {
