@@ -54,6 +54,14 @@ function setUp({ pictureAt = 400, broadcastAt = -60_000 }: Moments = {}) {
 }
 
 describe('Reporter', () => {
+  it('says nothing in the chat of a page that is left: it may not leave that any more', () => {
+    const { world, said, sent, watch, reporter } = setUp();
+    watch(10);
+    reporter.leave(world.now);
+    expect(said).toEqual([]);
+    expect(sent.map((report) => report.played_ms)).toEqual([10_000]);
+  });
+
   it('says in the chat each 10 s how the player did', () => {
     const { said, sent, watch } = setUp();
     watch(31);

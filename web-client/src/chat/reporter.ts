@@ -41,8 +41,7 @@ export class Reporter {
   }
 
   look(now: number): void {
-    const sample = this.#ports.sample();
-    if (sample !== null) this.#viewing.observe(now, sample);
+    this.#observe(now);
     if (now - this.#toldAt < REPORT_MS) return;
     const report = this.#take(now);
     if (report === null) return;
@@ -52,15 +51,21 @@ export class Reporter {
 
   /** A page that is hidden may never be seen again, nor told that it ends; and a report is of one player. */
   flush(now: number): void {
-    this.look(now);
+    this.#observe(now);
     if (this.#viewing.seenMs >= LEAST_MS) this.#send(now);
   }
 
   /** The page may come back; meanwhile nothing is seen. The chat's connection goes with it. */
   leave(now: number): void {
-    this.look(now);
+    this.#observe(now);
     this.#viewing.pause();
     this.#send(now);
+  }
+
+  /** What is seen isn't told yet: what the chat is told last, before a page goes, may not leave it any more. */
+  #observe(now: number): void {
+    const sample = this.#ports.sample();
+    if (sample !== null) this.#viewing.observe(now, sample);
   }
 
   #isBelieved({ played_ms, stalled_ms }: Report, now: number): boolean {
