@@ -206,17 +206,22 @@ impl RoomTask {
         }
     }
 
+    /// What a task needs that does something for the room and answers it.
+    fn errand(&self) -> (Arc<Shared>, ChannelName, mpsc::Sender<Answer>) {
+        (
+            Arc::clone(&self.shared),
+            self.channel.clone(),
+            self.answers.clone(),
+        )
+    }
+
     /// Finds out who said hello, beside everything else.
     fn greet(&mut self, id: ParticipantId, hello: Hello) {
         // Taken out: a second hello while the first is looked into finds nothing.
         let Some(entrance) = self.entrances.remove(&id) else {
             return;
         };
-        let (shared, channel, answers) = (
-            Arc::clone(&self.shared),
-            self.channel.clone(),
-            self.answers.clone(),
-        );
+        let (shared, channel, answers) = self.errand();
         tokio::spawn(async move {
             let joining = identify(&shared, &channel, id, entrance, hello).await;
             // A room that has ended has nobody to let in.
@@ -411,11 +416,7 @@ impl RoomTask {
         let Some(wish) = self.followers.next() else {
             return;
         };
-        let (shared, channel, answers) = (
-            Arc::clone(&self.shared),
-            self.channel.clone(),
-            self.answers.clone(),
-        );
+        let (shared, channel, answers) = self.errand();
         tokio::spawn(async move {
             let (store, most) = (&shared.parts.store, shared.parts.followers);
             let since = wish.following.since.map(Timestamp);
@@ -488,11 +489,7 @@ impl RoomTask {
     }
 
     fn load(&self, id: ParticipantId, after: u64) {
-        let (shared, channel, answers) = (
-            Arc::clone(&self.shared),
-            self.channel.clone(),
-            self.answers.clone(),
-        );
+        let (shared, channel, answers) = self.errand();
         tokio::spawn(async move {
             let entries = shared.parts.store.entries(&channel, after, LOADED).await;
             if entries.is_err() {
@@ -503,11 +500,7 @@ impl RoomTask {
     }
 
     fn find(&self, seq: u64) {
-        let (shared, channel, answers) = (
-            Arc::clone(&self.shared),
-            self.channel.clone(),
-            self.answers.clone(),
-        );
+        let (shared, channel, answers) = self.errand();
         tokio::spawn(async move {
             let found = entry(&shared, &channel, seq).await;
             if let Err(error) = &found {
